@@ -1,0 +1,1 @@
+"""Agent Factory: its database, and ``af-db``, the command that migrates it."""

@@ -1,0 +1,1 @@
+"""What Agent Factory stores. Nothing here knows of ``agent_factory.migrate``."""

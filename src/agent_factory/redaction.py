@@ -1,0 +1,35 @@
+"""Secrets that this process has read, and their removal from everything it says.
+
+A secret is registered where it is read and removed where text leaves the program, so no code
+between the two has to remember which values are secret.
+"""
+
+import re
+from urllib.parse import quote, quote_plus
+
+MASK = "***"
+
+_known: dict[str, None] = {}
+_SQL_PASSWORD = re.compile(r"(\bPASSWORD\s+)(E?'(?:[^']|'')*')", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)([^\s@]+)(@)", re.IGNORECASE)
+
+
+def register_secret(secret: str) -> None:
+    """Have ``redact`` remove this secret from now on, in each form in which a URL or an ini file spells it.
+
+    A secret of fewer than four characters is not searched for on its own: it would be found in
+    ordinary words and make every message unreadable. Inside a URL ``redact`` hides it all the same.
+    """
+    if len(secret) < 4:
+        return
+    spellings = {secret, quote(secret, safe=""), quote(secret), quote_plus(secret), repr(secret)[1:-1]}
+    spellings |= {spelling.replace("%", "%%") for spelling in spellings}
+    _known.update(dict.fromkeys(spellings))
+
+
+def redact(text: str) -> str:
+    """Return the text without registered secrets, passwords in URLs and ``PASSWORD '...'`` of SQL."""
+    for secret in sorted(_known, key=len, reverse=True):
+        text = text.replace(secret, MASK)
+    text = _URL_PASSWORD.sub(rf"\g<1>{MASK}\g<3>", text)
+    return _SQL_PASSWORD.sub(rf"\g<1>'{MASK}'", text)

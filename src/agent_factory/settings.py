@@ -1,0 +1,47 @@
+"""Settings; this module is the only reader of the environment and of ``.env``."""
+
+from pathlib import Path
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from agent_factory.redaction import register_secret
+from agent_factory.url import DatabaseURL, parse_url
+
+DEFAULT_DATABASE_URL = "sqlite:///./agent_factory.db"
+
+
+class Settings(BaseSettings):
+    """What Agent Factory reads from its environment; a value cannot be printed by accident."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+        hide_input_in_errors=True,
+    )
+
+    database_url: SecretStr | None = None
+    supabase_url: SecretStr | None = None
+    supabase_anon_key: SecretStr | None = None
+    supabase_service_role_key: SecretStr | None = None
+
+
+def read_settings(env_file: Path | None = None) -> Settings:
+    """Read the environment and, for what it leaves unset, ``env_file`` when one is given and exists."""
+    # The leading underscore is how pydantic-settings names its per-call overrides.
+    settings = Settings(_env_file=env_file, _env_file_encoding="utf-8")
+    for key in (settings.supabase_anon_key, settings.supabase_service_role_key):
+        if key is not None:
+            register_secret(key.get_secret_value())
+    return settings
+
+
+def read_database_url(settings: Settings) -> DatabaseURL:
+    """Return the database of these settings, or the embedded default when they name none.
+
+    Raises MalformedURLError.
+    """
+    if settings.database_url is None:
+        return parse_url(DEFAULT_DATABASE_URL)
+    return parse_url(settings.database_url.get_secret_value())

@@ -1,0 +1,163 @@
+"""A database URL, understood without a library.
+
+Libraries' errors about a malformed URL repeat it, password included; this module's never do.
+It reads more than RFC 3986 allows, since people paste URLs: a password may hold ``@``, ``/``, ``:``,
+``?`` or ``%`` without percent-encoding.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, unquote
+
+from agent_factory.redaction import register_secret
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+_POSTGRESQL_SCHEMES = frozenset({"postgres", "postgresql", "postgresql+psycopg2"})
+_SQLITE_SCHEMES = frozenset({"sqlite", "sqlite+pysqlite"})
+
+# The user ends at the first colon. The password is as short as it can be with the rest still a host, a port,
+# a database and an option list, so an "@" or "/" inside the password is taken as part of it.
+_AUTHORITY = re.compile(
+    r"""
+    (?: (?P<user> [^:@/?]* ) (?: : (?P<password> .*? ) )? @ )?
+    (?P<host> \[ [0-9a-fA-F:.%]+ \] | [^@:/?\#\[\]\s]* )
+    (?: : (?P<port> \d* ) )?
+    (?: / (?P<database> [^@/?\#]* ) )?
+    (?: \? (?P<query> (?: [A-Za-z_]+ = [^&]* (?: & | $ ) )* ) )?
+    """,
+    re.VERBOSE,
+)
+_LIBPQ_NAMES = {"user": "user", "password": "password", "host": "host", "port": "port", "dbname": "database"}
+
+
+class MalformedURLError(ValueError):
+    """The text is not a database URL that this project can use. The message never repeats the text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseURL:
+    """Where a database is and how to log in.
+
+    ``backend`` is ``postgresql`` or ``sqlite``. For SQLite ``database`` is the path of the file (empty for
+    a database in memory) and the login fields are unset. ``options`` are libpq parameters such as
+    ``sslmode``. ``password`` is left out of the repr.
+    """
+
+    backend: str
+    database: str
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    host: str | None = None
+    port: int | None = None
+    options: tuple[tuple[str, str], ...] = ()
+
+    def __str__(self) -> str:
+        """The target as a person names it: ``user@host:port/database``, or ``sqlite:///path``."""
+        if self.backend == "sqlite":
+            return f"sqlite:///{self.database}" if self.database else "sqlite://"
+        host = self.host or "local socket"
+        host = f"[{host}]" if ":" in host else host
+        login = f"{self.user}@" if self.user else ""
+        return f"{login}{host}:{self.port or 5432}/{self.database}"
+
+    def with_option(self, name: str, value: str) -> "DatabaseURL":
+        """Return a copy with one libpq parameter set."""
+        options = (*(item for item in self.options if item[0] != name), (name, value))
+        return DatabaseURL(
+            backend=self.backend,
+            database=self.database,
+            user=self.user,
+            password=self.password,
+            host=self.host,
+            port=self.port,
+            options=options,
+        )
+
+    def option(self, name: str) -> str | None:
+        """Return the value of a libpq parameter, or None when the URL does not set it."""
+        return dict(self.options).get(name)
+
+    def to_sqlalchemy(self) -> "sa.URL":
+        """Return SQLAlchemy's URL, with its driver named: SQLAlchemy 2.1 changed the default."""
+        from sqlalchemy import URL
+
+        if self.backend == "sqlite":
+            return URL.create("sqlite+pysqlite", database=self.database, query=dict(self.options))
+        return URL.create(
+            "postgresql+psycopg2",
+            username=self.user,
+            password=self.password,
+            host=self.host,
+            port=self.port,
+            database=self.database,
+            query=dict(self.options),
+        )
+
+
+def parse_url(text: str) -> DatabaseURL:
+    """Read a ``postgres://``, ``postgresql://`` or ``sqlite://`` URL, and register its password as a secret.
+
+    Raises MalformedURLError, which names the part that is wrong and shows nothing of the URL but its scheme.
+    """
+    scheme, separator, rest = text.strip().partition("://")
+    if not separator or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme):
+        raise MalformedURLError("it does not begin with postgresql:// or sqlite:///")
+    scheme = scheme.lower()
+    if scheme in _SQLITE_SCHEMES:
+        return _parse_sqlite(rest)
+    if scheme in _POSTGRESQL_SCHEMES:
+        return _parse_postgresql(rest)
+    driver = " (this project connects through psycopg2)" if scheme.startswith("postgresql+") else ""
+    raise MalformedURLError(f"the scheme {scheme}:// is neither postgresql:// nor sqlite:///{driver}")
+
+
+def _parse_sqlite(rest: str) -> DatabaseURL:
+    path, _, query = rest.partition("?")
+    if path and not path.startswith("/"):
+        raise MalformedURLError(
+            "a SQLite URL has three slashes before a relative path, four before an absolute one"
+        )
+    return DatabaseURL(backend="sqlite", database=path[1:], options=tuple(parse_qsl(query)))
+
+
+def _parse_postgresql(rest: str) -> DatabaseURL:
+    match = _AUTHORITY.fullmatch(rest)
+    if match is None:
+        # Whatever stands before the last "@" may be a password; what follows may not, and says what is wrong.
+        raise MalformedURLError(_what_is_wrong(rest.rpartition("@")[2]))
+    parts = {name: unquote(value) for name, value in match.groupdict().items() if value and name != "query"}
+    options: dict[str, str] = {}
+    for name, value in parse_qsl(match["query"] or "", keep_blank_values=True):
+        if name in _LIBPQ_NAMES:
+            parts[_LIBPQ_NAMES[name]] = value
+        else:
+            options[name] = value
+    password = parts.get("password")
+    if password and password not in (parts.get("user"), parts.get("database"), parts.get("host")):
+        register_secret(password)
+    port = parts.get("port")
+    if port is not None and not (port.isdigit() and 0 < int(port) < 65536):
+        raise MalformedURLError("the port is not a number from 1 to 65535")
+    if not parts.get("database"):
+        raise MalformedURLError("it names no database (postgresql://user:password@host:5432/DATABASE)")
+    if "," in parts.get("host", ""):
+        raise MalformedURLError("it names several hosts; a migration needs one, the primary")
+    return DatabaseURL(
+        backend="postgresql",
+        database=parts["database"],
+        user=parts.get("user"),
+        password=password,
+        host=parts.get("host", "").strip("[]") or None,
+        port=int(port) if port else None,
+        options=tuple(options.items()),
+    )
+
+
+def _what_is_wrong(after_login: str) -> str:
+    host, _, _ = after_login.partition("/")
+    if re.search(r":(?!\d*$)", host.partition("?")[0]) and not host.startswith("["):
+        return "the port is not a number, or the password is not followed by @host"
+    return "it does not read as postgresql://user:password@host:port/database"
