@@ -10,7 +10,9 @@ import psycopg2
 import pytest
 
 from agent_factory.url import DatabaseURL, parse_url
+from tests.commands import CommandLine
 from tests.postgres import throwaway_server
+from tests.projects import AlembicProject, make_project
 
 SERVER_VARIABLE = "AF_DB_TEST_URL"
 _run = contextlib.ExitStack()
@@ -35,8 +37,11 @@ def server_url() -> DatabaseURL:
 
 
 @pytest.fixture(autouse=True)
-def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hide what the developer's shell says to PostgreSQL, to the settings and to terminals."""
+def _bare_environment(monkeypatch: pytest.MonkeyPatch, server_url: DatabaseURL) -> None:
+    """Hide what the developer's shell says to PostgreSQL, to the settings and to terminals.
+
+    It needs the server's address read first, since that is hidden too.
+    """
     for name in list(os.environ):
         if name.startswith(("PG", "SUPABASE_", "AF_DB_")) or name in {
             *("DATABASE_URL", "NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "COLUMNS", "LINES", "CI"),
@@ -84,3 +89,15 @@ def database_url(request: pytest.FixtureRequest) -> str:
     """An empty database of each kind, in turn."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
+
+
+@pytest.fixture
+def af_db(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    """``af-db`` in this process: ``af_db("local", "upgrade", cwd=folder, url=url)``."""
+    return CommandLine(capture=capsys, monkeypatch=monkeypatch)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> AlembicProject:
+    """An Alembic project of its own with the revisions 001, 002 and 003, each of which makes a table."""
+    return make_project(tmp_path / f"project_{uuid.uuid4().hex[:8]}", tables=3)

@@ -79,10 +79,11 @@ def keep(source: Path) -> None:
     folder = Path(tempfile.mkdtemp(prefix="af-db-pg-", dir="/tmp"))  # a socket's path must be short
     server: subprocess.Popen[bytes] | None = None
     try:
-        account: dict[str, str | int] = {}
+        user: str | None = None
+        group: int | None = None
         if os.geteuid() == 0:
             # PostgreSQL refuses to run as root, and another user may not be able to read this installation.
-            account = {"user": "nobody", "group": folder.stat().st_gid}
+            user, group = "nobody", folder.stat().st_gid
             # The programs find the wheel's own libraries beside the package, by a relative path.
             package, libraries = source.parent, source.parent.with_name(f"{source.parent.name}.libs")
             source = folder / package.name / source.name
@@ -90,7 +91,7 @@ def keep(source: Path) -> None:
                 shutil.copytree(package / source.name / part, source / part)
             if libraries.is_dir():
                 shutil.copytree(libraries, folder / libraries.name)
-            shutil.chown(folder, "nobody")
+            shutil.chown(folder, user)
         data = folder / "data"
         password = secrets.token_hex(16)
         password_file = folder / "password"
@@ -105,7 +106,8 @@ def keep(source: Path) -> None:
                     *("--encoding=UTF8", "--locale=C", "--no-sync", f"--pwfile={password_file}"),
                     *("--auth-local=trust", "--auth-host=scram-sha-256"),
                 ],
-                **account,  # type: ignore[arg-type]
+                user=user,
+                group=group,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -124,7 +126,8 @@ def keep(source: Path) -> None:
                         *("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off"),
                         *("-c", "max_prepared_transactions=5", "-c", "shared_buffers=64MB"),
                     ],
-                    **account,  # type: ignore[arg-type]
+                    user=user,
+                    group=group,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,

@@ -11,7 +11,7 @@ MASK = "***"
 
 _known: dict[str, None] = {}
 _SQL_PASSWORD = re.compile(r"(\bPASSWORD\s+)(E?'(?:[^']|'')*')", re.IGNORECASE)
-_URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)([^\s@]+)(@)", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)(?!password@)([^\s@]+)(@)", re.IGNORECASE)
 
 
 def register_secret(secret: str) -> None:

@@ -1,0 +1,1 @@
+"""The command line. A command parses, calls one workflow, hands the result to a report, and exits."""

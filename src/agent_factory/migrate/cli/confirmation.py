@@ -1,0 +1,50 @@
+"""The question before a plan runs."""
+
+import sys
+
+from agent_factory.migrate.errors import RefusedError
+from agent_factory.migrate.events import Confirm
+from agent_factory.migrate.plan import Direction, Plan
+from agent_factory.migrate.report.text import Report
+from agent_factory.migrate.target import Environment, Target, shared_with_others
+
+UNCHANGED = "unchanged"
+
+
+def confirmation(report: Report, target: Target, *, yes: bool) -> Confirm:
+    """Return the function that shows a plan and asks about it.
+
+    ``prod`` always asks, and so does ``local`` on a server that looks like one that others use. A downgrade
+    there wants the database's name typed. ``--yes`` answers; without it and without a terminal the answer
+    is no.
+    """
+    asks = target.environment is Environment.PROD or shared_with_others(target.url)
+
+    def confirm(plan: Plan) -> None:
+        report.plan(plan, target)
+        if yes or not asks:
+            return
+        again = target.command(f"{plan.direction} {plan.target} --yes")
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise RefusedError(
+                "no-terminal",
+                f"there is no terminal to ask on, and no --yes: the {plan.direction} of {target} was not run",
+                state=UNCHANGED,
+                next_steps=(f"where the plan above is what you want: {again}",),
+            )
+        if not _agreed(report, plan, target):
+            raise RefusedError(
+                "declined",
+                f"declined: the {plan.direction} of {target} was not run",
+                state=UNCHANGED,
+                next_steps=(f"to run it after all: {target.command(f'{plan.direction} {plan.target}')}",),
+            )
+
+    return confirm
+
+
+def _agreed(report: Report, plan: Plan, target: Target) -> bool:
+    if plan.direction is Direction.UPGRADE:
+        count = len(plan.steps)
+        return report.ask(f"Run {count} revision{'s' if count > 1 else ''} on {target}?")
+    return report.ask_for(f"Type the name of the database ({target.name}) to downgrade it") == target.name

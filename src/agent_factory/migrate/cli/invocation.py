@@ -1,0 +1,133 @@
+"""One command as it was typed: its project, its target, its output, and what its errors become."""
+
+import contextlib
+import os
+import sys
+import traceback
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import typer
+
+from agent_factory.migrate.errors import ExitCode, InterruptedRunError, MigrationError, UsageError
+from agent_factory.redaction import redact
+
+if TYPE_CHECKING:
+    from agent_factory.migrate.project import Project
+    from agent_factory.migrate.report.text import Report
+    from agent_factory.migrate.results import Result
+    from agent_factory.migrate.target import Target
+    from agent_factory.settings import Settings
+
+
+class Invocation:
+    """The block in which a command runs.
+
+    Inside it the working directory is the project's, so relative paths in alembic.ini, .env and DATABASE_URL
+    mean the same wherever ``af-db`` is started. An error that leaves the block has been shown, and has
+    become an exit code.
+    """
+
+    def __init__(self, context: typer.Context, config: Path | None, *, json: bool) -> None:
+        chosen = config or context.find_root().obj
+        self._config: Path | None = chosen.absolute() if chosen else None
+        self._json = json
+        self._command = context.command_path.removeprefix("af-db ")
+        self._started_in = Path.cwd()
+        self._undo = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        self._undo.close()
+        if error is None or isinstance(error, typer.Exit):
+            return
+        raise typer.Exit(self._show_failure(error)) from error
+
+    @cached_property
+    def report(self) -> "Report":
+        from agent_factory.migrate.report.text import Report
+
+        return Report(paths_from=self._started_in)
+
+    @cached_property
+    def project(self) -> "Project":
+        """The project of ``--config``, or the nearest one; its folder becomes the working directory."""
+        from agent_factory.migrate.project import find_config, open_project
+
+        config_path = self._config or find_config(self._started_in)
+        if config_path.is_file():
+            self._undo.enter_context(contextlib.chdir(config_path.parent))
+        return open_project(config_path)
+
+    def local_target(self) -> "Target":
+        """The database of the environment, of the project's .env, or the embedded default, in this order."""
+        from agent_factory.migrate.target import local_target
+        from agent_factory.settings import DEFAULT_DATABASE_URL
+
+        url = _read_settings(self.project.root / ".env").database_url
+        return local_target(url.get_secret_value() if url else DEFAULT_DATABASE_URL)
+
+    def production_target(self) -> "Target":
+        """The database of the real environment, and of nothing else."""
+        from agent_factory.migrate.target import production_target
+
+        url = _read_settings(None).database_url
+        return production_target(url.get_secret_value() if url else None)
+
+    def show(self, result: "Result") -> None:
+        """Print the result and end the command with the result's exit code."""
+        if self._json:
+            from agent_factory.migrate.report.json import render_result
+
+            typer.echo(render_result(self._command, result))
+        else:
+            self.report.result(result)
+        raise typer.Exit(int(result.exit_code))
+
+    def _show_failure(self, error: BaseException) -> int:
+        if isinstance(error, KeyboardInterrupt):
+            error = InterruptedRunError(state="not touched")
+        if isinstance(error, MigrationError):
+            if self._json:
+                from agent_factory.migrate.report.json import render_error
+
+                typer.echo(render_error(self._command, error))
+            else:
+                self.report.error(error)
+            return int(error.exit_code)
+        if isinstance(error, BrokenPipeError):
+            # The reader of our output has left, as `head` does; there is nobody to tell.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return int(ExitCode.DONE)
+        if self._json:
+            from agent_factory.migrate.report.json import render_bug
+
+            typer.echo(render_bug(self._command, error))
+        show_bug(error)
+        return int(ExitCode.BUG)
+
+
+def show_bug(error: BaseException) -> None:
+    """Print a traceback without the secrets in it."""
+    typer.echo(redact("".join(traceback.format_exception(error))), err=True)
+    typer.echo("this is a bug in af-db; the traceback above says where", err=True)
+
+
+def _read_settings(env_file: Path | None) -> "Settings":
+    from agent_factory.settings import read_settings
+
+    try:
+        return read_settings(env_file)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            "unreadable-env-file",
+            f"{env_file} cannot be read ({type(error).__name__})",
+            state="not touched",
+            next_steps=("make it readable UTF-8 text, or set DATABASE_URL in the environment",),
+        ) from None

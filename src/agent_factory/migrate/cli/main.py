@@ -1,0 +1,104 @@
+"""``af-db``: the commands put together, and the one place where an error becomes a message."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from agent_factory.migrate.cli import local, options, prod
+from agent_factory.migrate.cli.invocation import Invocation, show_bug
+from agent_factory.migrate.errors import INTERRUPTED, MEANINGS, ExitCode
+from agent_factory.redaction import redact
+
+_BY_SIGNAL = ("128+n", "ended by signal n")
+EXIT_CODES = "\b\nExit codes:\n" + "\n".join(
+    f"  {code:<5} {meaning}"
+    for code, meaning in [*((str(code.value), meaning) for code, meaning in MEANINGS.items()), _BY_SIGNAL]
+)
+
+app = typer.Typer(
+    name="af-db",
+    help="Alembic migrations as a runbook that executes itself.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    # Plain help: Rich doubles the time it takes.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    pretty_exceptions_show_locals=False,
+)
+app.add_typer(local.app, name="local")
+app.add_typer(prod.app, name="prod")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"af-db {version('agent-factory')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main_options(
+    context: typer.Context,
+    config: options.Config = None,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    context.obj = config
+
+
+@app.command()
+def current(
+    context: typer.Context,
+    check_heads: Annotated[
+        bool, typer.Option("--check-heads", help="Exit 3 when the database is not at every head.")
+    ] = False,
+    config: options.Config = None,
+    json: options.Json = False,
+) -> None:
+    """Say which revision the database is at; for CI. Reads DATABASE_URL, then .env."""
+    with Invocation(context, config, json=json) as invocation:
+        from agent_factory.migrate.workflows import status
+
+        invocation.show(
+            status.current(invocation.project, invocation.local_target(), check_heads=check_heads)
+        )
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command line and return its exit code; every error has been shown by then."""
+    try:
+        code = app(args=arguments, prog_name="af-db", standalone_mode=False)
+    except typer.TyperException as error:
+        return _show_usage_error(error, arguments)
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - a bug, and the outermost place
+        show_bug(error)
+        return ExitCode.BUG
+    return code if isinstance(code, int) else ExitCode.DONE
+
+
+def _show_usage_error(error: typer.TyperException, arguments: list[str]) -> ExitCode:
+    context = getattr(error, "ctx", None)
+    if error.format_message().startswith("Usage:"):
+        # A group that was named without a command: the "error" is its help.
+        typer.echo(error.format_message())
+        return ExitCode.DONE
+    command = context.command_path if context else "af-db"
+    if "--json" in arguments:
+        from agent_factory.migrate.report.json import render_usage_error
+
+        typer.echo(render_usage_error(command.removeprefix("af-db").strip(), error.format_message()))
+        return ExitCode.USAGE
+    if context:
+        typer.echo(context.get_usage(), err=True)
+    typer.echo(redact(f"error: {error.format_message()}"), err=True)
+    typer.echo(f"  next  {command} --help", err=True)
+    return ExitCode.USAGE
+
+
+def main() -> None:
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,95 @@
+"""Exit codes, and the errors that end a command.
+
+A result is what a command found; an error is why it could not do its job. Every error says what happened,
+which state the database is in, and what to type next.
+"""
+
+import signal
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """How ``af-db`` ends. The README, the help and the tests read this table."""
+
+    DONE = 0
+    BUG = 1
+    USAGE = 2
+    NOT_WELL = 3
+    REFUSED = 4
+    CANNOT_CONNECT = 5
+    ALREADY_RUNNING = 6
+    ROLLED_BACK = 7
+    LEFT_BEHIND = 8
+
+
+INTERRUPTED = 128 + signal.SIGINT
+"""A command that a signal ends exits with 128 plus the signal's number."""
+
+MEANINGS: dict[ExitCode, str] = {
+    ExitCode.DONE: "done, or nothing to do",
+    ExitCode.BUG: "a bug in af-db; a traceback follows",
+    ExitCode.USAGE: "wrong usage or configuration",
+    ExitCode.NOT_WELL: "asked whether all is well, and it is not (behind, drift, findings)",
+    ExitCode.REFUSED: "refused or declined; nothing changed",
+    ExitCode.CANNOT_CONNECT: "cannot connect to the database",
+    ExitCode.ALREADY_RUNNING: "another migration is running",
+    ExitCode.ROLLED_BACK: "failed and rolled back",
+    ExitCode.LEFT_BEHIND: "failed with something left behind, or in an unknown state",
+}
+
+
+class MigrationError(Exception):
+    """A command cannot do its job.
+
+    ``code`` names the cause for machines and never changes; ``state`` says how the database was left;
+    ``next_steps`` are sentences or commands, most likely first.
+    """
+
+    exit_code: ClassVar[int]
+
+    def __init__(self, code: str, message: str, *, state: str = "", next_steps: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.state = state
+        self.next_steps = next_steps
+
+
+class UsageError(MigrationError):
+    """The command line, the settings, or the project's files ask for something that cannot be."""
+
+    exit_code = ExitCode.USAGE
+
+
+class RefusedError(MigrationError):
+    """It could be done, and is not: it was declined, or would not be safe."""
+
+    exit_code = ExitCode.REFUSED
+
+
+class CannotConnectError(MigrationError):
+    """The database was not reached."""
+
+    exit_code = ExitCode.CANNOT_CONNECT
+
+
+class RolledBackError(MigrationError):
+    """A revision failed and left nothing of itself behind; the ones before it stay applied."""
+
+    exit_code = ExitCode.ROLLED_BACK
+
+
+class LeftBehindError(MigrationError):
+    """A revision failed with a part of it committed, or it is not known how it ended."""
+
+    exit_code = ExitCode.LEFT_BEHIND
+
+
+class InterruptedRunError(MigrationError):
+    """A person stopped the command with Ctrl-C."""
+
+    exit_code = INTERRUPTED
+
+    def __init__(self, *, state: str, next_steps: tuple[str, ...] = ()) -> None:
+        super().__init__("interrupted", "interrupted", state=state, next_steps=next_steps)

@@ -1,0 +1,37 @@
+"""Revisions, and the plan: what will run, as plain data, before anything does."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+
+class Direction(StrEnum):
+    UPGRADE = "upgrade"
+    DOWNGRADE = "downgrade"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """One revision file. ``parents`` are the revisions it follows: none for a base, several for a merge."""
+
+    id: str
+    message: str
+    path: Path
+    parents: tuple[str, ...]
+    branch_labels: tuple[str, ...]
+    is_head: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The revisions that lead a database from ``before`` to ``after``, in the order in which they run.
+
+    ``before`` and ``after`` are the revisions that ``alembic_version`` holds; empty at base. ``target`` is
+    what was asked for, as it was typed.
+    """
+
+    direction: Direction
+    target: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    steps: tuple[Revision, ...]

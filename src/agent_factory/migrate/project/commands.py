@@ -1,0 +1,93 @@
+"""Alembic's commands on a project: where a database is, running a plan, writing revision files."""
+
+import re
+from typing import Any, cast
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.operations.ops import MigrationScript
+from alembic.runtime.migration import MigrationContext, RevisionStep
+from alembic.script import Script
+
+from agent_factory.migrate.plan import Direction, Plan, Revision
+from agent_factory.migrate.project.environment import Hooks, env_py_errors, sharing
+from agent_factory.migrate.project.history import Project, as_revision
+from agent_factory.migrate.project.output import stdout_kept_clean
+
+
+def read_current(project: Project, connection: sa.Connection) -> tuple[str, ...]:
+    """Return the revisions in the version table that ``env.py`` names; empty when there is no such table.
+
+    Nothing is written. Raises UsageError when env.py does not take the shared connection.
+    """
+    found: list[tuple[str, ...]] = []
+
+    def remember(current: Any, _context: MigrationContext) -> list[RevisionStep]:
+        found.append(current)
+        return []
+
+    with (
+        sharing(project, connection) as build_environment,
+        build_environment(project.config, project.script, fn=remember, dont_mutate=True),
+        env_py_errors(project),
+    ):
+        project.script.run_env()
+    connection.rollback()
+    return tuple(sorted(found[0]))
+
+
+def run(project: Project, connection: sa.Connection, plan: Plan, hooks: Hooks) -> None:
+    """Run the plan's revisions through ``alembic.command``, each in a transaction of its own.
+
+    Raises RefusedError, before anything runs, when the database has moved since the plan was made; and
+    whatever a revision raises, unchanged.
+    """
+    run_command = command.upgrade if plan.direction is Direction.UPGRADE else command.downgrade
+    with sharing(project, connection, plan=plan, hooks=hooks):
+        run_command(project.config, plan.target)
+
+
+def create(project: Project, connection: sa.Connection, message: str) -> Revision | None:
+    """Write the revision that makes the database match the models; None, and no file, when it does already.
+
+    The database has to be at the head. Raises UsageError when there are several heads.
+    """
+
+    def drop_if_empty(_context: Any, _revision: Any, directives: list[MigrationScript]) -> None:
+        if all(operations.is_empty() for operations in directives[0].upgrade_ops_list):
+            directives.clear()
+
+    with sharing(project, connection):
+        written = command.revision(
+            project.config,
+            message,
+            autogenerate=True,
+            rev_id=_next_id(project),
+            process_revision_directives=drop_if_empty,
+        )
+    return as_revision(written) if isinstance(written, Script) else None
+
+
+def create_empty(project: Project, message: str) -> Revision:
+    """Write a revision with nothing in it. Raises UsageError when there are several heads."""
+    with stdout_kept_clean():
+        written = command.revision(project.config, message, rev_id=_next_id(project))
+    return as_revision(cast("Script", written))
+
+
+def merge(project: Project, message: str) -> Revision:
+    """Write a revision that joins all heads."""
+    with stdout_kept_clean():
+        written = command.merge(
+            project.config, list(project.heads), message=message, rev_id=_next_id(project)
+        )
+    return as_revision(cast("Script", written))
+
+
+def _next_id(project: Project) -> str | None:
+    """The next number, as wide as the last, where every id is a number; else None, Alembic's own choice."""
+    ids = [script.revision for script in project.script.walk_revisions()]
+    if not all(re.fullmatch(r"[0-9]+", revision) for revision in ids):
+        return None
+    width = max((len(revision) for revision in ids), default=3)
+    return str(max((int(revision) for revision in ids), default=0) + 1).zfill(width)

@@ -1,0 +1,157 @@
+"""Alembic's environment, as af-db runs it: env.py on our connection, by our rules."""
+
+import contextlib
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext, MigrationInfo, RevisionStep
+from alembic.script import ScriptDirectory
+
+from agent_factory.migrate.errors import MigrationError, RefusedError, UsageError
+from agent_factory.migrate.plan import Plan
+from agent_factory.migrate.project.history import Project
+from agent_factory.migrate.project.output import stdout_kept_clean
+from agent_factory.migrate.target import NOTHING_CHANGED
+
+ENV_PY_CONTRACT = """connection = context.config.attributes.get("connection")
+if connection is not None:
+    context.configure(connection=connection, target_metadata=target_metadata)
+    with context.begin_transaction():
+        context.run_migrations()"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hooks:
+    """Called for each revision with its id, in the thread that runs it.
+
+    ``recorded`` is called when its version row is written, still inside its transaction; ``committed``
+    when that transaction has ended well.
+    """
+
+    started: Callable[[str], None]
+    recorded: Callable[[str], None]
+    committed: Callable[[str], None]
+
+
+@contextlib.contextmanager
+def sharing(
+    project: Project, connection: sa.Connection, *, plan: Plan | None = None, hooks: Hooks | None = None
+) -> Iterator[Callable[..., EnvironmentContext]]:
+    """Have Alembic's commands, for this block, run env.py on this connection and by af-db's rules.
+
+    Whatever env.py passes to ``context.configure()``, each revision is a transaction of its own, SQLite's
+    DDL is part of it, and the hooks are called. Alembic's commands make their EnvironmentContext themselves
+    and take no options for it, so theirs is replaced. They are not safe for threads anyhow: they work on
+    module-level proxies.
+    """
+
+    def build_environment(config: Config, script: ScriptDirectory, **options: Any) -> EnvironmentContext:
+        if plan is not None and hooks is not None:
+            options["fn"] = _announce_steps(options["fn"], plan, hooks)
+        environment = EnvironmentContext(config, script, **options)
+        # Alembic finds the module-level proxies by the exact class, so a subclass would not do.
+        environment.configure = _configure_shared(  # type: ignore[method-assign]
+            project, environment.configure, connection, hooks
+        )
+        return environment
+
+    commands: Any = command  # the name that is replaced is not one that the module declares as public
+    original = commands.EnvironmentContext
+    project.config.attributes["connection"] = connection
+    commands.EnvironmentContext = build_environment
+    try:
+        with stdout_kept_clean():
+            yield build_environment
+    finally:
+        commands.EnvironmentContext = original
+        del project.config.attributes["connection"]
+
+
+def _configure_shared(
+    project: Project, configure: Callable[..., None], connection: sa.Connection, hooks: Hooks | None
+) -> Callable[..., None]:
+    """``context.configure()`` as env.py calls it, with af-db's rules laid over what env.py asks for."""
+
+    def configure_shared(*arguments: Any, **options: Any) -> None:
+        given = arguments[0] if arguments else options.get("connection")
+        if given is not connection:
+            raise _ignores_connection(project)
+        options["transaction_per_migration"] = True
+        if connection.dialect.name == "sqlite":
+            options["transactional_ddl"] = True
+        if hooks is not None:
+            own = options.get("on_version_apply") or ()
+            own = own if isinstance(own, Sequence) else (own,)
+            options["on_version_apply"] = (*own, _announce_recorded(hooks))
+        configure(*arguments, **options)
+
+    return configure_shared
+
+
+Steps = Callable[[Any, MigrationContext], Sequence[RevisionStep]]
+
+
+def _announce_steps(find_steps: Steps, plan: Plan, hooks: Hooks) -> Callable[..., Iterator[RevisionStep]]:
+    """Alembic's list of steps, checked against the plan and announced one by one as each begins."""
+
+    def steps(current: Any, context: MigrationContext) -> Iterator[RevisionStep]:
+        found = find_steps(current, context)
+        if [_step_id(step.info) for step in found] != [step.id for step in plan.steps]:
+            raise RefusedError(
+                "plan-changed",
+                "the database has moved since the plan was made: another run was faster",
+                state=f"at {', '.join(current) or 'base'}",
+                next_steps=("look at the new plan by running the command again",),
+            )
+        for step in found:
+            hooks.started(_step_id(step.info))
+            yield step
+            # Alembic asks for the next step after the transaction of this one has ended.
+            hooks.committed(_step_id(step.info))
+
+    return steps
+
+
+def _announce_recorded(hooks: Hooks) -> Callable[..., None]:
+    def recorded(*, step: MigrationInfo, **_facts: Any) -> None:
+        hooks.recorded(_step_id(step))
+
+    return recorded
+
+
+def _step_id(step: MigrationInfo) -> str:
+    """The revision whose file runs: Alembic calls it "up" in both directions."""
+    return str(step.up_revision_id)
+
+
+@contextlib.contextmanager
+def env_py_errors(project: Project) -> Iterator[None]:
+    """Translate what env.py raises while it only shows where a database is: the project's fault, not ours."""
+    try:
+        yield
+    except (MigrationError, sa.exc.DBAPIError):
+        raise
+    except Exception as error:
+        location = project.script.env_py_location
+        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == location]
+        raise UsageError(
+            "broken-env-py",
+            f"{location}, line {lines[-1] if lines else '?'}: {type(error).__name__}: {error}",
+            state=NOTHING_CHANGED,
+            next_steps=("correct env.py; plain Alembic stops at the same place: alembic current",),
+        ) from error
+
+
+def _ignores_connection(project: Project) -> UsageError:
+    return UsageError(
+        "env-py-contract",
+        f"{project.script.env_py_location} does not use the connection that it is given",
+        state=NOTHING_CHANGED,
+        next_steps=(f"begin its online part with:\n{ENV_PY_CONTRACT}",),
+    )

@@ -1,0 +1,281 @@
+"""The history of an Alembic project: its configuration, its revisions, and the way between two of them."""
+
+import argparse
+import contextlib
+import re
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from alembic.config import Config
+from alembic.script import Script, ScriptDirectory
+from alembic.script.revision import (
+    CycleDetected,
+    MultipleHeads,
+    RangeNotAncestorError,
+    ResolutionError,
+    RevisionError,
+)
+from alembic.util import CommandError
+
+from agent_factory.migrate.errors import RefusedError, UsageError
+from agent_factory.migrate.plan import Direction, Plan, Revision
+from agent_factory.migrate.project.output import stdout_kept_clean
+from agent_factory.migrate.target import NOTHING_CHANGED, Target
+
+CONFIG_NAMES = ("alembic.ini", "pyproject.toml")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """An Alembic project that was read from ``config_path``. ``root`` is the folder of that file."""
+
+    config_path: Path
+    config: Config
+    script: ScriptDirectory
+
+    @property
+    def root(self) -> Path:
+        return self.config_path.parent
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The newest revisions; one, unless branches were not merged."""
+        return tuple(sorted(self.script.get_heads()))
+
+
+def find_config(start: Path) -> Path:
+    """Return the nearest ``alembic.ini``, or ``pyproject.toml`` with ``[tool.alembic]``, going upward.
+
+    Raises UsageError when there is none.
+    """
+    for folder in (start, *start.parents):
+        ini, toml = (folder / name for name in CONFIG_NAMES)
+        if ini.is_file():
+            return ini
+        if toml.is_file() and re.search(
+            r"^\[tool\.alembic\]", toml.read_text(encoding="utf-8"), re.MULTILINE
+        ):
+            return toml
+    raise UsageError(
+        "no-project",
+        f"no alembic.ini in {start} or any folder above it",
+        state=NOTHING_CHANGED,
+        next_steps=("run af-db inside the project, or name the file: af-db -c PATH/alembic.ini ...",),
+    )
+
+
+def open_project(config_path: Path) -> Project:
+    """Read the configuration and every revision file, and check that they make one history.
+
+    Raises UsageError for a file that is not there or not understood, for two files with one id, for a
+    missing parent and for a cycle, naming the files.
+    """
+    if not config_path.is_file():
+        raise UsageError(
+            "no-project",
+            f"there is no file {config_path}",
+            state=NOTHING_CHANGED,
+            next_steps=("correct the path after -c/--config",),
+        )
+    ini = config_path if config_path.suffix != ".toml" else None
+    config = Config(
+        ini,
+        toml_file=config_path.with_name("pyproject.toml"),
+        stdout=sys.stderr,
+        cmd_opts=argparse.Namespace(quiet=True),
+    )
+    with _broken_history(config), warnings.catch_warnings():
+        # Alembic only warns of two files with one id and of a missing parent, and then runs what is left.
+        warnings.filterwarnings("error", category=UserWarning)
+        with stdout_kept_clean():
+            script = ScriptDirectory.from_config(config)
+            script.get_heads()
+    return Project(config_path=config_path, config=config, script=script)
+
+
+def revisions(project: Project) -> tuple[Revision, ...]:
+    """Return every revision, newest first."""
+    return tuple(as_revision(script) for script in project.script.walk_revisions())
+
+
+def ancestors(project: Project, current: Sequence[str]) -> frozenset[str]:
+    """Return the revisions that a database at ``current`` has applied; ones without a file are left out."""
+    known = tuple(revision for revision in current if is_known(project, revision))
+    if not known:
+        return frozenset()
+    applied = project.script.iterate_revisions(known, "base", inclusive=True, assert_relative_length=False)
+    return frozenset(script.revision for script in applied if script is not None)
+
+
+def is_known(project: Project, revision: str) -> bool:
+    """Say whether a file of this checkout has exactly this id."""
+    try:
+        script = project.script.get_revision(revision)
+    except CommandError:
+        return False
+    return script is not None and script.revision == revision
+
+
+def plan(
+    project: Project, target: Target, direction: Direction, revision: str, current: tuple[str, ...]
+) -> Plan:
+    """Return what leads a database from ``current`` to ``revision``, which is read as Alembic reads it.
+
+    Raises UsageError for a revision that means nothing, for several heads where one is meant, and
+    RefusedError when this checkout does not know where the database is.
+    """
+    unknown = tuple(head for head in current if not is_known(project, head))
+    if unknown:
+        raise RefusedError(
+            "database-ahead",
+            f"the database is at {', '.join(unknown)}, which no file of this checkout has",
+            state=f"unchanged, at {', '.join(current)}",
+            next_steps=(
+                "is this an older checkout than the one that migrated? Update it: git pull",
+                "is the revision on another branch? Switch to it, or bring its file here",
+            ),
+        )
+    with _revision_errors(project, target, revision, current):
+        if direction is Direction.UPGRADE:
+            found = list(project.script.iterate_revisions(revision, current, implicit_base=True))[::-1]
+        elif not current and revision == "base":
+            found = []
+        else:
+            found = list(project.script.iterate_revisions(current, revision, select_for_downgrade=True))
+    steps = tuple(as_revision(script) for script in found)
+    return Plan(
+        direction=direction,
+        target=revision,
+        before=current,
+        after=_heads_after(project, direction, current, steps),
+        steps=steps,
+    )
+
+
+def several_heads(heads: Sequence[str]) -> UsageError:
+    """Return the error of a history with several heads, where one is meant."""
+    return UsageError(
+        "multiple-heads",
+        f"the history has {len(heads)} heads: {', '.join(heads)}",
+        state=NOTHING_CHANGED,
+        next_steps=("join them: af-db local merge", "or name one of them, or `heads` for all"),
+    )
+
+
+def _heads_after(
+    project: Project, direction: Direction, current: Sequence[str], steps: Sequence[Revision]
+) -> tuple[str, ...]:
+    """The rows that ``alembic_version`` will hold: applied revisions that no applied revision builds on."""
+    applied = set(ancestors(project, current))
+    moved = {step.id for step in steps}
+    applied = applied | moved if direction is Direction.UPGRADE else applied - moved
+    built_on: set[str] = set()
+    for revision in applied:
+        built_on.update(as_revision(project.script.get_revision(revision)).parents)
+    return tuple(sorted(applied - built_on))
+
+
+def as_revision(script: Script) -> Revision:
+    """Return Alembic's script as plain data."""
+    parents = script.down_revision
+    return Revision(
+        id=script.revision,
+        message=script.doc,
+        path=Path(script.path),
+        parents=(parents,) if isinstance(parents, str) else tuple(parents or ()),
+        branch_labels=tuple(sorted(script.branch_labels)),
+        is_head=script.is_head,
+    )
+
+
+@contextlib.contextmanager
+def _revision_errors(
+    project: Project, target: Target, revision: str, current: Sequence[str]
+) -> Iterator[None]:
+    """Translate what Alembic says of a revision that leads nowhere."""
+    at = ", ".join(current) or "base"
+    see = (f"see the revisions: {target.command('history')}",)
+    try:
+        yield
+    except MultipleHeads as error:
+        raise several_heads(project.heads) from error
+    except ResolutionError as error:
+        raise UsageError(
+            "unknown-revision",
+            f"no revision is called {revision!r}",
+            state=NOTHING_CHANGED,
+            next_steps=see,
+        ) from error
+    except RangeNotAncestorError as error:
+        raise UsageError(
+            "not-on-the-way",
+            f"{revision} cannot be reached from {at} in this direction",
+            state=NOTHING_CHANGED,
+            next_steps=see,
+        ) from error
+    except (RevisionError, CommandError) as error:
+        said = str(error)
+        if re.search(r"didn't produce|Walked too far", said):
+            said = f"from {at}, {revision} leads past the end of the history"
+        raise UsageError("no-such-step", said, state=NOTHING_CHANGED, next_steps=see) from error
+
+
+@contextlib.contextmanager
+def _broken_history(config: Config) -> Iterator[None]:
+    """Translate what is wrong with the configuration or the revision files as a whole."""
+    try:
+        yield
+    except UserWarning as warning:
+        said = str(warning)
+        twice = re.search(r"Revision (\S+) is present more than once", said)
+        if twice:
+            files = _files_with_id(config, twice[1])
+            raise UsageError(
+                "duplicate-revision",
+                f"revision {twice[1]} is the id of several files: {', '.join(files)}",
+                state=NOTHING_CHANGED,
+                next_steps=("give the newer one the next free number (file name, revision, down_revision)",),
+            ) from warning
+        raise UsageError(
+            "broken-history",
+            said,
+            state=NOTHING_CHANGED,
+            next_steps=("bring the missing file back, for example: git checkout BRANCH -- alembic/versions",),
+        ) from warning
+    except CycleDetected as error:
+        raise UsageError(
+            "revision-cycle",
+            f"the revisions follow each other in a circle: {error}",
+            state=NOTHING_CHANGED,
+            next_steps=("correct down_revision in one of them",),
+        ) from error
+    except (CommandError, RevisionError) as error:
+        raise UsageError(
+            "broken-project",
+            f"Alembic cannot read this project: {error}",
+            state=NOTHING_CHANGED,
+            next_steps=("correct the configuration or the file that it names",),
+        ) from error
+    except (SyntaxError, ImportError, NameError) as error:
+        where = f"{error.filename}:{error.lineno}: " if isinstance(error, SyntaxError) else ""
+        raise UsageError(
+            "broken-revision-file",
+            f"a revision file cannot be imported: {where}{type(error).__name__}: {error}",
+            state=NOTHING_CHANGED,
+            next_steps=("correct the file",),
+        ) from error
+
+
+def _files_with_id(config: Config, revision: str) -> list[str]:
+    locations = config.get_version_locations_list()
+    folders = locations or [str(Path(config.get_alembic_option("script_location") or "") / "versions")]
+    declaration = re.compile(rf"^revision\b[^=\n]*=\s*['\"]{re.escape(revision)}['\"]", re.MULTILINE)
+    return sorted(
+        path.name
+        for folder in folders
+        for path in Path(folder).rglob("*.py")
+        if declaration.search(path.read_text(encoding="utf-8"))
+    )

@@ -1,0 +1,79 @@
+"""One JSON document per command."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from agent_factory.migrate.errors import ExitCode, MigrationError
+from agent_factory.migrate.results import Result
+from agent_factory.redaction import redact
+
+SCHEMA_VERSION = 1
+"""Rises when a field is renamed or removed; new fields may come at any time."""
+
+
+def render_result(command: str, result: Result) -> str:
+    """Return the document of a command that did its job."""
+    return _dump({"command": command, "exit_code": int(result.exit_code), **asdict(result)})
+
+
+def render_error(command: str, error: MigrationError, *, exit_code: int | None = None) -> str:
+    """Return the document of a command that could not; ``exit_code`` replaces the error's own."""
+    return _dump(
+        {
+            "command": command,
+            "exit_code": int(error.exit_code if exit_code is None else exit_code),
+            "error": {
+                "code": error.code,
+                "message": error.message,
+                "state": error.state,
+                "next_steps": list(error.next_steps),
+            },
+        }
+    )
+
+
+def render_usage_error(command: str, message: str) -> str:
+    """Return the document of a command line that was not understood."""
+    return _dump(
+        {
+            "command": command,
+            "exit_code": int(ExitCode.USAGE),
+            "error": {"code": "usage", "message": message, "state": "not touched", "next_steps": []},
+        }
+    )
+
+
+def render_bug(command: str, error: BaseException) -> str:
+    """Return the document of a command that has a bug; the traceback goes to stderr."""
+    return _dump(
+        {
+            "command": command,
+            "exit_code": int(ExitCode.BUG),
+            "error": {
+                "code": "bug",
+                "message": f"{type(error).__name__}: {error}",
+                "state": "not known",
+                "next_steps": [],
+            },
+        }
+    )
+
+
+def _dump(document: dict[str, Any]) -> str:
+    document = {"schema_version": SCHEMA_VERSION, **document}
+    # Redaction works on the values: a secret's characters may be escaped in the finished text.
+    return json.dumps(_clean(document), indent=2, ensure_ascii=False)
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {key: _clean(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(item) for item in value]
+    if isinstance(value, Path):
+        return redact(str(value))
+    return value

@@ -1,0 +1,255 @@
+"""Text for people. This is the only module that imports Rich."""
+
+import os
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TextIO
+
+from rich import box
+from rich.console import Console
+from rich.prompt import Confirm, Prompt
+from rich.status import Status
+from rich.table import Table
+from rich.text import Text
+
+from agent_factory.migrate.errors import MigrationError
+from agent_factory.migrate.events import Event, RevisionStarted
+from agent_factory.migrate.plan import Direction, Plan
+from agent_factory.migrate.results import (
+    CreateResult,
+    CurrentHead,
+    CurrentResult,
+    HistoryResult,
+    MergeResult,
+    Result,
+    RunResult,
+)
+from agent_factory.migrate.target import Environment, Target
+from agent_factory.redaction import redact
+
+PIPED_WIDTH = 10_000
+"""Columns when nobody watches: a table in a log or a pipe is never cut to fit a terminal."""
+
+
+class Report:
+    """Two streams: results go to ``out``, everything on the way there, and questions, to ``err``."""
+
+    def __init__(self, *, paths_from: Path) -> None:
+        self._out = _console(sys.stdout)
+        self._err = _console(sys.stderr)
+        self._paths_from = paths_from
+        self._status: Status | None = None
+
+    def result(self, result: Result) -> None:
+        """Print what a command found or did."""
+        match result:
+            case CurrentResult():
+                self._current(result)
+            case HistoryResult():
+                self._history(result)
+            case RunResult():
+                self._run(result)
+            case CreateResult() | MergeResult():
+                self._written(result)
+
+    def error(self, error: MigrationError) -> None:
+        """Print what happened, which state the database is in, and what to type next."""
+        self.stop()
+        first, *rest = error.message.splitlines()
+        self._err.print(_line(("error: ", "bold red"), (first, "")))
+        for line in rest:
+            self._err.print(_line((f"  {line}", "")))
+        rows = Table.grid(padding=(0, 2))
+        rows.add_column(style="dim", no_wrap=True)
+        rows.add_column(overflow="fold")
+        if error.state:
+            rows.add_row("  database", Text(redact(error.state)))
+        for number, step in enumerate(error.next_steps):
+            rows.add_row("  next" if number == 0 else "", Text(redact(step)))
+        _print_table(self._err, rows)
+
+    def plan(self, plan: Plan, target: Target) -> None:
+        """Print what would run, on what, before anything does."""
+        facts = Table.grid(padding=(0, 2))
+        facts.add_column(style="dim", no_wrap=True)
+        facts.add_column(overflow="fold")
+        facts.add_row("database", Text(redact(str(target)), style="bold"))
+        facts.add_row("current", Text(_revisions(plan.before)))
+        facts.add_row(f"{plan.direction} to", Text(_revisions(plan.after)))
+        _print_table(self._err, facts)
+        table = _table()
+        table.add_column("#", justify="right", style="dim")
+        table.add_column("revision", no_wrap=True, style="bold")
+        table.add_column("message", overflow="fold", ratio=1 if self._err.is_terminal else None)
+        table.add_column("file", overflow="fold", style="dim")
+        for number, step in enumerate(plan.steps, start=1):
+            table.add_row(str(number), Text(step.id), Text(redact(step.message)), Text(step.path.name))
+        _print_table(self._err, table)
+        for warning in target.warnings:
+            self._err.print(_line(("warning: ", "bold yellow"), (warning, "")))
+        if plan.direction is Direction.DOWNGRADE and target.environment is Environment.PROD:
+            self._err.print(
+                _line(
+                    ("warning: ", "bold yellow"),
+                    (
+                        "a downgrade can lose data: tables and columns that it drops are gone. Take a backup",
+                        "",
+                    ),
+                )
+            )
+
+    def ask(self, question: str) -> bool:
+        """Ask yes or no; the end of the input is a no."""
+        try:
+            return Confirm.ask(Text(redact(question)), console=self._err, default=False)
+        except EOFError:
+            self._err.print()
+            return False
+
+    def ask_for(self, question: str) -> str:
+        """Ask for a word; the end of the input is an empty one."""
+        try:
+            return Prompt.ask(Text(redact(question)), console=self._err, default="", show_default=False)
+        except EOFError:
+            self._err.print()
+            return ""
+
+    def event(self, event: Event) -> None:
+        """Print what is running: a moving line on a terminal, one plain line per event elsewhere."""
+        what = f"{event.revision.id} {event.revision.message}".rstrip()
+        counted = f"[{event.number}/{event.total}] {what}"
+        if isinstance(event, RevisionStarted):
+            if self._err.is_terminal:
+                self._status = self._err.status(Text(redact(counted)))
+                self._status.start()
+            else:
+                self._err.print(_line((f"{_now()} running  {counted}", "")))
+            return
+        self.stop()
+        if self._err.is_terminal:
+            self._err.print(_line(("done ", "green"), (counted, ""), (f"  {event.seconds:.2f} s", "dim")))
+        else:
+            self._err.print(_line((f"{_now()} done     {counted} ({event.seconds:.2f} s)", "")))
+
+    def stop(self) -> None:
+        """End the moving line."""
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+    def note(self, text: str) -> None:
+        """Print a remark that is no part of the result."""
+        self._err.print(_line((text, "")))
+
+    def _current(self, result: CurrentResult) -> None:
+        for head in result.current or (None,):
+            self._out.print(_line((_describe(head), "")))
+        if result.check_heads and not result.at_head:
+            self.note(
+                f"not at head: the database is at {_revisions(tuple(h.revision for h in result.current))}, "
+                f"this checkout's {_heads(result.heads)}"
+            )
+        self._several_heads(result.heads)
+
+    def _history(self, result: HistoryResult) -> None:
+        table = _table()
+        table.add_column("", no_wrap=True)
+        table.add_column("revision", no_wrap=True, style="bold")
+        table.add_column("follows", no_wrap=True, style="dim")
+        table.add_column("message", overflow="fold")
+        table.add_column("state", no_wrap=True)
+        for entry in result.entries:
+            marks = [
+                mark
+                for mark, shown in (("current", entry.is_current), ("head", entry.revision.is_head))
+                if shown
+            ]
+            labels = f" ({', '.join(entry.revision.branch_labels)})" if entry.revision.branch_labels else ""
+            state = "applied" if entry.is_applied else "pending"
+            table.add_row(
+                Text("->" if entry.is_current else "", style="bold green"),
+                Text(entry.revision.id),
+                Text(", ".join(entry.revision.parents) or "base"),
+                Text(redact(entry.revision.message) + labels),
+                Text(", ".join([state, *marks]), style="" if entry.is_applied else "yellow"),
+            )
+        if result.entries:
+            _print_table(self._out, table)
+        else:
+            self._out.print("no revisions")
+        for revision in result.unknown:
+            self.note(f"the database is at {revision}, which no file of this checkout has")
+        self._several_heads(result.heads)
+
+    def _run(self, result: RunResult) -> None:
+        self.stop()
+        before = ", ".join(_describe(head) for head in result.before or (None,))
+        after = ", ".join(_describe(head) for head in result.after or (None,))
+        if not result.applied:
+            self._out.print(_line((f"nothing to do: {redact(result.database)} is at {after}", "")))
+            return
+        self._out.print(_line((f"{before} -> ", ""), (after, "bold green")))
+
+    def _written(self, result: CreateResult | MergeResult) -> None:
+        if result.revision is None or result.path is None:
+            why = (
+                f"nothing to merge: the history has one head, {_revisions(result.heads)}"
+                if isinstance(result, MergeResult)
+                else "nothing to create: the database has what the models have"
+            )
+            self._out.print(_line((why, "")))
+            return
+        self._out.print(_line((self._shown(result.path), "bold")))
+        self.note("review it, then: af-db local upgrade")
+
+    def _several_heads(self, heads: tuple[str, ...]) -> None:
+        if len(heads) > 1:
+            self.note(f"{_heads(heads)}; join them: af-db local merge")
+
+    def _shown(self, path: Path) -> str:
+        """A path as a person would type it where the command was started."""
+        shown = os.path.relpath(path, self._paths_from)
+        return str(path) if shown.startswith("..") else shown
+
+
+def _console(stream: TextIO) -> Console:
+    # Rich answers FORCE_COLOR and NO_COLOR itself. Markup would eat [brackets] of names and messages.
+    width = None if stream.isatty() else PIPED_WIDTH
+    return Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
+
+
+def _print_table(console: Console, table: Table) -> None:
+    """Print without the blanks with which Rich fills the last column."""
+    with console.capture() as capture:
+        console.print(table)
+    console.file.write("".join(f"{line.rstrip(' ')}\n" for line in capture.get().splitlines()))
+    console.file.flush()
+
+
+def _table() -> Table:
+    return Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False)
+
+
+def _line(*parts: tuple[str, str]) -> Text:
+    return Text.assemble(*((redact(text), style) for text, style in parts))
+
+
+def _describe(head: CurrentHead | None) -> str:
+    if head is None:
+        return "(no revision)"
+    if not head.known:
+        return f"{head.revision} (not in this checkout)"
+    return f"{head.revision} (head)" if head.is_head else head.revision
+
+
+def _revisions(revisions: tuple[str, ...]) -> str:
+    return ", ".join(revisions) or "(no revision)"
+
+
+def _heads(heads: tuple[str, ...]) -> str:
+    return f"head is {heads[0]}" if len(heads) == 1 else f"heads are {', '.join(heads)}"
+
+
+def _now() -> str:
+    return datetime.now().astimezone().strftime("%H:%M:%S")

@@ -1,0 +1,106 @@
+"""What commands return. Text and JSON are two views of these values."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent_factory.migrate.errors import ExitCode
+from agent_factory.migrate.plan import Plan, Revision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurrentHead:
+    """A revision that the database is at. ``known`` is False when no file in this checkout has it."""
+
+    revision: str
+    is_head: bool
+    known: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurrentResult:
+    """Where the database is. ``heads`` are the newest revisions of this checkout."""
+
+    database: str
+    current: tuple[CurrentHead, ...]
+    heads: tuple[str, ...]
+    at_head: bool
+    check_heads: bool
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.NOT_WELL if self.check_heads and not self.at_head else ExitCode.DONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryEntry:
+    """One revision, newest first. ``is_current`` says that ``alembic_version`` holds it."""
+
+    revision: Revision
+    is_applied: bool
+    is_current: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryResult:
+    """The whole history. ``unknown`` are revisions of the database that this checkout lacks."""
+
+    database: str
+    entries: tuple[HistoryEntry, ...]
+    heads: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.DONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedRevision:
+    """A revision that ran, and how long it took by this machine's clock."""
+
+    revision: str
+    message: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """An upgrade or downgrade that was done; ``applied`` is empty when there was nothing to do."""
+
+    database: str
+    plan: Plan
+    before: tuple[CurrentHead, ...]
+    after: tuple[CurrentHead, ...]
+    applied: tuple[AppliedRevision, ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.DONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateResult:
+    """A new revision file; both fields are None when there was nothing to write."""
+
+    revision: Revision | None
+    path: Path | None
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.DONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeResult:
+    """A new revision that joins ``heads``; ``revision`` is None when there was one head already."""
+
+    revision: Revision | None
+    path: Path | None
+    heads: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.DONE
+
+
+Result = CurrentResult | HistoryResult | RunResult | CreateResult | MergeResult

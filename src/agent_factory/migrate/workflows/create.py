@@ -1,0 +1,57 @@
+"""New revision files: from the models, empty, or joining heads."""
+
+import re
+
+from agent_factory.migrate import project as alembic_project
+from agent_factory.migrate.connection import connect
+from agent_factory.migrate.errors import RefusedError, UsageError
+from agent_factory.migrate.project import Project
+from agent_factory.migrate.results import CreateResult, MergeResult
+from agent_factory.migrate.target import NOTHING_CHANGED, Target
+
+
+def create(project: Project, target: Target, message: str, *, empty: bool = False) -> CreateResult:
+    """Write the next revision: what the models have and the database lacks, or nothing with ``empty``.
+
+    Raises RefusedError when the database is behind, since the difference would then repeat revisions that
+    are there already; UsageError for a message without a word or a history with several heads.
+    """
+    _require_words(message)
+    if len(project.heads) > 1:
+        raise alembic_project.several_heads(project.heads)
+    if empty:
+        revision = alembic_project.create_empty(project, message)
+        return CreateResult(revision=revision, path=revision.path)
+    with connect(target, read_only=True) as connection:
+        current = alembic_project.read_current(project, connection)
+        if current != project.heads:
+            raise RefusedError(
+                "behind-head",
+                f"the database is at {', '.join(current) or 'base'}, behind the head "
+                f"{', '.join(project.heads)}: a new revision would repeat what lies between",
+                state="unchanged",
+                next_steps=(target.command("upgrade"), f"then: {target.command('create')} {message!r}"),
+            )
+        written = alembic_project.create(project, connection, message)
+    return CreateResult(revision=written, path=written.path if written else None)
+
+
+def merge(project: Project, message: str | None = None) -> MergeResult:
+    """Write a revision that joins all heads; no file when there is one head."""
+    heads = project.heads
+    if len(heads) < 2:
+        return MergeResult(revision=None, path=None, heads=heads)
+    message = message or f"merge {' and '.join(heads)}"
+    _require_words(message)
+    revision = alembic_project.merge(project, message)
+    return MergeResult(revision=revision, path=revision.path, heads=heads)
+
+
+def _require_words(message: str) -> None:
+    if not re.search(r"\w", message):
+        raise UsageError(
+            "no-message",
+            "the message names the revision's file, so it needs a word",
+            state=NOTHING_CHANGED,
+            next_steps=('af-db local create "add projects"',),
+        )
