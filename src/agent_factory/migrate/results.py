@@ -80,10 +80,14 @@ class RunResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateResult:
-    """A new revision file; both fields are None when there was nothing to write."""
+    """A new revision file; ``revision`` and ``path`` are None when there was nothing to write.
+
+    ``notes`` say what Alembic could not compare, such as an index on an expression in SQLite.
+    """
 
     revision: Revision | None
     path: Path | None
+    notes: tuple[str, ...]
 
     @property
     def exit_code(self) -> ExitCode:

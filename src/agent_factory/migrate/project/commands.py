@@ -1,6 +1,7 @@
 """Alembic's commands on a project: where a database is, running a plan, writing revision files."""
 
 import re
+import warnings
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -47,17 +48,21 @@ def run(project: Project, connection: sa.Connection, plan: Plan, hooks: Hooks) -
         run_command(project.config, plan.target)
 
 
-def create(project: Project, connection: sa.Connection, message: str) -> Revision | None:
+def create(
+    project: Project, connection: sa.Connection, message: str
+) -> tuple[Revision | None, tuple[str, ...]]:
     """Write the revision that makes the database match the models; None, and no file, when it does already.
 
-    The database has to be at the head. Raises UsageError when there are several heads.
+    The database has to be at the head. The second value is what Alembic could not compare.
     """
 
     def drop_if_empty(_context: Any, _revision: Any, directives: list[MigrationScript]) -> None:
         if all(operations.is_empty() for operations in directives[0].upgrade_ops_list):
             directives.clear()
 
-    with sharing(project, connection):
+    with sharing(project, connection), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        warnings.simplefilter("always", sa.exc.SAWarning)
         written = command.revision(
             project.config,
             message,
@@ -65,7 +70,8 @@ def create(project: Project, connection: sa.Connection, message: str) -> Revisio
             rev_id=_next_id(project),
             process_revision_directives=drop_if_empty,
         )
-    return as_revision(written) if isinstance(written, Script) else None
+    notes = tuple(dict.fromkeys(str(warning.message) for warning in caught))
+    return as_revision(written) if isinstance(written, Script) else None, notes
 
 
 def create_empty(project: Project, message: str) -> Revision:

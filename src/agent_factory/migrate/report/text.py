@@ -78,6 +78,7 @@ class Report:
         facts.add_row("current", Text(_revisions(plan.before)))
         facts.add_row(f"{plan.direction} to", Text(_revisions(plan.after)))
         _print_table(self._err, facts)
+        self._err.print()
         table = _table()
         table.add_column("#", justify="right", style="dim")
         table.add_column("revision", no_wrap=True, style="bold")
@@ -86,6 +87,7 @@ class Report:
         for number, step in enumerate(plan.steps, start=1):
             table.add_row(str(number), Text(step.id), Text(redact(step.message)), Text(step.path.name))
         _print_table(self._err, table)
+        self._err.print()
         for warning in target.warnings:
             self._err.print(_line(("warning: ", "bold yellow"), (warning, "")))
         if plan.direction is Direction.DOWNGRADE and target.environment is Environment.PROD:
@@ -192,6 +194,8 @@ class Report:
         self._out.print(_line((f"{before} -> ", ""), (after, "bold green")))
 
     def _written(self, result: CreateResult | MergeResult) -> None:
+        for note in result.notes if isinstance(result, CreateResult) else ():
+            self.note(f"not compared: {note}")
         if result.revision is None or result.path is None:
             why = (
                 f"nothing to merge: the history has one head, {_revisions(result.heads)}"

@@ -21,7 +21,7 @@ def create(project: Project, target: Target, message: str, *, empty: bool = Fals
         raise alembic_project.several_heads(project.heads)
     if empty:
         revision = alembic_project.create_empty(project, message)
-        return CreateResult(revision=revision, path=revision.path)
+        return CreateResult(revision=revision, path=revision.path, notes=())
     with connect(target, read_only=True) as connection:
         current = alembic_project.read_current(project, connection)
         if current != project.heads:
@@ -32,8 +32,8 @@ def create(project: Project, target: Target, message: str, *, empty: bool = Fals
                 state="unchanged",
                 next_steps=(target.command("upgrade"), f"then: {target.command('create')} {message!r}"),
             )
-        written = alembic_project.create(project, connection, message)
-    return CreateResult(revision=written, path=written.path if written else None)
+        written, notes = alembic_project.create(project, connection, message)
+    return CreateResult(revision=written, path=written.path if written else None, notes=notes)
 
 
 def merge(project: Project, message: str | None = None) -> MergeResult:

@@ -1,0 +1,132 @@
+"""The installed command on this project's own revisions: every command, both databases, text and JSON."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.commands import INSTALLED, Outcome, bare_environment, run_installed
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the project's Alembic folder, in which a test may write."""
+    shutil.copytree(ROOT / "alembic", tmp_path / "checkout" / "alembic")
+    shutil.copy(ROOT / "alembic.ini", tmp_path / "checkout")
+    return tmp_path / "checkout"
+
+
+def test_the_whole_local_workflow(checkout: Path, database_url: str) -> None:
+    def af_db(*arguments: str) -> Outcome:
+        outcome = run_installed("local", *arguments, cwd=checkout, url=database_url)
+        assert outcome.code == 0, outcome.err
+        return outcome
+
+    assert af_db("current").out == "(no revision)\n"
+    upgraded = af_db("upgrade")
+    assert upgraded.out == "(no revision) -> 002 (head)\n"
+    assert "001_initial_migration.py" in upgraded.err
+    assert af_db("current").out == "002 (head)\n"
+    assert "nothing to create" in af_db("create", "nothing").out
+    assert af_db("downgrade", "-1").out == "002 (head) -> 001\n"
+    history = [line.split() for line in af_db("history").out.splitlines()[2:]]
+    assert [row[-2:] for row in history] == [["pending,", "head"], ["applied,", "current"]]
+    assert af_db("downgrade", "base").out == "001 -> (no revision)\n"
+    assert af_db("upgrade", "+2").out == "(no revision) -> 002 (head)\n"
+    assert af_db("create", "data", "--empty").out == "alembic/versions/003_data.py\n"
+    assert af_db("merge").out == "nothing to merge: the history has one head, 003\n"
+    assert af_db("upgrade").out == "002 -> 003 (head)\n"
+
+
+def test_the_whole_local_workflow_as_json(checkout: Path, database_url: str) -> None:
+    def af_db(*arguments: str) -> dict[str, object]:
+        outcome = run_installed("local", *arguments, "--json", cwd=checkout, url=database_url)
+        document: dict[str, object] = json.loads(outcome.out)
+        assert document["schema_version"] == 1
+        assert (document["exit_code"], outcome.code) == (0, 0)
+        return document
+
+    head = [{"revision": "002", "is_head": True, "known": True}]
+    assert af_db("current")["current"] == []
+    assert af_db("upgrade")["after"] == head
+    assert af_db("current")["current"] == head
+    assert af_db("create", "nothing")["path"] is None
+    assert af_db("downgrade", "-1")["before"] == head
+    assert len(af_db("history")["entries"]) == 2  # type: ignore[arg-type]
+    assert str(af_db("create", "data", "--empty")["path"]).endswith("003_data.py")
+    assert af_db("merge")["heads"] == ["003"]
+
+
+def test_the_whole_production_workflow(checkout: Path, postgresql_url: str) -> None:
+    def af_db(*arguments: str) -> Outcome:
+        return run_installed("prod", *arguments, cwd=checkout, url=postgresql_url)
+
+    assert af_db("current").out == "(no revision)\n"
+    assert af_db("upgrade").code == 4
+    assert af_db("upgrade", "--yes", "--json").document["after"][0]["revision"] == "002"
+    assert af_db("upgrade").code == 0, "nothing to do needs no question"
+    assert af_db("downgrade", "-1").code == 4
+    assert af_db("downgrade", "-1", "--yes").out == "002 (head) -> 001\n"
+    assert af_db("history", "--json").document["entries"][0]["is_applied"] is False
+    assert af_db("current", "--json").document["current"][0]["revision"] == "001"
+
+
+def test_current_for_ci(checkout: Path, database_url: str) -> None:
+    assert run_installed("current", "--check-heads", cwd=checkout, url=database_url).code == 3
+    run_installed("local", "upgrade", cwd=checkout, url=database_url)
+    at_head = run_installed("current", "--check-heads", cwd=checkout, url=database_url)
+    assert (at_head.code, at_head.out) == (0, "002 (head)\n")
+
+
+def test_help_version_completion_and_module(tmp_path: Path) -> None:
+    helped = run_installed("--help", cwd=tmp_path)
+    assert helped.code == 0
+    assert "7     failed and rolled back" in helped.out
+    assert run_installed(cwd=tmp_path).out == helped.out
+    assert run_installed("--version", cwd=tmp_path).out.startswith("af-db ")
+    for group in ("local", "prod"):
+        text = run_installed(group, "--help", cwd=tmp_path).out
+        assert "upgrade" in text
+        assert "downgrade" in text
+    completion = run_installed("--show-completion", "bash", cwd=tmp_path, environment={"SHELL": "/bin/bash"})
+    assert completion.code == 0
+
+
+def test_a_reader_that_leaves_is_no_error(checkout: Path, tmp_path: Path) -> None:
+    piped = subprocess.run(
+        ["/bin/sh", "-c", f"{INSTALLED} local history | head -n 0"],
+        cwd=checkout,
+        env=bare_environment(None),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert piped.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "heavy"),
+    [
+        (("--help",), {"alembic", "sqlalchemy", "pydantic", "psycopg2", "rich"}),
+        (("--version",), {"alembic", "sqlalchemy", "pydantic", "psycopg2", "rich"}),
+        # Typer itself imports pydantic to read the parameters of a command.
+        (("local", "upgrade", "--help"), {"alembic", "sqlalchemy", "psycopg2", "rich"}),
+    ],
+)
+def test_help_imports_nothing_heavy(tmp_path: Path, arguments: tuple[str, ...], heavy: set[str]) -> None:
+    shown = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "agent_factory.migrate", *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    imported = {line.rsplit("|", 1)[-1].strip().split(".")[0] for line in shown.stderr.splitlines()}
+    assert imported & heavy == set()

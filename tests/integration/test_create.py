@@ -1,0 +1,134 @@
+"""``create`` and ``merge``, on both databases."""
+
+import pytest
+
+from tests.commands import CommandLine
+from tests.projects import AlembicProject
+
+THREE_TABLES = """
+metadata = sa.MetaData()
+for number in (1, 2, 3):
+    sa.Table(f"t00{number}", metadata, sa.Column("id", sa.Integer, primary_key=True))
+"""
+FOURTH_TABLE = """
+sa.Table(
+    "t004",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("parent_id", sa.Integer, sa.ForeignKey("t001.id", name="fk_t004_parent"), nullable=False),
+    sa.Column("note", sa.String(20)),
+)
+metadata.tables["t001"].append_column(sa.Column("name", sa.String(20)))
+"""
+
+
+@pytest.fixture
+def modelled(project: AlembicProject) -> AlembicProject:
+    """The project with models that are one table and one column ahead of its revisions."""
+    project.write_models(THREE_TABLES + FOURTH_TABLE)
+    return project
+
+
+def test_create_writes_the_next_number_and_it_runs_both_ways(
+    af_db: CommandLine, modelled: AlembicProject, database_url: str
+) -> None:
+    af_db("local", "upgrade", cwd=modelled.root, url=database_url)
+
+    outcome = af_db("local", "create", "Add new_table!", cwd=modelled.root, url=database_url)
+
+    assert (outcome.code, outcome.out) == (0, "alembic/versions/004_add_new_table.py\n")
+    assert "af-db local upgrade" in outcome.err
+    source = (modelled.versions / "004_add_new_table.py").read_text()
+    assert 'revision = "004"' in source.replace("'", '"')
+    for command, after in (("upgrade", "004 (head)"), ("downgrade", "003"), ("upgrade", "004 (head)")):
+        revision = "-1" if command == "downgrade" else "head"
+        assert af_db("local", command, revision, cwd=modelled.root, url=database_url).code == 0
+        assert af_db("current", cwd=modelled.root, url=database_url).out == f"{after}\n"
+    again = af_db("local", "create", "nothing", cwd=modelled.root, url=database_url)
+    assert "nothing to create" in again.out
+
+
+def test_no_change_in_the_models_makes_no_file(
+    af_db: CommandLine, project: AlembicProject, database_url: str
+) -> None:
+    project.write_models(THREE_TABLES)
+    af_db("local", "upgrade", cwd=project.root, url=database_url)
+
+    outcome = af_db("local", "create", "nothing", "--json", cwd=project.root, url=database_url)
+
+    assert (outcome.code, outcome.document["revision"], outcome.document["path"]) == (0, None, None)
+    assert len(list(project.versions.glob("*.py"))) == 3
+
+
+def test_create_behind_the_head_is_refused_with_the_command_to_run_first(
+    af_db: CommandLine, modelled: AlembicProject, database_url: str
+) -> None:
+    af_db("local", "upgrade", "002", cwd=modelled.root, url=database_url)
+
+    outcome = af_db("local", "create", "too early", "--json", cwd=modelled.root, url=database_url)
+
+    assert (outcome.code, outcome.error["code"]) == (4, "behind-head")
+    assert outcome.error["next_steps"][0] == "af-db local upgrade"
+    assert len(list(modelled.versions.glob("*.py"))) == 3
+
+
+def test_an_empty_revision_needs_no_database(af_db: CommandLine, project: AlembicProject) -> None:
+    outcome = af_db(
+        *("local", "create", "move the data", "--empty"), cwd=project.root, url="postgresql://u@127.0.0.1:1/x"
+    )
+
+    assert (outcome.code, outcome.out) == (0, "alembic/versions/004_move_the_data.py\n")
+    assert "pass" in (project.versions / "004_move_the_data.py").read_text()
+
+
+def test_ids_that_are_no_numbers_stay_alembics_own(af_db: CommandLine, project: AlembicProject) -> None:
+    project.add("ab12cd", "003")
+
+    document = af_db("local", "create", "x", "--empty", "--json", cwd=project.root).document
+
+    assert len(document["revision"]["id"]) == 12
+
+
+@pytest.mark.parametrize("message", ["", "!!!"])
+def test_a_message_without_a_word_is_refused(
+    af_db: CommandLine, project: AlembicProject, message: str
+) -> None:
+    outcome = af_db("local", "create", message, "--empty", "--json", cwd=project.root)
+
+    assert (outcome.code, outcome.error["code"]) == (2, "no-message")
+
+
+def test_several_heads_are_named_by_every_command_and_merged(
+    af_db: CommandLine, project: AlembicProject, database_url: str
+) -> None:
+    project.add_table("004", "003")
+    project.add_table("005", "003")
+    for command in (("upgrade",), ("create", "x"), ("create", "x", "--empty")):
+        outcome = af_db("local", *command, "--json", cwd=project.root, url=database_url)
+        assert (outcome.code, outcome.error["code"]) == (2, "multiple-heads")
+        assert "004, 005" in outcome.error["message"]
+        assert "af-db local merge" in outcome.error["next_steps"][0]
+    for reading in (("current",), ("local", "current"), ("local", "history")):
+        outcome = af_db(*reading, cwd=project.root, url=database_url)
+        assert outcome.code == 0
+        assert "heads are 004, 005; join them: af-db local merge" in outcome.err
+
+    merged = af_db("local", "merge", cwd=project.root, url=database_url)
+
+    assert (merged.code, merged.out) == (0, "alembic/versions/006_merge_004_and_005.py\n")
+    assert af_db("local", "upgrade", cwd=project.root, url=database_url).code == 0
+    assert af_db("current", cwd=project.root, url=database_url).out == "006 (head)\n"
+
+
+def test_merge_takes_a_message_and_does_nothing_with_one_head(
+    af_db: CommandLine, project: AlembicProject
+) -> None:
+    nothing = af_db("local", "merge", cwd=project.root)
+    assert (nothing.code, nothing.out) == (0, "nothing to merge: the history has one head, 003\n")
+
+    project.add("004", "003")
+    project.add("005", "003")
+    merged = af_db("local", "merge", "-m", "Bring both together", "--json", cwd=project.root)
+
+    assert merged.document["revision"]["parents"] == ["004", "005"]
+    assert merged.document["path"].endswith("006_bring_both_together.py")

@@ -1,0 +1,69 @@
+"""A terminal for a command, so that it asks; and a person's answers to its questions."""
+
+import os
+import pty
+import select
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Mapping
+from fcntl import ioctl
+from pathlib import Path
+
+from tests.commands import INSTALLED, Outcome, bare_environment
+
+TIMEOUT_S = 60
+
+
+def run_on_terminal(
+    *arguments: str,
+    cwd: Path,
+    url: str | None = None,
+    answers: Mapping[str, str] | None = None,
+    columns: int = 100,
+    environment: Mapping[str, str] | None = None,
+) -> Outcome:
+    """Run ``af-db`` on a pseudo-terminal; type each answer when its question has appeared.
+
+    Everything the terminal showed is ``out``.
+    """
+    waiting = dict(answers or {})
+    controller, terminal = pty.openpty()
+    ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    process = subprocess.Popen(
+        [str(INSTALLED), *arguments],
+        cwd=cwd,
+        env=bare_environment(url) | {"TERM": "xterm-256color"} | dict(environment or {}),
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+        preexec_fn=_own_the_terminal,  # else Ctrl-C is only a character
+    )
+    os.close(terminal)
+    shown = b""
+    deadline = time.monotonic() + TIMEOUT_S
+    try:
+        while time.monotonic() < deadline:
+            if not select.select([controller], [], [], 0.1)[0]:
+                continue
+            try:
+                read = os.read(controller, 65536)
+            except OSError:  # Linux says so when the last writer has closed the terminal
+                break
+            if not read:
+                break
+            shown += read
+            for question in [question for question in waiting if question in shown.decode()]:
+                os.write(controller, f"{waiting.pop(question)}".encode())
+        code = process.wait(timeout=max(deadline - time.monotonic(), 1))
+    finally:
+        process.kill()
+        process.wait()
+        os.close(controller)
+    return Outcome(code=code, out=shown.decode().replace("\r\n", "\n"), err="")
+
+
+def _own_the_terminal() -> None:
+    ioctl(0, termios.TIOCSCTTY, 0)

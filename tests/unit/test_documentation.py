@@ -1,0 +1,58 @@
+"""What the documentation says is so."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from agent_factory.migrate.cli.main import app
+from agent_factory.migrate.errors import MEANINGS
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives to the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if re.match(r"https?:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        linked = (page.parent / file).resolve() if file else page
+        assert linked.exists(), f"{page.name} links to {target}"
+        assert not anchor or anchor in anchors(linked), f"{page.name} links to {target}"
+
+
+def test_the_readme_has_the_table_of_exit_codes() -> None:
+    rows = dict(re.findall(r"^\| (\d) \| (.+) \|$", (ROOT / "README.md").read_text(), re.MULTILINE))
+
+    assert rows == {str(code.value): meaning for code, meaning in MEANINGS.items()}
+
+
+def test_the_readme_has_every_command() -> None:
+    readme = (ROOT / "README.md").read_text()
+    described = set(re.findall(r"^\| `af-db ([a-z ]+?)(?: [-\[A-Z][^`]*)?` \|", readme, re.MULTILINE))
+    groups = typer.main.get_command(app)
+    commands = set()
+    for name, command in groups.commands.items():  # type: ignore[attr-defined]
+        commands |= {f"{name} {sub}" for sub in getattr(command, "commands", {})} or {name}
+
+    assert described == commands
+
+
+def test_error_codes_in_the_runbook_exist() -> None:
+    rows = re.findall(
+        r"^\| [^|]+ \| ([^|]+) \| \d \|", (ROOT / "docs/migrations-workflow.md").read_text(), re.MULTILINE
+    )
+    named = {code for row in rows for code in re.findall(r"`([a-z-]+)`", row)}
+    source = "".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
+
+    assert len(named) > 15
+    assert {code for code in named if f'"{code}"' not in source} == set()
