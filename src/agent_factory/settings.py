@@ -12,7 +12,10 @@ DEFAULT_DATABASE_URL = "sqlite:///./agent_factory.db"
 
 
 class Settings(BaseSettings):
-    """What Agent Factory reads from its environment; a value cannot be printed by accident."""
+    """What Agent Factory reads from its environment; a secret cannot be printed by accident.
+
+    The durations ``af_db_...`` are the options of the same names.
+    """
 
     model_config = SettingsConfigDict(
         frozen=True,
@@ -25,6 +28,25 @@ class Settings(BaseSettings):
     supabase_url: SecretStr | None = None
     supabase_anon_key: SecretStr | None = None
     supabase_service_role_key: SecretStr | None = None
+
+    af_db_lock_wait: str | None = None
+    af_db_retry_for: str | None = None
+    af_db_lock_timeout: str | None = None
+    af_db_lock_timeout_max: str | None = None
+    af_db_statement_timeout: str | None = None
+
+    github_server_url: str | None = None
+    github_repository: str | None = None
+    github_run_id: str | None = None
+    ci_job_url: str | None = None
+    build_url: str | None = None
+
+    @property
+    def ci_url(self) -> str | None:
+        """The address of the CI run that this is, on GitHub, GitLab or Jenkins; None elsewhere."""
+        if self.github_run_id and self.github_repository:
+            return f"{self.github_server_url}/{self.github_repository}/actions/runs/{self.github_run_id}"
+        return self.ci_job_url or self.build_url
 
 
 def read_settings(env_file: Path | None = None) -> Settings:

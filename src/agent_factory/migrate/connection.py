@@ -1,36 +1,47 @@
-"""Opening the one connection that a command uses."""
+"""Opening the connections that a command uses."""
 
 import contextlib
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
 from agent_factory import sqlite
+from agent_factory.migrate.errors import MigrationError
 from agent_factory.migrate.failures import explain_connection_failure
 from agent_factory.migrate.target import Target
 from agent_factory.url import DatabaseURL
 
 CONNECT_TIMEOUT_S = 10
+APPLICATION_NAME = "af-db"
 
 LIBPQ_OPTIONS = {
-    "application_name": "af-db",
     "connect_timeout": str(CONNECT_TIMEOUT_S),
     # A network that drops packets is noticed after 30 + 3 * 10 seconds instead of hours.
     "keepalives_idle": "30",
     "keepalives_interval": "10",
     "keepalives_count": "3",
+    "tcp_user_timeout": "60000",
 }
 
 
+class ReconnectedError(Exception):
+    """SQLAlchemy was about to replace a lost connection by a new one, without the lock and the timeouts."""
+
+
 @contextlib.contextmanager
-def connect(target: Target, *, read_only: bool = False) -> Iterator[sa.Connection]:
+def connect(
+    target: Target, *, read_only: bool = False, application_name: str = APPLICATION_NAME
+) -> Iterator[sa.Connection]:
     """Open a connection for the block; whatever is not committed when it ends is rolled back.
 
     It has no pool and is not in a transaction: Alembic would take one that is open as the caller's,
-    and commit nothing (measured, Alembic 1.20). Raises CannotConnectError.
+    and commit nothing (measured, Alembic 1.20). It is opened once: SQLAlchemy's silent reconnect is an
+    error. It may be used by another thread. Raises CannotConnectError.
     """
-    engine = _build_engine(target.url, read_only=read_only)
+    engine = _build_engine(target.url, read_only=read_only, application_name=application_name)
     try:
         try:
             connection = engine.connect()
@@ -38,24 +49,41 @@ def connect(target: Target, *, read_only: bool = False) -> Iterator[sa.Connectio
                 connection = connection.execution_options(postgresql_readonly=True)
             elif target.url.backend == "sqlite":
                 # SQLite opens the file at the first statement: reading here shows that it is a database.
-                connection.exec_driver_sql("SELECT count(*) FROM sqlite_master")
-                connection.rollback()
-        except sa.exc.DBAPIError as error:
+                driver: Any = connection.connection.dbapi_connection
+                driver.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except (sa.exc.DBAPIError, sqlite3.DatabaseError) as error:
             raise explain_connection_failure(error, target) from error
-        with connection:
+        _forbid_reconnect(engine)
+        try:
             yield connection
+        finally:
+            _close(connection)
     finally:
         engine.dispose()
 
 
-def _build_engine(url: DatabaseURL, *, read_only: bool) -> sa.Engine:
+def _build_engine(url: DatabaseURL, *, read_only: bool, application_name: str) -> sa.Engine:
     if url.backend == "postgresql":
-        for name, value in LIBPQ_OPTIONS.items():
+        for name, value in {"application_name": application_name, **LIBPQ_OPTIONS}.items():
             url = url if url.option(name) is not None else url.with_option(name, value)
         return sa.create_engine(url.to_sqlalchemy(), poolclass=sa.NullPool)
     if read_only and url.database and not Path(url.database).exists():
         # A file that is not there is an empty database, and reading must not make it.
         url = DatabaseURL(backend="sqlite", database="")
-    engine = sa.create_engine(url.to_sqlalchemy(), poolclass=sa.NullPool)
+    engine = sa.create_engine(
+        url.to_sqlalchemy(), poolclass=sa.NullPool, connect_args={"check_same_thread": False}
+    )
     sqlite.use_real_transactions(engine, begin="BEGIN" if read_only else "BEGIN IMMEDIATE")
     return engine
+
+
+def _forbid_reconnect(engine: sa.Engine) -> None:
+    @sa.event.listens_for(engine, "do_connect")
+    def refuse(*_facts: Any) -> None:
+        raise ReconnectedError("the connection was lost, and a new one would not hold the run lock")
+
+
+def _close(connection: sa.Connection) -> None:
+    """Close, whatever state a lost connection is in: what it was lost with has been told by then."""
+    with contextlib.suppress(sa.exc.SQLAlchemyError, ReconnectedError, MigrationError):
+        connection.close()

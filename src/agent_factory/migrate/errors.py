@@ -5,8 +5,8 @@ which state the database is in, and what to type next.
 """
 
 import signal
-from enum import IntEnum
-from typing import ClassVar
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
 
 
 class ExitCode(IntEnum):
@@ -39,21 +39,48 @@ MEANINGS: dict[ExitCode, str] = {
 }
 
 
+class Outcome(StrEnum):
+    """How a planned revision ended."""
+
+    APPLIED = "applied"
+    NOT_APPLIED = "not applied"
+    PARTLY_COMMITTED = "partly committed"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevisionOutcome:
+    """A planned revision and how it ended; in a downgrade "applied" means that its downgrade was."""
+
+    revision: str
+    outcome: Outcome
+
+
 class MigrationError(Exception):
     """A command cannot do its job.
 
     ``code`` names the cause for machines and never changes; ``state`` says how the database was left;
-    ``next_steps`` are sentences or commands, most likely first.
+    ``next_steps`` are sentences or commands, most likely first; ``revisions`` say of each revision of a
+    plan how it ended, where a run had begun.
     """
 
-    exit_code: ClassVar[int]
+    exit_code: int
 
-    def __init__(self, code: str, message: str, *, state: str = "", next_steps: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        state: str = "",
+        next_steps: tuple[str, ...] = (),
+        revisions: tuple[RevisionOutcome, ...] = (),
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.state = state
         self.next_steps = next_steps
+        self.revisions = revisions
 
 
 class UsageError(MigrationError):
@@ -86,10 +113,25 @@ class LeftBehindError(MigrationError):
     exit_code = ExitCode.LEFT_BEHIND
 
 
+class AlreadyRunningError(MigrationError):
+    """Another migration holds the run lock, or still builds what this one needs."""
+
+    exit_code = ExitCode.ALREADY_RUNNING
+
+
 class InterruptedRunError(MigrationError):
-    """A person stopped the command with Ctrl-C."""
+    """A signal stopped the command: Ctrl-C, or an orchestrator's SIGTERM."""
 
-    exit_code = INTERRUPTED
-
-    def __init__(self, *, state: str, next_steps: tuple[str, ...] = ()) -> None:
-        super().__init__("interrupted", "interrupted", state=state, next_steps=next_steps)
+    def __init__(
+        self,
+        signal_number: int,
+        *,
+        state: str,
+        next_steps: tuple[str, ...] = (),
+        revisions: tuple[RevisionOutcome, ...] = (),
+    ) -> None:
+        name = signal.Signals(signal_number).name
+        super().__init__(
+            "interrupted", f"interrupted by {name}", state=state, next_steps=next_steps, revisions=revisions
+        )
+        self.exit_code = 128 + signal_number

@@ -227,10 +227,15 @@ STATEMENT_CAUSES: dict[str, Cause] = {
     ),
     "57014": Cause(
         code="statement-cancelled",
-        what="the statement was cancelled, by statement_timeout or by an administrator",
+        what="an administrator cancelled the statement",
+        next_steps=("ask who did, then run the command again",),
+    ),
+    "57014 timeout": Cause(
+        code="statement-timeout",
+        what="the statement ran longer than statement_timeout allows",
         next_steps=(
-            "see the limit and where it comes from: SELECT setting, source FROM pg_settings "
-            "WHERE name = 'statement_timeout'",
+            "allow it more time: --statement-timeout 4h",
+            "or split what it does over several revisions",
         ),
     ),
     "55P03": Cause(
@@ -301,7 +306,7 @@ _SQLITE_CAUSES: tuple[tuple[str, str], ...] = (
 )
 
 
-def explain_connection_failure(error: sa.exc.DBAPIError, target: Target) -> CannotConnectError:
+def explain_connection_failure(error: Exception, target: Target) -> CannotConnectError:
     """Return the error to raise when the database was not reached."""
     said = _message(error)
     cause = next(
@@ -322,6 +327,8 @@ def explain_statement_failure(error: sa.exc.DBAPIError, target: Target) -> tuple
     sqlstate = getattr(error.orig, "pgcode", None) or next(
         (state for pattern, state in _SQLITE_CAUSES if re.search(pattern, said)), None
     )
+    if sqlstate == "57014" and "statement timeout" in said:
+        sqlstate = "57014 timeout"
     cause = STATEMENT_CAUSES.get(sqlstate or "")
     if cause is None:
         return "statement-failed", said, ()
@@ -336,14 +343,15 @@ def explain_statement_failure(error: sa.exc.DBAPIError, target: Target) -> tuple
     )
 
 
-def _message(error: sa.exc.DBAPIError) -> str:
+def _message(error: Exception) -> str:
     """The database's own words, on one line, without its position marks."""
-    diagnostics = getattr(error.orig, "diag", None)
+    original = getattr(error, "orig", error)
+    diagnostics = getattr(original, "diag", None)
     primary = getattr(diagnostics, "message_primary", None)
     if primary:
         detail = getattr(diagnostics, "message_detail", None)
         return f"{primary}: {detail}" if detail else str(primary)
-    return " ".join(str(error.orig).split())
+    return " ".join(str(original).split())
 
 
 def _fill(text: str, target: Target, relation: str = "NAME") -> str:

@@ -1,6 +1,7 @@
 """What commands return. Text and JSON are two views of these values."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from agent_factory.migrate.errors import ExitCode
@@ -32,12 +33,36 @@ class CurrentResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedBy:
+    """What the journal knows of the run that applied a revision; times are the server's."""
+
+    at: datetime
+    db_role: str
+    os_user: str | None
+    host: str | None
+    git_commit: str | None
+    git_dirty: bool | None
+    ci_url: str | None
+    af_db_version: str
+    duration_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryEntry:
-    """One revision, newest first. ``is_current`` says that ``alembic_version`` holds it."""
+    """One revision, newest first. ``is_current`` says that ``alembic_version`` holds it.
+
+    ``by`` is None when the database keeps no journal, and when something other than af-db applied the
+    revision, which ``is_outside`` says. ``is_edited`` says that the file changed since; ``difference`` is
+    how, when it was asked for.
+    """
 
     revision: Revision
     is_applied: bool
     is_current: bool
+    by: AppliedBy | None
+    is_outside: bool
+    is_edited: bool
+    difference: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,4 +132,17 @@ class MergeResult:
         return ExitCode.DONE
 
 
-Result = CurrentResult | HistoryResult | RunResult | CreateResult | MergeResult
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentResult:
+    """What a database calls itself; ``before`` differs from ``name`` when it was changed."""
+
+    database: str
+    before: str | None
+    name: str | None
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.DONE
+
+
+Result = EnvironmentResult | CurrentResult | HistoryResult | RunResult | CreateResult | MergeResult

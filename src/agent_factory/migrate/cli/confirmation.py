@@ -3,7 +3,7 @@
 import sys
 
 from agent_factory.migrate.errors import RefusedError
-from agent_factory.migrate.events import Confirm
+from agent_factory.migrate.events import Confirm, ConfirmName
 from agent_factory.migrate.plan import Direction, Plan
 from agent_factory.migrate.report.text import Report
 from agent_factory.migrate.target import Environment, Target, shared_with_others
@@ -25,7 +25,7 @@ def confirmation(report: Report, target: Target, *, yes: bool) -> Confirm:
         if yes or not asks:
             return
         again = target.command(f"{plan.direction} {plan.target} --yes")
-        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if not _on_a_terminal():
             raise RefusedError(
                 "no-terminal",
                 f"there is no terminal to ask on, and no --yes: the {plan.direction} of {target} was not run",
@@ -41,6 +41,35 @@ def confirmation(report: Report, target: Target, *, yes: bool) -> Confirm:
             )
 
     return confirm
+
+
+def name_confirmation(report: Report, target: Target, *, yes: bool) -> ConfirmName:
+    """Return the function that asks whether a database is to change its environment name."""
+
+    def confirm(before: str | None, name: str) -> None:
+        if yes:
+            return
+        if not _on_a_terminal():
+            raise RefusedError(
+                "no-terminal",
+                f"there is no terminal to ask on, and no --yes: {target} still calls itself {before}",
+                state=UNCHANGED,
+                next_steps=(target.command(f"environment {name} --yes"),),
+            )
+        question = f"Type the name of the database ({target.name}) to have it call itself {name}"
+        if report.ask_for(question) != target.name:
+            raise RefusedError(
+                "declined",
+                f"declined: {target} still calls itself {before}",
+                state=UNCHANGED,
+                next_steps=(target.command(f"environment {name}"),),
+            )
+
+    return confirm
+
+
+def _on_a_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _agreed(report: Report, plan: Plan, target: Target) -> bool:

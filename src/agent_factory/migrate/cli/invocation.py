@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import sys
 import traceback
 from functools import cached_property
@@ -11,10 +12,12 @@ from typing import TYPE_CHECKING, Self
 
 import typer
 
+from agent_factory.migrate.cli.options import ProgressForm
 from agent_factory.migrate.errors import ExitCode, InterruptedRunError, MigrationError, UsageError
 from agent_factory.redaction import redact
 
 if TYPE_CHECKING:
+    from agent_factory.migrate.events import Event
     from agent_factory.migrate.project import Project
     from agent_factory.migrate.report.text import Report
     from agent_factory.migrate.results import Result
@@ -30,10 +33,20 @@ class Invocation:
     become an exit code.
     """
 
-    def __init__(self, context: typer.Context, config: Path | None, *, json: bool) -> None:
+    settings: "Settings"
+
+    def __init__(
+        self,
+        context: typer.Context,
+        config: Path | None,
+        *,
+        json: bool,
+        progress: ProgressForm = ProgressForm.AUTO,
+    ) -> None:
         chosen = config or context.find_root().obj
         self._config: Path | None = chosen.absolute() if chosen else None
         self._json = json
+        self._progress = progress
         self._command = context.command_path.removeprefix("af-db ")
         self._started_in = Path.cwd()
         self._undo = contextlib.ExitStack()
@@ -53,7 +66,7 @@ class Invocation:
     def report(self) -> "Report":
         from agent_factory.migrate.report.text import Report
 
-        return Report(paths_from=self._started_in)
+        return Report(paths_from=self._started_in, live=self._progress is ProgressForm.AUTO)
 
     @cached_property
     def project(self) -> "Project":
@@ -70,15 +83,26 @@ class Invocation:
         from agent_factory.migrate.target import local_target
         from agent_factory.settings import DEFAULT_DATABASE_URL
 
-        url = _read_settings(self.project.root / ".env").database_url
+        self.settings = _read_settings(self.project.root / ".env")
+        url = self.settings.database_url
         return local_target(url.get_secret_value() if url else DEFAULT_DATABASE_URL)
 
     def production_target(self) -> "Target":
         """The database of the real environment, and of nothing else."""
         from agent_factory.migrate.target import production_target
 
-        url = _read_settings(None).database_url
+        self.settings = _read_settings(None)
+        url = self.settings.database_url
         return production_target(url.get_secret_value() if url else None)
+
+    def emit(self, event: "Event") -> None:
+        """Tell what happens while a plan runs."""
+        if self._progress is ProgressForm.JSON:
+            from agent_factory.migrate.report.json import render_event
+
+            typer.echo(render_event(event), err=True)
+        else:
+            self.report.event(event)
 
     def show(self, result: "Result") -> None:
         """Print the result and end the command with the result's exit code."""
@@ -92,7 +116,7 @@ class Invocation:
 
     def _show_failure(self, error: BaseException) -> int:
         if isinstance(error, KeyboardInterrupt):
-            error = InterruptedRunError(state="not touched")
+            error = InterruptedRunError(signal.SIGINT, state="not touched")
         if isinstance(error, MigrationError):
             if self._json:
                 from agent_factory.migrate.report.json import render_error

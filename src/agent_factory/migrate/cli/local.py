@@ -6,54 +6,14 @@ import typer
 
 from agent_factory.migrate.cli import options
 from agent_factory.migrate.cli.invocation import Invocation
-from agent_factory.migrate.cli.runs import run_revisions
-from agent_factory.migrate.plan import Direction
+from agent_factory.migrate.cli.runs import add_run_commands
+from agent_factory.migrate.cli.statuses import add_status_commands
 
 app = typer.Typer(help="Migrate the database of a developer's machine.", no_args_is_help=True)
 
 
-@app.command()
-def upgrade(
-    context: typer.Context,
-    revision: options.UpgradeRevision = "head",
-    yes: options.Yes = False,
-    config: options.Config = None,
-    json: options.Json = False,
-) -> None:
-    """Upgrade to a revision; the default is the newest."""
-    with Invocation(context, config, json=json) as invocation:
-        run_revisions(invocation, invocation.local_target(), Direction.UPGRADE, revision, yes=yes)
-
-
-@app.command(cls=options.RelativeRevisionCommand)
-def downgrade(
-    context: typer.Context,
-    revision: options.DowngradeRevision,
-    yes: options.Yes = False,
-    config: options.Config = None,
-    json: options.Json = False,
-) -> None:
-    """Go back to a revision: -1, -2, 001, base."""
-    with Invocation(context, config, json=json) as invocation:
-        run_revisions(invocation, invocation.local_target(), Direction.DOWNGRADE, revision, yes=yes)
-
-
-@app.command()
-def current(context: typer.Context, config: options.Config = None, json: options.Json = False) -> None:
-    """Say which revision the database is at."""
-    with Invocation(context, config, json=json) as invocation:
-        from agent_factory.migrate.workflows import status
-
-        invocation.show(status.current(invocation.project, invocation.local_target()))
-
-
-@app.command()
-def history(context: typer.Context, config: options.Config = None, json: options.Json = False) -> None:
-    """List the revisions, newest first, and which of them are applied."""
-    with Invocation(context, config, json=json) as invocation:
-        from agent_factory.migrate.workflows import status
-
-        invocation.show(status.history(invocation.project, invocation.local_target()))
+add_run_commands(app, Invocation.local_target)
+add_status_commands(app, Invocation.local_target)
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """Arguments and options that several commands share."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +25,71 @@ UpgradeRevision = Annotated[
 DowngradeRevision = Annotated[
     str, typer.Argument(metavar="REVISION", help="An id or its beginning, -1, base, branch@base.")
 ]
+EnvironmentName = Annotated[
+    str | None, typer.Argument(metavar="NAME", help="Its new name.", show_default=False)
+]
+
+
+class ProgressForm(StrEnum):
+    AUTO = "auto"
+    PLAIN = "plain"
+    JSON = "json"
+
+
+def _duration(name: str, meaning: str) -> Any:
+    return typer.Option(name, metavar="DURATION", help=meaning, show_default=False)
+
+
+LockWait = Annotated[str | None, _duration("--lock-wait", "How long to wait for another run (60s).")]
+RetryFor = Annotated[
+    str | None, _duration("--retry-for", "How long to try a revision again that meets locks (5min).")
+]
+LockTimeout = Annotated[str | None, _duration("--lock-timeout", "The first try's lock_timeout (200ms).")]
+LockTimeoutMax = Annotated[str | None, _duration("--lock-timeout-max", "The longest lock_timeout (1s).")]
+StatementTimeout = Annotated[
+    str | None, _duration("--statement-timeout", "How long a statement may take (1h).")
+]
+AllowPooler = Annotated[
+    bool, typer.Option("--allow-pooler", help="Run through a transaction pooler, with weaker guards.")
+]
+AcceptEdited = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--accept-edited",
+        metavar="REVISION",
+        help="Accept that this applied revision's file has changed.",
+        show_default=False,
+    ),
+]
+Resume = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--resume",
+        metavar="REVISION",
+        help="Run this revision again over what a killed run has committed of it.",
+        show_default=False,
+    ),
+]
+Environment = Annotated[
+    str | None,
+    typer.Option(
+        "--environment",
+        metavar="NAME",
+        help="What the database has to call itself (prod: production).",
+        show_default=False,
+    ),
+]
+Progress = Annotated[
+    ProgressForm, typer.Option("--progress", help="How progress is told: auto, plain lines, JSON lines.")
+]
+
+UPGRADE_HELP = """Upgrade to a revision; the default is the newest.
+
+Shows the target, the current revision and the plan; prod then asks. Durations are written 200ms, 5s,
+2min or 1h."""
+DOWNGRADE_HELP = """Go back to a revision: -1, -2, 001, base.
+
+Can lose data, so prod wants the database's name typed. Durations are written 200ms, 5s, 2min or 1h."""
 
 
 class RelativeRevisionCommand(TyperCommand):

@@ -9,6 +9,7 @@ from agent_factory.migrate.project.environment import Hooks
 from agent_factory.migrate.project.history import (
     Project,
     ancestors,
+    applied_revisions,
     find_config,
     is_known,
     open_project,
@@ -21,6 +22,7 @@ __all__ = [
     "Hooks",
     "Project",
     "ancestors",
+    "applied_revisions",
     "create",
     "create_empty",
     "find_config",

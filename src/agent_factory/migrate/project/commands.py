@@ -40,8 +40,7 @@ def read_current(project: Project, connection: sa.Connection) -> tuple[str, ...]
 def run(project: Project, connection: sa.Connection, plan: Plan, hooks: Hooks) -> None:
     """Run the plan's revisions through ``alembic.command``, each in a transaction of its own.
 
-    Raises RefusedError, before anything runs, when the database has moved since the plan was made; and
-    whatever a revision raises, unchanged.
+    Raises whatever a revision raises, unchanged.
     """
     run_command = command.upgrade if plan.direction is Direction.UPGRADE else command.downgrade
     with sharing(project, connection, plan=plan, hooks=hooks):

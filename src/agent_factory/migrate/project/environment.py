@@ -10,11 +10,11 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import MigrationContext, MigrationInfo, RevisionStep
+from alembic.runtime.migration import MigrationContext, MigrationInfo, MigrationStep, RevisionStep
 from alembic.script import ScriptDirectory
 
-from agent_factory.migrate.errors import MigrationError, RefusedError, UsageError
-from agent_factory.migrate.plan import Plan
+from agent_factory.migrate.errors import MigrationError, UsageError
+from agent_factory.migrate.plan import Direction, Plan
 from agent_factory.migrate.project.history import Project
 from agent_factory.migrate.project.output import stdout_kept_clean
 from agent_factory.migrate.target import NOTHING_CHANGED
@@ -53,7 +53,7 @@ def sharing(
 
     def build_environment(config: Config, script: ScriptDirectory, **options: Any) -> EnvironmentContext:
         if plan is not None and hooks is not None:
-            options["fn"] = _announce_steps(options["fn"], plan, hooks)
+            options["fn"] = _announce_steps(project, plan, hooks)
         environment = EnvironmentContext(config, script, **options)
         # Alembic finds the module-level proxies by the exact class, so a subclass would not do.
         environment.configure = _configure_shared(  # type: ignore[method-assign]
@@ -94,40 +94,31 @@ def _configure_shared(
     return configure_shared
 
 
-Steps = Callable[[Any, MigrationContext], Sequence[RevisionStep]]
+def _announce_steps(project: Project, plan: Plan, hooks: Hooks) -> Callable[..., Iterator[RevisionStep]]:
+    """The plan's own steps, announced one by one: what runs is what was shown, whatever its target meant."""
+    build_step = (
+        MigrationStep.upgrade_from_script
+        if plan.direction is Direction.UPGRADE
+        else MigrationStep.downgrade_from_script
+    )
 
-
-def _announce_steps(find_steps: Steps, plan: Plan, hooks: Hooks) -> Callable[..., Iterator[RevisionStep]]:
-    """Alembic's list of steps, checked against the plan and announced one by one as each begins."""
-
-    def steps(current: Any, context: MigrationContext) -> Iterator[RevisionStep]:
-        found = find_steps(current, context)
-        if [_step_id(step.info) for step in found] != [step.id for step in plan.steps]:
-            raise RefusedError(
-                "plan-changed",
-                "the database has moved since the plan was made: another run was faster",
-                state=f"at {', '.join(current) or 'base'}",
-                next_steps=("look at the new plan by running the command again",),
-            )
-        for step in found:
-            hooks.started(_step_id(step.info))
-            yield step
+    def steps(_current: Any, _context: MigrationContext) -> Iterator[RevisionStep]:
+        for revision in plan.steps:
+            script = project.script.get_revision(revision.id)
+            hooks.started(revision.id)
+            yield build_step(project.script.revision_map, script)
             # Alembic asks for the next step after the transaction of this one has ended.
-            hooks.committed(_step_id(step.info))
+            hooks.committed(revision.id)
 
     return steps
 
 
 def _announce_recorded(hooks: Hooks) -> Callable[..., None]:
     def recorded(*, step: MigrationInfo, **_facts: Any) -> None:
-        hooks.recorded(_step_id(step))
+        # The revision whose file runs: Alembic calls it "up" in both directions.
+        hooks.recorded(str(step.up_revision_id))
 
     return recorded
-
-
-def _step_id(step: MigrationInfo) -> str:
-    """The revision whose file runs: Alembic calls it "up" in both directions."""
-    return str(step.up_revision_id)
 
 
 @contextlib.contextmanager

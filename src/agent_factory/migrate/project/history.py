@@ -110,6 +110,12 @@ def ancestors(project: Project, current: Sequence[str]) -> frozenset[str]:
     return frozenset(script.revision for script in applied if script is not None)
 
 
+def applied_revisions(project: Project, current: Sequence[str]) -> tuple[Revision, ...]:
+    """Return the revisions that a database at ``current`` has applied, newest first."""
+    applied = ancestors(project, current)
+    return tuple(revision for revision in revisions(project) if revision.id in applied)
+
+
 def is_known(project: Project, revision: str) -> bool:
     """Say whether a file of this checkout has exactly this id."""
     try:

@@ -1,11 +1,14 @@
 """One JSON document per command."""
 
 import json
+import re
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from agent_factory.migrate.errors import ExitCode, MigrationError
+from agent_factory.migrate.events import Event, RevisionApplied, RevisionStarted
 from agent_factory.migrate.results import Result
 from agent_factory.redaction import redact
 
@@ -29,6 +32,7 @@ def render_error(command: str, error: MigrationError, *, exit_code: int | None =
                 "message": error.message,
                 "state": error.state,
                 "next_steps": list(error.next_steps),
+                "revisions": [asdict(item) for item in error.revisions],
             },
         }
     )
@@ -43,6 +47,17 @@ def render_usage_error(command: str, message: str) -> str:
             "error": {"code": "usage", "message": message, "state": "not touched", "next_steps": []},
         }
     )
+
+
+def render_event(event: Event) -> str:
+    """Return what happened as one line, with this machine's time."""
+    facts = asdict(event)
+    if isinstance(event, RevisionStarted | RevisionApplied):
+        facts["revision"] = event.revision.id
+    name = re.sub(r"(?<!^)(?=[A-Z])", "-", type(event).__name__).lower()
+    name = {"warned": "warning"}.get(name, name)
+    at = datetime.now().astimezone().isoformat(timespec="milliseconds")
+    return json.dumps(_clean({"event": name, "at": at, **facts}), ensure_ascii=False)
 
 
 def render_bug(command: str, error: BaseException) -> str:
@@ -76,4 +91,6 @@ def _clean(value: Any) -> Any:
         return [_clean(item) for item in value]
     if isinstance(value, Path):
         return redact(str(value))
+    if isinstance(value, datetime):
+        return value.isoformat()
     return value

@@ -8,23 +8,39 @@ from typing import TextIO
 
 from rich import box
 from rich.console import Console
+from rich.progress import Progress as LiveProgress
+from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.prompt import Confirm, Prompt
-from rich.status import Status
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
+from agent_factory.migrate.durations import show_duration
 from agent_factory.migrate.errors import MigrationError
-from agent_factory.migrate.events import Event, RevisionStarted
+from agent_factory.migrate.events import (
+    Event,
+    LockWait,
+    Progress,
+    Retrying,
+    RevisionApplied,
+    RevisionStarted,
+    RunStarted,
+    StatementStarted,
+    WaitingForRun,
+    Warned,
+)
 from agent_factory.migrate.plan import Direction, Plan
 from agent_factory.migrate.results import (
     CreateResult,
     CurrentHead,
     CurrentResult,
+    EnvironmentResult,
+    HistoryEntry,
     HistoryResult,
     MergeResult,
     Result,
     RunResult,
 )
+from agent_factory.migrate.server import Session
 from agent_factory.migrate.target import Environment, Target
 from agent_factory.redaction import redact
 
@@ -35,11 +51,13 @@ PIPED_WIDTH = 10_000
 class Report:
     """Two streams: results go to ``out``, everything on the way there, and questions, to ``err``."""
 
-    def __init__(self, *, paths_from: Path) -> None:
+    def __init__(self, *, paths_from: Path, live: bool = True) -> None:
         self._out = _console(sys.stdout)
         self._err = _console(sys.stderr)
         self._paths_from = paths_from
-        self._status: Status | None = None
+        self._live = live and self._err.is_terminal
+        self._revision = ""
+        self._progress: LiveProgress | None = None
 
     def result(self, result: Result) -> None:
         """Print what a command found or did."""
@@ -48,6 +66,8 @@ class Report:
                 self._current(result)
             case HistoryResult():
                 self._history(result)
+            case EnvironmentResult():
+                self._environment(result)
             case RunResult():
                 self._run(result)
             case CreateResult() | MergeResult():
@@ -119,26 +139,45 @@ class Report:
 
     def event(self, event: Event) -> None:
         """Print what is running: a moving line on a terminal, one plain line per event elsewhere."""
-        what = f"{event.revision.id} {event.revision.message}".rstrip()
-        counted = f"[{event.number}/{event.total}] {what}"
-        if isinstance(event, RevisionStarted):
-            if self._err.is_terminal:
-                self._status = self._err.status(Text(redact(counted)))
-                self._status.start()
-            else:
-                self._err.print(_line((f"{_now()} running  {counted}", "")))
-            return
+        text = _event_text(event)
+        if isinstance(event, Warned):
+            self._interrupt_status(_line(("warning: ", "bold yellow"), (event.message, "")))
+        elif not self._live:
+            self._err.print(_line((f"{_now()} {text}", "")))
+        elif isinstance(event, RevisionApplied):
+            self.stop()
+            seconds = show_duration(event.seconds)
+            self._err.print(_line(("done ", "green"), (_counted(event), ""), (f"  {seconds}", "dim")))
+        elif isinstance(event, Retrying):
+            self._interrupt_status(_line((text, "yellow")))
+        elif isinstance(event, RevisionStarted):
+            self._revision = _counted(event)
+            self._move(self._revision)
+        elif not isinstance(event, RunStarted):
+            self._move(f"{self._revision}  {text}" if self._revision else text)
+
+    def _move(self, text: str) -> None:
+        """Show a line that moves while something takes its time, with the seconds it has taken."""
         self.stop()
-        if self._err.is_terminal:
-            self._err.print(_line(("done ", "green"), (counted, ""), (f"  {event.seconds:.2f} s", "dim")))
-        else:
-            self._err.print(_line((f"{_now()} done     {counted} ({event.seconds:.2f} s)", "")))
+        self._progress = LiveProgress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
+            TimeElapsedColumn(),
+            console=self._err,
+            transient=True,
+        )
+        self._progress.add_task(" ".join(redact(text).split()), total=None)
+        self._progress.start()
+
+    def _interrupt_status(self, line: Text) -> None:
+        console = self._progress.console if self._progress is not None else self._err
+        console.print(line)
 
     def stop(self) -> None:
         """End the moving line."""
-        if self._status is not None:
-            self._status.stop()
-            self._status = None
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
 
     def note(self, text: str) -> None:
         """Print a remark that is no part of the result."""
@@ -161,6 +200,9 @@ class Report:
         table.add_column("follows", no_wrap=True, style="dim")
         table.add_column("message", overflow="fold")
         table.add_column("state", no_wrap=True)
+        has_journal = any(entry.by or entry.is_outside for entry in result.entries)
+        if has_journal:
+            table.add_column("when, how long, by whom", overflow="fold", style="dim")
         for entry in result.entries:
             marks = [
                 mark
@@ -169,20 +211,30 @@ class Report:
             ]
             labels = f" ({', '.join(entry.revision.branch_labels)})" if entry.revision.branch_labels else ""
             state = "applied" if entry.is_applied else "pending"
+            state = f"{state}, edited since" if entry.is_edited else state
             table.add_row(
                 Text("->" if entry.is_current else "", style="bold green"),
                 Text(entry.revision.id),
                 Text(", ".join(entry.revision.parents) or "base"),
                 Text(redact(entry.revision.message) + labels),
                 Text(", ".join([state, *marks]), style="" if entry.is_applied else "yellow"),
+                *((Text(_applied_by(entry)),) if has_journal else ()),
             )
         if result.entries:
             _print_table(self._out, table)
         else:
             self._out.print("no revisions")
+        for entry in result.entries:
+            if entry.difference is not None:
+                self._out.print(Text(redact(entry.difference)))
         for revision in result.unknown:
             self.note(f"the database is at {revision}, which no file of this checkout has")
         self._several_heads(result.heads)
+
+    def _environment(self, result: EnvironmentResult) -> None:
+        self._out.print(_line((result.name or "(no environment name)", "bold")))
+        if result.before != result.name:
+            self.note(f"was: {result.before or '(no environment name)'}")
 
     def _run(self, result: RunResult) -> None:
         self.stop()
@@ -253,6 +305,52 @@ def _revisions(revisions: tuple[str, ...]) -> str:
 
 def _heads(heads: tuple[str, ...]) -> str:
     return f"head is {heads[0]}" if len(heads) == 1 else f"heads are {', '.join(heads)}"
+
+
+def _applied_by(entry: HistoryEntry) -> str:
+    if entry.by is None:
+        return "not by af-db" if entry.is_outside else ""
+    by = entry.by
+    when = f"{by.at:%Y-%m-%d %H:%M:%S %Z}"
+    took = f", {show_duration(by.duration_s)}" if by.duration_s is not None else ""
+    return f"{when}{took}, {by.os_user}@{by.host} as {by.db_role}"
+
+
+def _event_text(event: Event) -> str:
+    match event:
+        case RunStarted():
+            return f"run      {event.run_id}" + (f", server process {event.pid}" if event.pid else "")
+        case WaitingForRun():
+            return f"waiting  another migration is running: {_session(event.holder)}"
+        case RevisionStarted():
+            return f"running  {_counted(event)}"
+        case StatementStarted():
+            return f"sql      {' '.join(event.sql.split())}"
+        case LockWait():
+            return "blocked  by " + "; ".join(_session(session) for session in event.blockers)
+        case Retrying():
+            pause = show_duration(event.pause_s)
+            return f"retrying {event.revision} in {pause}, try {event.attempt}: {event.cause}"
+        case Progress():
+            return f"progress {event.phase} {event.percent:.0f} %"
+        case RevisionApplied():
+            return f"done     {_counted(event)} ({event.seconds:.2f} s)"
+        case Warned():
+            return f"warning  {event.message}"
+
+
+def _counted(event: RevisionStarted | RevisionApplied) -> str:
+    revision = event.revision
+    return f"[{event.number}/{event.total}] {revision.id} {revision.message}".rstrip()
+
+
+def _session(session: Session | None) -> str:
+    if session is None:
+        return "a session that has just ended"
+    age = session.transaction_age_s
+    parts = [f"pid {session.pid}", f"{session.user}@{session.host}", session.application or "-"]
+    parts.append(f"{session.state}" + (f" in a transaction for {show_duration(age)}" if age else ""))
+    return ", ".join(parts) + (f": {' '.join(session.query.split())}" if session.query else "")
 
 
 def _now() -> str:

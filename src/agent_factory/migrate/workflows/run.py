@@ -1,18 +1,30 @@
 """Upgrade and downgrade: plan, ask, run, look."""
 
+from agent_factory.migrate import journal, preflight, server
 from agent_factory.migrate import project as alembic_project
+from agent_factory.migrate.connection import connect
 from agent_factory.migrate.engine import run_plan
 from agent_factory.migrate.errors import LeftBehindError
-from agent_factory.migrate.events import Confirm, Emit
-from agent_factory.migrate.plan import Direction
+from agent_factory.migrate.events import Confirm, Emit, Warned
+from agent_factory.migrate.options import RunOptions
+from agent_factory.migrate.origin import find_origin
+from agent_factory.migrate.plan import Direction, Plan
 from agent_factory.migrate.project import Project
 from agent_factory.migrate.results import RunResult
 from agent_factory.migrate.target import Target
-from agent_factory.migrate.workflows.status import describe, read_current
+from agent_factory.migrate.workflows.status import describe, read_current, read_journal
 
 
 def run(
-    project: Project, target: Target, direction: Direction, revision: str, *, confirm: Confirm, emit: Emit
+    project: Project,
+    target: Target,
+    direction: Direction,
+    revision: str,
+    *,
+    options: RunOptions,
+    ci_url: str | None,
+    confirm: Confirm,
+    emit: Emit,
 ) -> RunResult:
     """Bring the database to ``revision``.
 
@@ -20,14 +32,14 @@ def run(
     then is anything changed. What the database is at afterwards is read over a second connection: a
     transaction that was rolled back silently is an error, not a success.
     """
-    current = read_current(project, target)
-    plan = alembic_project.plan(project, target, direction, revision, current)
+    plan = _plan(project, target, direction, revision, options, emit)
     if not plan.steps:
-        here = describe(project, current)
-        return RunResult(database=str(target), plan=plan, before=here, after=here, applied=())
+        return _nothing_to_do(project, target, plan, plan.before)
     confirm(plan)
-    applied = run_plan(project, target, plan, emit)
+    applied = run_plan(project, target, plan, options, find_origin(project.root, ci_url), emit)
     reached = read_current(project, target)
+    if not applied:
+        return _nothing_to_do(project, target, plan, reached)
     if reached != plan.after:
         raise LeftBehindError(
             "not-where-planned",
@@ -39,7 +51,40 @@ def run(
     return RunResult(
         database=str(target),
         plan=plan,
-        before=describe(project, current),
+        before=describe(project, plan.before),
         after=describe(project, reached),
         applied=applied,
     )
+
+
+def _plan(
+    project: Project, target: Target, direction: Direction, revision: str, options: RunOptions, emit: Emit
+) -> Plan:
+    """Make the plan and everything that refuses it, over a connection that cannot write."""
+    with connect(target, read_only=True) as connection:
+        current = alembic_project.read_current(project, connection)
+        plan = alembic_project.plan(project, target, direction, revision, current)
+        if not plan.steps or target.url.backend != "postgresql":
+            return plan
+        facts = server.read_facts(connection)
+        preflight.check_server(facts, target, options)
+        name = journal.read_environment(connection) if facts.has_environment else None
+        preflight.check_environment(name, target, options)
+        entries = read_journal(connection) or {}
+        applied = alembic_project.applied_revisions(project, current)
+        preflight.check_edited(entries, applied, target, options)
+        preflight.warn(facts, server.invalid_indexes(connection), options, emit)
+        outside = preflight.ran_outside(entries, applied) if entries else ()
+        if outside:
+            emit(
+                Warned(
+                    code="ran-outside",
+                    message=f"{', '.join(outside)} ran without af-db: its journal does not know of it",
+                )
+            )
+    return plan
+
+
+def _nothing_to_do(project: Project, target: Target, plan: Plan, current: tuple[str, ...]) -> RunResult:
+    here = describe(project, current)
+    return RunResult(database=str(target), plan=plan, before=here, after=here, applied=())

@@ -1,9 +1,14 @@
 """Where a database is, and which revisions there are."""
 
+import psycopg2
+import sqlalchemy as sa
+
+from agent_factory.migrate import journal, preflight, server
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.connection import connect
+from agent_factory.migrate.plan import Revision
 from agent_factory.migrate.project import Project
-from agent_factory.migrate.results import CurrentHead, CurrentResult, HistoryEntry, HistoryResult
+from agent_factory.migrate.results import AppliedBy, CurrentHead, CurrentResult, HistoryEntry, HistoryResult
 from agent_factory.migrate.target import Target
 
 
@@ -19,21 +24,66 @@ def current(project: Project, target: Target, *, check_heads: bool = False) -> C
     )
 
 
-def history(project: Project, target: Target) -> HistoryResult:
-    """List every revision, newest first, with what the database has of them."""
-    found = read_current(project, target)
+def history(project: Project, target: Target, *, with_differences: bool = False) -> HistoryResult:
+    """List every revision, newest first, with what the database and its journal have of them."""
+    with connect(target, read_only=True) as connection:
+        found = alembic_project.read_current(project, connection)
+        entries = read_journal(connection)
     applied = alembic_project.ancestors(project, found)
     return HistoryResult(
         database=str(target),
         entries=tuple(
-            HistoryEntry(
-                revision=revision, is_applied=revision.id in applied, is_current=revision.id in found
-            )
+            _entry(revision, applied, found, entries, with_differences=with_differences)
             for revision in alembic_project.revisions(project)
         ),
         heads=project.heads,
         unknown=tuple(head for head in found if not alembic_project.is_known(project, head)),
     )
+
+
+def _entry(
+    revision: Revision,
+    applied: frozenset[str],
+    current: tuple[str, ...],
+    entries: dict[str, journal.Entry] | None,
+    *,
+    with_differences: bool,
+) -> HistoryEntry:
+    is_applied = revision.id in applied
+    outside = entries is not None and is_applied and bool(preflight.ran_outside(entries, [revision]))
+    entry = entries.get(revision.id) if entries and is_applied and not outside else None
+    edited = entry is not None and bool(journal.edited({revision.id: entry}, [revision]))
+    return HistoryEntry(
+        revision=revision,
+        is_applied=is_applied,
+        is_current=revision.id in current,
+        by=AppliedBy(
+            at=entry.started_at,
+            db_role=entry.db_role,
+            os_user=entry.os_user,
+            host=entry.host,
+            git_commit=entry.git_commit,
+            git_dirty=entry.git_dirty,
+            ci_url=entry.ci_url,
+            af_db_version=entry.af_db_version,
+            duration_s=entry.duration_s,
+        )
+        if entry
+        else None,
+        is_outside=outside,
+        is_edited=edited,
+        difference=journal.difference(entry, revision) if entry and edited and with_differences else None,
+    )
+
+
+def read_journal(connection: sa.Connection) -> dict[str, journal.Entry] | None:
+    """Return the journal's latest entries, or None when the database keeps none that this role may read."""
+    if connection.dialect.name != "postgresql" or not server.read_facts(connection).has_journal:
+        return None
+    try:
+        return journal.read(connection)
+    except psycopg2.errors.InsufficientPrivilege:
+        return None
 
 
 def read_current(project: Project, target: Target) -> tuple[str, ...]:

@@ -1,0 +1,37 @@
+"""``current`` and ``history``, the same for both groups but for the target; they read only."""
+
+from typing import Annotated
+
+import typer
+
+from agent_factory.migrate.cli import options
+from agent_factory.migrate.cli.invocation import Invocation
+from agent_factory.migrate.cli.runs import OpenTarget
+
+
+def add_status_commands(app: typer.Typer, open_target: OpenTarget) -> None:
+    """Add the commands that look at the database which ``open_target`` names."""
+
+    @app.command()
+    def current(context: typer.Context, config: options.Config = None, json: options.Json = False) -> None:
+        """Say which revision the database is at."""
+        with Invocation(context, config, json=json) as invocation:
+            from agent_factory.migrate.workflows import status
+
+            invocation.show(status.current(invocation.project, open_target(invocation)))
+
+    @app.command()
+    def history(
+        context: typer.Context,
+        diff: Annotated[
+            bool, typer.Option("--diff", help="Show what changed in revisions edited since they ran.")
+        ] = False,
+        config: options.Config = None,
+        json: options.Json = False,
+    ) -> None:
+        """List the revisions, newest first, which are applied, and who applied them."""
+        with Invocation(context, config, json=json) as invocation:
+            from agent_factory.migrate.workflows import status
+
+            target = open_target(invocation)
+            invocation.show(status.history(invocation.project, target, with_differences=diff))

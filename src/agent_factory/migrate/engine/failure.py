@@ -1,0 +1,178 @@
+"""From what went wrong to the error that tells it: the cause, where the database is, what to do."""
+
+import traceback
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from agent_factory.migrate.connection import ReconnectedError
+from agent_factory.migrate.durations import show_duration
+from agent_factory.migrate.engine.supervision import Flight, StoppedError
+from agent_factory.migrate.engine.truth import Truth, look_up, outcomes
+from agent_factory.migrate.engine.watch import Running, TransactionEndedError
+from agent_factory.migrate.errors import (
+    InterruptedRunError,
+    LeftBehindError,
+    MigrationError,
+    Outcome,
+    RefusedError,
+    RevisionOutcome,
+    RolledBackError,
+)
+from agent_factory.migrate.failures import explain_statement_failure
+from agent_factory.migrate.plan import Plan, Revision
+from agent_factory.migrate.project import Project
+from agent_factory.migrate.server import Session
+from agent_factory.migrate.target import Target
+
+
+class InvalidIndexError(Exception):
+    """An index that a revision was to build is there and INVALID."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the index {name} is INVALID: PostgreSQL does not use it")
+        self.name = name
+
+
+class RunFailedError(Exception):
+    """A run has ended before its plan: ``cause`` is why, ``running`` the revision that it ended in.
+
+    ``lost_session`` is the application name of the session that was lost with its connection, None when it
+    is still there; ``left_index`` an INVALID index that could not be dropped.
+    """
+
+    def __init__(
+        self,
+        cause: Exception,
+        *,
+        running: Running | None,
+        lost_session: str | None = None,
+        left_index: str | None = None,
+        blockers: tuple[Session, ...] = (),
+    ) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+        self.running = running
+        self.lost_session = lost_session
+        self.left_index = left_index
+        self.blockers = blockers
+        self.truth: Truth | None = None
+
+    def outcomes(self, project: Project, plan: Plan) -> tuple[RevisionOutcome, ...]:
+        """Say of each revision of the plan how it ended."""
+        if self.truth is None:
+            raise RuntimeError("nothing was looked up yet")
+        partly = self.running.revision.id if self.running is not None and self.running.committed else None
+        return outcomes(project, plan, self.truth, partly)
+
+    def to_error(self, project: Project, target: Target, plan: Plan, flight: Flight) -> MigrationError:
+        """Look up where the database is, and return the error to raise."""
+        if self.truth is None:
+            self.truth = look_up(project, target, lost_session=self.lost_session)
+        ended = self.outcomes(project, plan)
+        state = self._state()
+        again = f"go on: {target.command(f'{plan.direction} {plan.target}')}"
+        if flight.signal is not None:
+            return InterruptedRunError(flight.signal, state=state, next_steps=(again,), revisions=ended)
+        code, cause, next_steps = explain(self.cause, target)
+        if self.lost_session is not None:
+            code = "connection-lost"
+            cause = f"the connection was lost ({cause})"
+            if flight.was_cut:
+                cause = "the network does not answer; the connection was cut"
+        message = f"revision {self.running.revision.id} failed: {cause}" if self.running else cause
+        message = "\n".join(line for line in (message, *self._details()) if line)
+        unclear = any(item.outcome in (Outcome.UNKNOWN, Outcome.PARTLY_COMMITTED) for item in ended)
+        if unclear or self.left_index:
+            return LeftBehindError(
+                code, message, state=state, next_steps=(*next_steps, *self._undo(target)), revisions=ended
+            )
+        if isinstance(self.cause, RefusedError):
+            return self.cause
+        return RolledBackError(
+            code,
+            message,
+            state=state,
+            next_steps=(*next_steps, f"then: {target.command(f'{plan.direction} {plan.target}')}"),
+            revisions=ended,
+        )
+
+    def _state(self) -> str:
+        truth = self.truth
+        if truth is None or truth.current is None:
+            return truth.at if truth else "not known"
+        if self.running is not None and self.running.committed:
+            return f"{truth.at}; a part of {self.running.revision.id} is committed"
+        if self.left_index:
+            return f"{truth.at}; the INVALID index {self.left_index} is left behind"
+        return f"rolled back; {truth.at}"
+
+    def _details(self) -> list[str]:
+        running = self.running
+        lines = [place_in_revision(self.cause, running.revision if running else None)]
+        lines += [f"blocked by {describe(session)}" for session in self.blockers]
+        if running is not None and running.committed:
+            lines.append("committed before it failed:")
+            lines += [f"  {' '.join(statement.split())}" for statement in running.committed]
+        return lines
+
+    def _undo(self, target: Target) -> tuple[str, ...]:
+        if self.left_index:
+            return (f"DROP INDEX CONCURRENTLY {self.left_index}",)
+        if self.running is not None and self.running.committed:
+            revision = self.running.revision.id
+            return (
+                "undo the committed statements by hand, or finish what is missing",
+                f"where the revision can run over them: {target.command(f'upgrade --resume {revision}')}",
+            )
+        return (f"when the database answers again: {target.command('current')}",)
+
+
+def explain(error: BaseException, target: Target) -> tuple[str, str, tuple[str, ...]]:
+    """Return the cause's code, the sentence that says what happened, and the next steps."""
+    if isinstance(error, sa.exc.DBAPIError):
+        return explain_statement_failure(error, target)
+    if isinstance(error, TransactionEndedError):
+        return (
+            "ends-transaction",
+            str(error),
+            ("leave COMMIT and ROLLBACK to af-db; where one is needed: op.get_context().autocommit_block()",),
+        )
+    if isinstance(error, InvalidIndexError):
+        return (
+            "invalid-index",
+            str(error),
+            (f"remove it, then run again: DROP INDEX CONCURRENTLY {error.name}",),
+        )
+    if isinstance(error, MigrationError):
+        return error.code, error.message, error.next_steps
+    if isinstance(error, StoppedError | ReconnectedError):
+        return "stopped", str(error) or "stopped", ()
+    hint = getattr(error, "hint", None)
+    return "revision-failed", f"{type(error).__name__}: {error}", (hint,) if isinstance(hint, str) else ()
+
+
+def place_in_revision(error: Exception, revision: Revision | None) -> str:
+    """The line of the revision file that failed, and its statement when there is one."""
+    lines = []
+    if revision is not None:
+        frames = [
+            frame
+            for frame in traceback.extract_tb(error.__traceback__)
+            if Path(frame.filename) == revision.path
+        ]
+        if frames:
+            lines.append(f"at {revision.path.name}, line {frames[-1].lineno}: {frames[-1].line}")
+    if isinstance(error, sa.exc.DBAPIError) and error.statement:
+        lines.append("SQL: " + " ".join(error.statement.split()))
+    return "\n".join(lines)
+
+
+def describe(session: Session) -> str:
+    """Return a session as one line: pid, user, application, state, age of its transaction, query."""
+    age = session.transaction_age_s
+    parts = [f"pid {session.pid}", f"user {session.user}", f"application {session.application or '-'}"]
+    parts.append(str(session.state))
+    if age is not None:
+        parts.append(f"transaction open for {show_duration(age)}")
+    return ", ".join(parts) + (f": {' '.join(session.query.split())}" if session.query else "")

@@ -1,0 +1,434 @@
+"""One run of a plan, from the lock to the last commit."""
+
+import contextlib
+import random
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from agent_factory.migrate import indexes, journal, preflight, run_lock, server
+from agent_factory.migrate import project as alembic_project
+from agent_factory.migrate.connection import ReconnectedError, connect
+from agent_factory.migrate.cursors import own_cursor
+from agent_factory.migrate.engine.failure import InvalidIndexError, RunFailedError, explain
+from agent_factory.migrate.engine.monitor import monitored
+from agent_factory.migrate.engine.supervision import Flight, StoppedError, supervise
+from agent_factory.migrate.engine.truth import look_up
+from agent_factory.migrate.engine.watch import Running, Watch
+from agent_factory.migrate.errors import MigrationError, Outcome, RefusedError
+from agent_factory.migrate.events import Emit, Retrying, RevisionApplied, RevisionStarted, RunStarted, Warned
+from agent_factory.migrate.options import RunOptions
+from agent_factory.migrate.origin import Origin
+from agent_factory.migrate.plan import Plan, Revision
+from agent_factory.migrate.project import Hooks, Project
+from agent_factory.migrate.results import AppliedRevision
+from agent_factory.migrate.target import Target
+
+CONNECTION_CHECK_INTERVAL = "1s"
+"""How soon the server ends a session whose client is gone: measured, an orphan lives 0.6 s instead of 6.6."""
+
+_RETRIED = frozenset({"lock-timeout", "deadlock"})
+
+
+def run_plan(
+    project: Project, target: Target, plan: Plan, options: RunOptions, origin: Origin, emit: Emit
+) -> tuple[AppliedRevision, ...]:
+    """Run every revision of the plan and return what ran; empty when another run did it meanwhile.
+
+    Raises AlreadyRunningError, RefusedError when what was confirmed no longer holds, RolledBackError when a
+    revision failed and left nothing behind, LeftBehindError when it had committed a part of itself or its
+    outcome is not known, InterruptedRunError for a signal, and CannotConnectError.
+    """
+    flight = Flight(options.statement_timeout_s)
+    run = _Run(project, target, plan, options, origin, flight)
+    with monitored(target, flight):
+        return supervise(run.work, flight, emit)
+
+
+class _Run:
+    """A run's state. Everything here happens in the worker thread."""
+
+    def __init__(
+        self,
+        project: Project,
+        target: Target,
+        plan: Plan,
+        options: RunOptions,
+        origin: Origin,
+        flight: Flight,
+    ) -> None:
+        self._project = project
+        self._target = target
+        self._plan = plan
+        self._options = options
+        self._origin = origin
+        self._flight = flight
+        self._id = str(uuid.uuid4())
+        self._application = f"af-db/{origin.af_db_version}/{self._id[:8]}"
+        self._applied: list[AppliedRevision] = []
+        self._keeps_journal = False
+        self._invalid_before: frozenset[str] = frozenset()
+        self._connection: sa.Connection
+        self._lock_connection: sa.Connection | None = None
+        self._watch = Watch(
+            flight=flight,
+            before_early_commit=self._mark_started,
+            before_autocommit=self._note_autocommit,
+            lock_timeout_s=options.lock_timeout_s,
+            statement_timeout_s=options.statement_timeout_s,
+            concurrent_lock_timeout_s=max(options.retry_for_s, options.lock_timeout_max_s),
+        )
+
+    def work(self) -> tuple[AppliedRevision, ...]:
+        """Do the run, and turn whatever goes wrong into the error that tells the truth about it."""
+        try:
+            with connect(self._target, application_name=self._application) as connection:
+                self._connection = connection
+                self._flight.watch(connection.connection.dbapi_connection)
+                try:
+                    with self._locked():
+                        self._run_under_lock()
+                finally:
+                    self._flight.watch(None)
+        except RunFailedError as failure:
+            if self._lost_only_the_answer(failure):
+                return tuple(self._applied)
+            raise failure.to_error(self._project, self._target, self._plan, self._flight) from failure.cause
+        except (StoppedError, sa.exc.SQLAlchemyError, ReconnectedError) as error:
+            # Before the first revision, or between two: no revision is to blame.
+            between = RunFailedError(error, running=None, lost_session=self._application)
+            raise between.to_error(self._project, self._target, self._plan, self._flight) from error
+        return tuple(self._applied)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the run lock for the block: on the connection that works, or beside it behind a pooler."""
+        if self._target.url.backend != "postgresql":
+            yield
+            return
+        facts = server.read_facts(self._connection)
+        preflight.check_server(facts, self._target, self._options)
+        self._flight.backend_pid = facts.pid
+        if not self._options.allow_pooler:
+            self._settle_session(facts)
+            self._take(self._connection)
+            yield
+            run_lock.release(self._connection)
+            return
+        with connect(self._target) as beside, beside.begin():
+            with own_cursor(beside) as cursor:
+                cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+            self._take(beside, for_transaction=True)
+            self._lock_connection = beside
+            yield
+
+    def _take(self, connection: sa.Connection, *, for_transaction: bool = False) -> None:
+        run_lock.take(
+            connection,
+            wait_s=self._options.lock_wait_s,
+            emit=self._flight.emit,
+            check_stop=self._flight.check_stop,
+            for_transaction=for_transaction,
+        )
+
+    def _settle_session(self, facts: server.ServerFacts) -> None:
+        """Set what holds for the whole session; not behind a pooler, where others would inherit it."""
+        driver: Any = self._connection.connection.dbapi_connection
+        with contextlib.suppress(driver.NotSupportedError if facts.version >= 140000 else Exception):
+            # Not every platform can; PostgreSQL then refuses the setting.
+            with driver.cursor() as cursor:
+                cursor.execute(
+                    "SELECT set_config('client_connection_check_interval', %s, false)",
+                    [CONNECTION_CHECK_INTERVAL],
+                )
+            driver.commit()
+        driver.rollback()
+
+    def _run_under_lock(self) -> None:
+        connection = self._connection
+        current = alembic_project.read_current(self._project, connection)
+        if current != self._plan.before and not self._still_holds(current):
+            return
+        if self._target.url.backend == "postgresql":
+            self._look_at_the_past()
+        self._flight.emit(RunStarted(run_id=self._id, pid=self._flight.backend_pid))
+        self._watch.attach(connection)
+        while True:
+            try:
+                alembic_project.run(self._project, connection, self._remaining(), self._hooks())
+            except Exception as error:  # noqa: BLE001 - a revision may raise anything
+                self._pause(self._after_failure(error))
+            else:
+                return
+
+    def _still_holds(self, current: tuple[str, ...]) -> bool:
+        """The database has moved since the plan was confirmed: False when nothing is left to do."""
+        relative = self._plan.target[:1] in "+-"
+        if not relative:
+            again = alembic_project.plan(
+                self._project, self._target, self._plan.direction, self._plan.target, current
+            )
+            if not again.steps:
+                return False
+        raise RefusedError(
+            "plan-changed",
+            f"the database has moved since the plan was made: from {_shown(self._plan.before)} "
+            f"to {_shown(current)}",
+            state=f"at {_shown(current)}, unchanged by this run",
+            next_steps=(f"look at the new plan: {self._command()}",),
+        )
+
+    def _command(self) -> str:
+        return self._target.command(f"{self._plan.direction} {self._plan.target}")
+
+    def _look_at_the_past(self) -> None:
+        """Open the journal, and check under the lock what was checked before the question."""
+        connection = self._connection
+        try:
+            journal.prepare(connection)
+            self._keeps_journal = True
+        except Exception as error:
+            if not journal.may_not(error):
+                raise
+            self._flight.emit(
+                Warned(
+                    code="no-journal",
+                    message="this role may not make the schema af_db: the run goes on without a journal",
+                )
+            )
+            return
+        self._stamp_environment()
+        entries = journal.read(connection)
+        applied = alembic_project.applied_revisions(self._project, self._plan.before)
+        for edited in preflight.check_edited(entries, applied, self._target, self._options):
+            journal.accept(connection, edited.revision, edited.file_sha256)
+        unfinished = preflight.check_unfinished(connection, entries, self._plan, self._options)
+        self._watch.done = unfinished.done
+        for name in unfinished.broken:
+            indexes.drop_if_invalid(connection, name)
+        self._invalid_before = frozenset(index.name for index in server.invalid_indexes(connection))
+
+    def _stamp_environment(self) -> None:
+        name = journal.read_environment(self._connection)
+        stamp = preflight.check_environment(name, self._target, self._options)
+        if stamp is not None:
+            journal.write_environment(self._connection, stamp)
+
+    def _remaining(self) -> Plan:
+        done = {applied.revision for applied in self._applied}
+        return replace(self._plan, steps=tuple(step for step in self._plan.steps if step.id not in done))
+
+    def _hooks(self) -> Hooks:
+        steps = {step.id: step for step in self._plan.steps}
+
+        def started(revision: str) -> None:
+            self._start(steps[revision])
+
+        def recorded(_revision: str) -> None:
+            self._record()
+
+        def committed(_revision: str) -> None:
+            self._finish()
+
+        return Hooks(started=started, recorded=recorded, committed=committed)
+
+    def _start(self, revision: Revision) -> None:
+        running = self._watch.running
+        if running is not None and running.revision.id == revision.id:
+            # Tried again: the budget and the clock go on.
+            running.statements, running.built = [], []
+            running.is_recorded = False
+            running.attempt += 1
+        else:
+            self._watch.running = Running(revision)
+            self._watch.lock_timeout_s = self._options.lock_timeout_s
+            self._flight.emit(
+                RevisionStarted(revision=revision, number=len(self._applied) + 1, total=len(self._plan.steps))
+            )
+
+    def _record(self) -> None:
+        """Inside the revision's transaction, after its version row: the checks and the journal's row."""
+        running = self._require_running()
+        running.is_recorded = True
+        for name in running.built:
+            if server.find_index(self._connection, name) is False:
+                running.is_recorded = False
+                raise InvalidIndexError(name)
+        if self._keeps_journal:
+            holds_lock = journal.record(
+                self._connection,
+                run_id=self._id,
+                revision=running.revision,
+                direction=self._plan.direction,
+                state="applied",
+                origin=self._origin,
+                statements=running.committed,
+                seconds=running.seconds,
+            )
+            if self._lock_connection is None and not holds_lock:
+                raise LockLostError(running.revision.id)
+        if self._lock_connection is not None:
+            with own_cursor(self._lock_connection) as cursor:
+                cursor.execute("SELECT 1")  # the lock lives as long as this connection's transaction
+
+    def _finish(self) -> None:
+        running = self._require_running()
+        self._flight.leave()
+        self._watch.running = None
+        self._applied.append(
+            AppliedRevision(
+                revision=running.revision.id, message=running.revision.message, seconds=running.seconds
+            )
+        )
+        self._flight.emit(
+            RevisionApplied(
+                revision=running.revision,
+                number=len(self._applied),
+                total=len(self._plan.steps),
+                seconds=running.seconds,
+            )
+        )
+
+    def _mark_started(self, running: Running) -> None:
+        """A revision is about to commit before its end: from here on it cannot be rolled back as a whole."""
+        if self._lock_connection is not None:
+            raise RefusedError(
+                "pooler-needs-autocommit",
+                f"{running.revision.id} has an autocommit block, which a transaction pooler cannot guard",
+                state="rolled back",
+                next_steps=("run it over the direct address of the server, without --allow-pooler",),
+            )
+        if self._keeps_journal and not running.is_marked:
+            journal.record(
+                self._connection,
+                run_id=self._id,
+                revision=running.revision,
+                direction=self._plan.direction,
+                state="started",
+                origin=self._origin,
+                statements=running.statements,
+                seconds=running.seconds,
+            )
+            running.is_marked = True
+
+    def _note_autocommit(self, running: Running, statement: str) -> None:
+        if self._keeps_journal:
+            journal.note_statement(self._connection, self._id, running.revision.id, statement)
+
+    def _after_failure(self, error: Exception) -> float:
+        """Clean up; return the pause after which to try again, or raise RunFailedError."""
+        self._flight.leave()
+        running = self._watch.running
+        self._watch.running = None  # what is done from here on is not the revision's
+        driver: Any = self._connection.connection.dbapi_connection if not self._is_lost() else None
+        if driver is None or self._flight.was_cut or isinstance(error, ReconnectedError):
+            raise RunFailedError(error, running=running, lost_session=self._application)
+        with contextlib.suppress(sa.exc.SQLAlchemyError):
+            self._connection.rollback()
+        left_index = self._drop_broken_indexes(running)
+        if isinstance(error, MigrationError) and not (running and running.committed):
+            raise error
+        code, cause, _next_steps = explain(error, self._target)
+        if (
+            code in _RETRIED
+            and running is not None
+            and not running.committed
+            and left_index is None
+            and self._flight.signal is None
+            and running.seconds < self._options.retry_for_s
+        ):
+            pause = min(0.1 * 1.4 ** (running.attempt - 1), 2.0) * random.uniform(0.5, 1.0)  # noqa: S311
+            self._watch.lock_timeout_s = min(
+                self._watch.lock_timeout_s * 1.25, self._options.lock_timeout_max_s
+            )
+            self._watch.running = running
+            self._flight.emit(
+                Retrying(
+                    revision=running.revision.id, attempt=running.attempt + 1, pause_s=pause, cause=cause
+                )
+            )
+            return pause
+        failure = RunFailedError(
+            error, running=running, left_index=left_index, blockers=self._flight.blockers
+        )
+        self._record_failure(running, cause)
+        raise failure
+
+    def _pause(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if self._flight.signal is not None:
+                raise RunFailedError(StoppedError(), running=self._watch.running)
+            time.sleep(min(left, 0.05))
+
+    def _is_lost(self) -> bool:
+        if self._connection.invalidated or self._connection.closed:
+            return True
+        driver: Any = self._connection.connection.dbapi_connection
+        return bool(getattr(driver, "closed", 0))
+
+    def _drop_broken_indexes(self, running: Running | None) -> str | None:
+        """Drop the INVALID indexes that this revision has made; return one that could not be dropped."""
+        for name in running.built if running is not None else ():
+            if name.rpartition(".")[2].strip('"') in self._invalid_before:
+                continue  # it was there before: a person decides
+            try:
+                indexes.drop_if_invalid(self._connection, name)
+            except Exception:  # noqa: BLE001 - the cause is told; this only adds to it
+                return name
+        return None
+
+    def _record_failure(self, running: Running | None, cause: str) -> None:
+        if not self._keeps_journal or running is None:
+            return
+        with contextlib.suppress(sa.exc.SQLAlchemyError, Exception), self._connection.begin():
+            journal.record(
+                self._connection,
+                run_id=self._id,
+                revision=running.revision,
+                direction=self._plan.direction,
+                state="failed",
+                origin=self._origin,
+                statements=running.committed,
+                seconds=running.seconds,
+                error=cause,
+            )
+
+    def _lost_only_the_answer(self, failure: RunFailedError) -> bool:
+        """Say whether all that was lost is the answer to the last commit: everything planned is applied."""
+        running = failure.running
+        if failure.lost_session is None or running is None or not running.is_recorded:
+            return False
+        failure.truth = look_up(self._project, self._target, lost_session=failure.lost_session)
+        ended = failure.outcomes(self._project, self._plan)
+        if any(item.outcome is not Outcome.APPLIED for item in ended):
+            return False
+        self._flight.emit(
+            Warned(
+                code="commit-reply-lost",
+                message=f"the answer to the commit of {running.revision.id} was lost; it was looked up, and "
+                "the commit had arrived",
+            )
+        )
+        self._finish()
+        return True
+
+    def _require_running(self) -> Running:
+        if self._watch.running is None:
+            raise RuntimeError("a revision ended that had not begun")
+        return self._watch.running
+
+
+class LockLostError(Exception):
+    """A revision has released the run lock (pg_advisory_unlock_all, DISCARD ALL)."""
+
+    def __init__(self, revision: str) -> None:
+        super().__init__(f"{revision} has released af-db's run lock, so another run may have begun")
+
+
+def _shown(revisions: tuple[str, ...]) -> str:
+    return ", ".join(revisions) or "base"

@@ -1,0 +1,166 @@
+"""The worker thread, and who watches it: signals, a watchdog for statements, and a look at their locks.
+
+psycopg2 does not see Ctrl-C until a statement ends (measured), and a network that swallows packets is
+waited for without end. So the database is used in a worker thread, and this thread can cancel what runs
+there, or cut its socket.
+"""
+
+import contextlib
+import os
+import queue
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any, TypeVar
+
+from agent_factory.migrate.events import Emit, Event
+from agent_factory.migrate.server import Session
+
+TICK_S = 0.05
+CANCEL_EVERY_S = 0.25
+CUT_AFTER_CANCELLING_S = 5.0
+STATEMENT_GRACE_S = 5.0
+"""How much longer than its ``statement_timeout`` a statement may take before the network is blamed."""
+
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+T = TypeVar("T")
+
+
+class StoppedError(Exception):
+    """A signal asked the run to stop."""
+
+
+class Flight:
+    """What the worker does right now; written by the worker, read by those who watch it."""
+
+    def __init__(self, statement_limit_s: float) -> None:
+        self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self.signal: int | None = None
+        self.was_cut = False
+        self.blockers: tuple[Session, ...] = ()
+        self.backend_pid: int | None = None
+        self._statement_limit_s = statement_limit_s
+        self._driver: Any = None
+        self._since: float | None = None
+
+    def emit(self, event: Event) -> None:
+        """Hand an event to the main thread."""
+        self.events.put(event)
+
+    def watch(self, driver: Any) -> None:
+        """Name the driver's connection that is to be cancelled or cut; None when it is done with."""
+        self._driver = driver
+
+    def check_stop(self) -> None:
+        """Raise StoppedError when a signal has come."""
+        if self.signal is not None:
+            raise StoppedError
+
+    def enter(self) -> None:
+        """Say that a statement is sent to the database."""
+        self.blockers = ()
+        self._since = time.monotonic()
+
+    def leave(self) -> None:
+        """Say that its answer is here."""
+        self._since = None
+
+    def busy_s(self) -> float:
+        """How long the running statement has taken; 0 when none runs."""
+        since = self._since
+        return time.monotonic() - since if since is not None else 0.0
+
+    def is_overdue(self) -> bool:
+        return self.busy_s() > self._statement_limit_s + STATEMENT_GRACE_S
+
+    def cancel(self) -> None:
+        """Ask the server to cancel the running statement, without waiting for the network."""
+        driver = self._driver
+        if driver is None:
+            return
+        interrupt = getattr(driver, "interrupt", None) or driver.cancel
+        threading.Thread(target=_quietly(interrupt), daemon=True).start()
+
+    def cut(self) -> None:
+        """End the connection under the worker: its statement fails at once."""
+        driver = self._driver
+        self.was_cut = True
+        if driver is None or not hasattr(driver, "fileno"):
+            return
+        with contextlib.suppress(OSError, Exception):
+            duplicate = socket.socket(fileno=os.dup(driver.fileno()))
+            try:
+                duplicate.shutdown(socket.SHUT_RDWR)
+            finally:
+                duplicate.close()
+
+
+def supervise(work: Callable[[], T], flight: Flight, emit: Emit) -> T:
+    """Run ``work`` in a thread, hand its events to ``emit`` in this one, and return or raise what it does."""
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:  # noqa: BLE001 - raised again in the main thread
+            errors.append(error)
+
+    worker = threading.Thread(target=run, name="af-db worker", daemon=True)
+    with _signals_noted(flight):
+        worker.start()
+        stopping_since: float | None = None
+        cancelled_at = 0.0
+        while worker.is_alive():
+            worker.join(TICK_S)
+            _hand_on(flight, emit)
+            now = time.monotonic()
+            if flight.signal is not None:
+                stopping_since = stopping_since or now
+                if now - stopping_since > CUT_AFTER_CANCELLING_S:
+                    flight.cut()
+                elif now - cancelled_at > CANCEL_EVERY_S:
+                    flight.cancel()
+                    cancelled_at = now
+            elif flight.is_overdue():
+                flight.cut()
+        _hand_on(flight, emit)
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+def _hand_on(flight: Flight, emit: Emit) -> None:
+    with contextlib.suppress(queue.Empty):
+        while True:
+            emit(flight.events.get_nowait())
+
+
+@contextlib.contextmanager
+def _signals_noted(flight: Flight) -> Iterator[None]:
+    """Note the first signal; further ones change nothing, so that they cannot break the clean-up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        flight.signal = flight.signal or number
+
+    before = {number: signal.signal(number, note) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _quietly(action: Callable[[], Any]) -> Callable[[], None]:
+    def run() -> None:
+        with contextlib.suppress(Exception):
+            action()
+
+    return run

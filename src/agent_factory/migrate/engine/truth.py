@@ -1,0 +1,70 @@
+"""Where the database really is, after something went wrong: looked up, never guessed."""
+
+import contextlib
+import time
+from dataclasses import dataclass
+
+from agent_factory.migrate import project as alembic_project
+from agent_factory.migrate import server
+from agent_factory.migrate.connection import connect
+from agent_factory.migrate.errors import MigrationError, Outcome, RevisionOutcome
+from agent_factory.migrate.plan import Direction, Plan
+from agent_factory.migrate.project import Project
+from agent_factory.migrate.target import Target
+
+LOOK_FOR_S = 20.0
+"""A server that crashed recovers in seconds; a session whose client is gone notices within two."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """What was found. ``current`` is None when the database could not be asked, or when the lost session
+    still runs and may yet commit."""
+
+    current: tuple[str, ...] | None
+    why_unknown: str = ""
+
+    @property
+    def at(self) -> str:
+        if self.current is None:
+            return f"not known: {self.why_unknown}"
+        return f"at {', '.join(self.current) or 'base'}"
+
+
+def look_up(project: Project, target: Target, *, lost_session: str | None = None) -> Truth:
+    """Read the version table over a new connection that cannot write.
+
+    ``lost_session`` is the application name of a session that was lost: nothing is known for certain until
+    the server has ended it.
+    """
+    why = ""
+    deadline = time.monotonic() + LOOK_FOR_S
+    while True:
+        with contextlib.suppress(Exception):
+            why = "the database does not answer"
+            with connect(target, read_only=True, application_name="af-db look-up") as connection:
+                if lost_session and server.sessions_called(connection, lost_session):
+                    why = "the lost session still runs on the server"
+                else:
+                    return Truth(current=alembic_project.read_current(project, connection))
+        if time.monotonic() > deadline or (lost_session is None and why):
+            return Truth(current=None, why_unknown=why)
+        time.sleep(0.2)
+
+
+def outcomes(project: Project, plan: Plan, truth: Truth, partly: str | None) -> tuple[RevisionOutcome, ...]:
+    """Say of each revision of the plan how it ended; ``partly`` is one that committed a part of itself."""
+    applied: frozenset[str] | None = None
+    if truth.current is not None:
+        with contextlib.suppress(MigrationError):
+            applied = alembic_project.ancestors(project, truth.current)
+    found = []
+    for step in plan.steps:
+        if applied is None:
+            outcome = Outcome.UNKNOWN
+        elif (step.id in applied) is (plan.direction is Direction.UPGRADE):
+            outcome = Outcome.APPLIED
+        else:
+            outcome = Outcome.PARTLY_COMMITTED if step.id == partly else Outcome.NOT_APPLIED
+        found.append(RevisionOutcome(revision=step.id, outcome=outcome))
+    return tuple(found)

@@ -1,0 +1,154 @@
+"""What af-db sees of a revision while it runs: every statement and every commit on its connection."""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from agent_factory.migrate import indexes
+from agent_factory.migrate.cursors import own_cursor
+from agent_factory.migrate.engine.supervision import Flight
+from agent_factory.migrate.events import StatementStarted
+from agent_factory.migrate.plan import Revision
+from agent_factory.redaction import redact
+
+NO_STATEMENT = "DO $$ BEGIN END $$"
+"""What runs in place of a statement whose work an earlier run has done."""
+
+_READS = re.compile(
+    r"\s*(SELECT|SHOW|SET|PRAGMA|EXPLAIN|WITH\b(?!.*\b(INSERT|UPDATE|DELETE)\b))", re.IGNORECASE | re.DOTALL
+)
+_CHANGES_LIMITS = re.compile(r"\b(SET|RESET|DISCARD|set_config)\b", re.IGNORECASE)
+_CONCURRENTLY = re.compile(r"\bCONCURRENTLY\b", re.IGNORECASE)
+_IDLE = 0  # psycopg2.extensions.TRANSACTION_STATUS_IDLE
+
+
+class TransactionEndedError(Exception):
+    """A revision ran COMMIT or ROLLBACK itself: what follows would run without a transaction."""
+
+    def __init__(self, statement: str) -> None:
+        super().__init__(f"the revision ends its transaction itself: {statement}")
+
+
+@dataclass(slots=True)
+class Running:
+    """The revision that runs. ``statements`` are those of its open transaction that change something,
+    ``committed`` those that are committed before its end, ``built`` the indexes it builds CONCURRENTLY."""
+
+    revision: Revision
+    attempt: int = 1
+    began: float = field(default_factory=time.monotonic)
+    statements: list[str] = field(default_factory=list)
+    committed: list[str] = field(default_factory=list)
+    built: list[str] = field(default_factory=list)
+    is_marked: bool = False
+    is_recorded: bool = False
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.began
+
+
+@dataclass(slots=True, kw_only=True)
+class Watch:
+    """The listeners on one connection, and the limits they set for each transaction.
+
+    ``before_early_commit`` is called, inside the transaction, when a revision is about to commit before its
+    end; ``before_autocommit`` before each statement outside a transaction. ``done`` are indexes whose
+    statements are skipped.
+    """
+
+    flight: Flight
+    before_early_commit: Callable[[Running], None]
+    before_autocommit: Callable[[Running, str], None]
+    lock_timeout_s: float
+    statement_timeout_s: float
+    concurrent_lock_timeout_s: float
+    idle_timeout_s: float = 600.0
+    running: Running | None = None
+    done: frozenset[str] = frozenset()
+
+    def attach(self, connection: sa.Connection) -> None:
+        """Listen to everything that SQLAlchemy sends on this connection."""
+        engine = connection.engine
+        sa.event.listen(engine, "before_cursor_execute", self._before, retval=True)
+        sa.event.listen(engine, "after_cursor_execute", self._after)
+        sa.event.listen(engine, "handle_error", lambda _context: self.flight.leave())
+        sa.event.listen(engine, "commit", self._commit)
+        if connection.dialect.name == "postgresql":
+            sa.event.listen(engine, "begin", self._limit)
+
+    def _limit(self, connection: sa.Connection) -> None:
+        """Set the limits in each transaction anew: a rollback, or a revision, may have changed them."""
+        driver: Any = connection.connection.dbapi_connection
+        if driver.autocommit:
+            return
+        with driver.cursor() as cursor:
+            cursor.execute(
+                "SELECT set_config('lock_timeout', %s, true), set_config('statement_timeout', %s, true), "
+                "set_config('idle_in_transaction_session_timeout', %s, true)",
+                [
+                    f"{seconds * 1000:.0f}ms"
+                    for seconds in (self.lock_timeout_s, self.statement_timeout_s, self.idle_timeout_s)
+                ],
+            )
+
+    def _before(
+        self, connection: sa.Connection, _cursor: Any, statement: str, parameters: Any, *_context: Any
+    ) -> tuple[str, Any]:
+        self.flight.check_stop()
+        running = self.running
+        if running is not None and not running.is_recorded and "alembic_version" not in statement:
+            self.flight.emit(StatementStarted(revision=running.revision.id, sql=redact(statement)))
+            name = indexes.built_by(statement)
+            if name is not None:
+                if name in self.done:
+                    return NO_STATEMENT, ()
+                running.built.append(name)
+            driver: Any = connection.connection.dbapi_connection
+            if getattr(driver, "autocommit", None) is True:
+                self._limit_autocommit(connection, statement)
+                self.before_autocommit(running, statement)
+        self.flight.enter()
+        return statement, parameters
+
+    def _limit_autocommit(self, connection: sa.Connection, statement: str) -> None:
+        """A concurrent build waits for older transactions and blocks nobody meanwhile: it may wait long."""
+        concurrent = _CONCURRENTLY.search(statement)
+        seconds = self.concurrent_lock_timeout_s if concurrent else self.lock_timeout_s
+        with own_cursor(connection) as cursor:
+            cursor.execute(
+                "SELECT set_config('lock_timeout', %s, false), set_config('statement_timeout', %s, false)",
+                [f"{seconds * 1000:.0f}ms", f"{self.statement_timeout_s * 1000:.0f}ms"],
+            )
+
+    def _after(self, connection: sa.Connection, _cursor: Any, statement: str, *_context: Any) -> None:
+        self.flight.leave()
+        running = self.running
+        driver: Any = connection.connection.dbapi_connection
+        if running is None or running.is_recorded or not hasattr(driver, "info"):
+            return
+        changes = not _READS.match(statement) and statement != NO_STATEMENT
+        if driver.autocommit:
+            if changes:
+                running.committed.append(statement)
+            return
+        if driver.info.transaction_status == _IDLE:
+            if not re.match(r"\s*(ROLLBACK|ABORT)", statement, re.IGNORECASE):
+                running.committed += [*running.statements, statement]
+            raise TransactionEndedError(statement)
+        if changes and "alembic_version" not in statement:
+            running.statements.append(statement)
+        if _CHANGES_LIMITS.search(statement):
+            self._limit(connection)
+
+    def _commit(self, _connection: sa.Connection) -> None:
+        running = self.running
+        if running is not None and not running.is_recorded:
+            self.before_early_commit(running)
+            running.committed += running.statements
+            running.statements = []
+        self.flight.enter()

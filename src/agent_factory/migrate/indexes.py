@@ -1,0 +1,44 @@
+"""Indexes that are built CONCURRENTLY: not in a transaction, so a failure leaves an INVALID one behind."""
+
+import re
+from typing import Any
+
+import sqlalchemy as sa
+
+from agent_factory.migrate import server
+from agent_factory.migrate.cursors import own_cursor
+
+_NAME = r'(?:"(?:[^"]|"")+"|[\w$]+)'
+_BUILD = re.compile(
+    rf"""\s* CREATE \s+ (?:UNIQUE\s+)? INDEX \s+ CONCURRENTLY \s+ (?:IF\s+NOT\s+EXISTS\s+)? (?P<name>{_NAME})
+         \s+ ON \s+ (?:ONLY\s+)? (?:(?P<schema>{_NAME})\s*\.\s*)? {_NAME}""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def built_by(statement: str) -> str | None:
+    """Return the name of the index that this statement builds CONCURRENTLY, as SQL writes it; else None."""
+    match = _BUILD.match(statement)
+    if match is None:
+        return None
+    return f"{match['schema']}.{match['name']}" if match["schema"] else match["name"]
+
+
+def drop_if_invalid(connection: sa.Connection, name: str) -> bool:
+    """Drop the index CONCURRENTLY when it is there and INVALID; say whether it was dropped.
+
+    The connection must not be in a transaction.
+    """
+    if server.find_index(connection, name) is not False:
+        return False
+    driver: Any = connection.connection.dbapi_connection
+    with own_cursor(connection) as cursor:
+        driver.rollback()
+        driver.autocommit = True
+        try:
+            # Waiting for older transactions blocks nobody here, so it may take its time.
+            cursor.execute("SET lock_timeout = '60s'")
+            cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+        finally:
+            driver.autocommit = False
+    return True

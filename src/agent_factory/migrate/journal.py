@@ -1,0 +1,269 @@
+"""The journal: what ran, who ran it, from which source, and how it ended.
+
+It lives in the schema ``af_db`` of the database that is migrated, so that a row is written in the same
+transaction as Alembic's version row: both are there or neither is. ``alembic_version`` stays as Alembic has
+it. PostgreSQL only. All times are the server's.
+"""
+
+import difflib
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg2
+import sqlalchemy as sa
+
+from agent_factory.migrate import run_lock
+from agent_factory.migrate.cursors import own_cursor
+from agent_factory.migrate.origin import Origin
+from agent_factory.migrate.plan import Direction, Revision
+from agent_factory.redaction import redact
+
+_CREATE = """
+CREATE SCHEMA IF NOT EXISTS af_db;
+CREATE TABLE IF NOT EXISTS af_db.journal (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    run_id uuid NOT NULL,
+    revision text NOT NULL,
+    direction text NOT NULL CHECK (direction IN ('upgrade', 'downgrade')),
+    state text NOT NULL CHECK (state IN ('started', 'applied', 'failed')),
+    source_sha256 text NOT NULL,
+    source text NOT NULL,
+    accepted_sha256 text,
+    statements text[] NOT NULL DEFAULT '{}',
+    db_role text NOT NULL DEFAULT current_user,
+    os_user text,
+    host text,
+    git_commit text,
+    git_dirty boolean,
+    ci_url text,
+    af_db_version text NOT NULL,
+    alembic_version text NOT NULL,
+    started_at timestamptz NOT NULL,
+    duration_s double precision,
+    error text
+);
+CREATE TABLE IF NOT EXISTS af_db.environment (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    name text NOT NULL,
+    set_at timestamptz NOT NULL DEFAULT now(),
+    set_by text NOT NULL DEFAULT current_user
+);
+"""
+
+_INSERT = """
+INSERT INTO af_db.journal (run_id, revision, direction, state, source_sha256, source, accepted_sha256,
+    statements, os_user, host, git_commit, git_dirty, ci_url, af_db_version, alembic_version,
+    started_at, duration_s, error)
+VALUES (%(run_id)s, %(revision)s, %(direction)s, %(state)s, %(source_sha256)s, %(source)s,
+    %(accepted_sha256)s, %(statements)s::text[], %(os_user)s, %(host)s, %(git_commit)s, %(git_dirty)s,
+    %(ci_url)s,
+    %(af_db_version)s, %(alembic_version)s,
+    clock_timestamp() - make_interval(secs => %(seconds)s), %(duration_s)s, %(error)s)
+RETURNING EXISTS (
+    SELECT FROM pg_locks
+    WHERE pid = pg_backend_pid() AND locktype = 'advisory' AND granted AND objsubid = 1
+      AND classid::int8 = %(lock_high)s AND objid::int8 = %(lock_low)s)
+"""
+
+_LATEST = """
+SELECT DISTINCT ON (revision) id, revision, direction, state, source_sha256, source, accepted_sha256,
+    statements, db_role, os_user, host, git_commit, git_dirty, ci_url, af_db_version, alembic_version,
+    started_at, duration_s, error
+FROM af_db.journal
+WHERE state <> 'failed'
+ORDER BY revision, id DESC
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """The last that the journal knows of a revision; ``state`` is ``started`` while it is unfinished."""
+
+    id: int
+    revision: str
+    direction: Direction
+    state: str
+    source_sha256: str
+    source: str
+    accepted_sha256: str | None
+    statements: tuple[str, ...]
+    db_role: str
+    os_user: str | None
+    host: str | None
+    git_commit: str | None
+    git_dirty: bool | None
+    ci_url: str | None
+    af_db_version: str
+    alembic_version: str
+    started_at: datetime
+    duration_s: float | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edited:
+    """An applied revision whose file is no longer what ran."""
+
+    revision: str
+    applied_sha256: str
+    file_sha256: str
+
+
+def normalised_source(revision: Revision) -> str:
+    """Return the file's text as it is hashed: line ends and blanks at the end of a line do not count."""
+    lines = revision.path.read_text(encoding="utf-8").splitlines()
+    return "\n".join(line.rstrip() for line in lines).rstrip("\n") + "\n"
+
+
+def source_sha256(source: str) -> str:
+    """Return the SHA-256 of a normalised source, in hexadecimal."""
+    return hashlib.sha256(source.encode()).hexdigest()
+
+
+def prepare(connection: sa.Connection) -> None:
+    """Make the schema and its tables where they are missing. Raises psycopg2's InsufficientPrivilege."""
+    driver: Any = connection.connection.dbapi_connection
+    with own_cursor(connection) as cursor:
+        cursor.execute(_CREATE)
+        driver.commit()
+
+
+def record(
+    connection: sa.Connection,
+    *,
+    run_id: str,
+    revision: Revision,
+    direction: Direction,
+    state: str,
+    origin: Origin,
+    statements: Sequence[str] = (),
+    seconds: float = 0.0,
+    error: str | None = None,
+    accepted_sha256: str | None = None,
+) -> bool:
+    """Write a row in the connection's transaction, and say whether its session still holds the run lock.
+
+    ``seconds`` is how long ago the revision began.
+    """
+    source = normalised_source(revision)
+    with own_cursor(connection) as cursor:
+        cursor.execute(
+            _INSERT,
+            {
+                "run_id": run_id,
+                "revision": revision.id,
+                "direction": str(direction),
+                "state": state,
+                "source_sha256": source_sha256(source),
+                "source": source,
+                "accepted_sha256": accepted_sha256,
+                "statements": [redact(statement) for statement in statements],
+                "os_user": origin.os_user,
+                "host": origin.host,
+                "git_commit": origin.git_commit,
+                "git_dirty": origin.git_dirty,
+                "ci_url": origin.ci_url,
+                "af_db_version": origin.af_db_version,
+                "alembic_version": origin.alembic_version,
+                "seconds": seconds,
+                "duration_s": None if state == "started" else seconds,
+                "error": redact(error) if error else None,
+                "lock_high": (run_lock.KEY >> 32) & 0xFFFFFFFF,
+                "lock_low": run_lock.KEY & 0xFFFFFFFF,
+            },
+        )
+        (holds_lock,) = cursor.fetchone()
+        return bool(holds_lock)
+
+
+def note_statement(connection: sa.Connection, run_id: str, revision: str, statement: str) -> None:
+    """Add a statement that is about to run outside a transaction to the row that says "started"."""
+    with own_cursor(connection) as cursor:
+        cursor.execute(
+            "UPDATE af_db.journal SET statements = statements || %s::text "
+            "WHERE run_id = %s AND revision = %s AND state = 'started'",
+            [redact(statement), run_id, revision],
+        )
+
+
+def accept(connection: sa.Connection, revision: str, sha256: str) -> None:
+    """Note that a person accepted an edited file of this content in place of what ran. Commits."""
+    driver: Any = connection.connection.dbapi_connection
+    with own_cursor(connection) as cursor:
+        cursor.execute(
+            "UPDATE af_db.journal SET accepted_sha256 = %s WHERE id = "
+            "(SELECT max(id) FROM af_db.journal WHERE revision = %s AND state = 'applied')",
+            [sha256, revision],
+        )
+        driver.commit()
+
+
+def read(connection: sa.Connection) -> dict[str, Entry]:
+    """Return the latest entry of each revision that ran; the failed ones in between do not count."""
+    with own_cursor(connection) as cursor:
+        cursor.execute(_LATEST)
+        names = [column.name for column in cursor.description]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    return {
+        row["revision"]: Entry(
+            **{
+                **row,
+                "direction": Direction(row["direction"]),
+                "statements": tuple(row["statements"]),
+            }
+        )
+        for row in rows
+    }
+
+
+def edited(entries: dict[str, Entry], applied: Sequence[Revision]) -> tuple[Edited, ...]:
+    """Return the applied revisions whose files are neither what ran nor what was accepted since."""
+    found = []
+    for revision in applied:
+        entry = entries.get(revision.id)
+        if entry is None or entry.direction is not Direction.UPGRADE or entry.state != "applied":
+            continue
+        now = source_sha256(normalised_source(revision))
+        if now not in (entry.source_sha256, entry.accepted_sha256):
+            found.append(Edited(revision=revision.id, applied_sha256=entry.source_sha256, file_sha256=now))
+    return tuple(found)
+
+
+def difference(entry: Entry, revision: Revision) -> str:
+    """Return what changed in the file since it was applied, as a unified diff."""
+    return "".join(
+        difflib.unified_diff(
+            entry.source.splitlines(keepends=True),
+            normalised_source(revision).splitlines(keepends=True),
+            f"{revision.path.name} as applied",
+            f"{revision.path.name} now",
+        )
+    )
+
+
+def read_environment(connection: sa.Connection) -> str | None:
+    """Return what the database calls itself, or None."""
+    with own_cursor(connection) as cursor:
+        cursor.execute("SELECT name FROM af_db.environment")
+        row = cursor.fetchone()
+        return str(row[0]) if row else None
+
+
+def write_environment(connection: sa.Connection, name: str) -> None:
+    """Have the database call itself this. Commits."""
+    driver: Any = connection.connection.dbapi_connection
+    with own_cursor(connection) as cursor:
+        cursor.execute(
+            "INSERT INTO af_db.environment (name) VALUES (%s) ON CONFLICT (only_row) "
+            "DO UPDATE SET name = excluded.name, set_at = now(), set_by = current_user",
+            [name],
+        )
+        driver.commit()
+
+
+def may_not(error: Exception) -> bool:
+    """Say whether the database refused for want of a right."""
+    return isinstance(error, psycopg2.errors.InsufficientPrivilege | psycopg2.errors.ReadOnlySqlTransaction)

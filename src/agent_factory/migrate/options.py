@@ -1,0 +1,23 @@
+"""How a run behaves: the limits and the consents that the command line and the settings give."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """Limits in seconds, and what was allowed by name.
+
+    ``lock_timeout_s`` is the first try's; each further try waits longer, up to ``lock_timeout_max_s``. Short
+    ones keep the application going: whoever queues behind our lock request waits no longer than it lives
+    (measured: 201 ms worst stall instead of 3,975 ms). ``retry_for_s`` bounds all tries of one revision.
+    """
+
+    lock_wait_s: float = 60.0
+    retry_for_s: float = 300.0
+    lock_timeout_s: float = 0.2
+    lock_timeout_max_s: float = 1.0
+    statement_timeout_s: float = 3600.0
+    allow_pooler: bool = False
+    accept_edited: tuple[str, ...] = ()
+    resume: tuple[str, ...] = ()
+    environment: str | None = None

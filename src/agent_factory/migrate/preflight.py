@@ -1,0 +1,218 @@
+"""What must be so before a plan may run: a primary, a direct connection, the right database, a sound past."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from agent_factory.migrate import indexes, journal, server
+from agent_factory.migrate.durations import show_duration
+from agent_factory.migrate.errors import AlreadyRunningError, RefusedError
+from agent_factory.migrate.events import Emit, Warned
+from agent_factory.migrate.options import RunOptions
+from agent_factory.migrate.plan import Direction, Plan, Revision
+from agent_factory.migrate.target import Environment, Target
+from agent_factory.url import DatabaseURL
+
+PRODUCTION = "production"
+UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """What a killed run left of a revision, as far as this run can go on from it.
+
+    ``done`` are indexes that PostgreSQL has finished: their statements are skipped. ``broken`` are INVALID
+    ones, to be dropped and built again.
+    """
+
+    done: frozenset[str] = frozenset()
+    broken: tuple[str, ...] = ()
+
+
+def check_server(facts: server.ServerFacts, target: Target, options: RunOptions) -> None:
+    """Raise RefusedError for a replica, a read-only session, a transaction pooler that was not allowed."""
+    if facts.in_recovery:
+        raise RefusedError(
+            "replica",
+            f"{target} is a replica: it cannot be migrated, its primary can",
+            state=UNCHANGED,
+            next_steps=(
+                "set DATABASE_URL to the primary (the writer, cluster or read-write endpoint)",
+                "?target_session_attrs=read-write in DATABASE_URL has the client refuse replicas itself",
+            ),
+        )
+    if facts.is_read_only:
+        raise RefusedError(
+            "read-only",
+            f"sessions of {facts.role} on {target} are read-only by default (default_transaction_read_only)",
+            state=UNCHANGED,
+            next_steps=(
+                "use the role that owns the schema",
+                f"or let it write: ALTER ROLE {facts.role} RESET default_transaction_read_only",
+            ),
+        )
+    direct = direct_address(target.url)
+    if (facts.behind_pooler or direct) and not options.allow_pooler:
+        raise RefusedError(
+            "transaction-pooler",
+            f"{target} is a transaction pooler: locks and settings of a session do not hold there",
+            state=UNCHANGED,
+            next_steps=(
+                f"use the direct address{f': {direct}' if direct else ' of the server, often port 5432'}",
+                "or accept weaker guards, without CREATE INDEX CONCURRENTLY: --allow-pooler",
+            ),
+        )
+
+
+def direct_address(url: DatabaseURL) -> str | None:
+    """Return the direct address of a URL whose name says that it is a transaction pooler, else None.
+
+    Supabase pools transactions on port 6543, Neon on host names with ``-pooler`` (their documentation).
+    """
+    host = url.host or ""
+    if "-pooler." in host and host.endswith(".neon.tech"):
+        return f"{host.replace('-pooler.', '.')}:{url.port or 5432}"
+    if url.port == 6543 and host.endswith((".supabase.com", ".supabase.co")):
+        return f"{host}:5432"
+    return None
+
+
+def warn(facts: server.ServerFacts, invalid: Sequence[server.Index], options: RunOptions, emit: Emit) -> None:
+    """Tell what a person should know and what does not stop the run."""
+    if facts.is_superuser:
+        emit(
+            Warned(
+                code="superuser",
+                message=f"{facts.role} is a superuser: a role that owns only the schema can do less harm",
+            )
+        )
+    if facts.statement_timeout_ms and facts.statement_timeout_source not in ("default", "session"):
+        emit(
+            Warned(
+                code="statement-timeout",
+                message=f"statement_timeout is {show_duration(facts.statement_timeout_ms / 1000)} here "
+                f"(set for the {facts.statement_timeout_source}); this run uses "
+                f"{show_duration(options.statement_timeout_s)}",
+            )
+        )
+    for index in invalid:
+        if index.builder_pid is None:
+            emit(
+                Warned(
+                    code="invalid-index",
+                    message=f"{index} on {index.table} is INVALID, left by a build that failed: "
+                    f"{index.drop_command}",
+                )
+            )
+
+
+def check_environment(name: str | None, target: Target, options: RunOptions) -> str | None:
+    """Return the name to stamp the database with, or None. Raises RefusedError when it has a wrong one."""
+    expected = expected_environment(target, options)
+    if name is None:
+        return expected
+    if expected is None and name != PRODUCTION:
+        return None
+    if name != expected:
+        raise RefusedError(
+            "wrong-environment",
+            f"{target} calls itself {name}"
+            + (f", not {expected}" if expected else ": `af-db local` does not touch production"),
+            state=UNCHANGED,
+            next_steps=(
+                "is DATABASE_URL right?",
+                "a copy of another database that is to be called otherwise: "
+                + target.command(f"environment {expected or 'development'}"),
+            ),
+        )
+    return None
+
+
+def expected_environment(target: Target, options: RunOptions) -> str | None:
+    """What the database should call itself: ``--environment``, or ``production`` for ``af-db prod``."""
+    return options.environment or (PRODUCTION if target.environment is Environment.PROD else None)
+
+
+def check_edited(
+    entries: dict[str, journal.Entry], applied: Sequence[Revision], target: Target, options: RunOptions
+) -> tuple[journal.Edited, ...]:
+    """Return the edited revisions that were accepted by name; raise RefusedError for the others."""
+    edited = journal.edited(entries, applied)
+    refused = [item for item in edited if item.revision not in options.accept_edited]
+    if refused:
+        named = "; ".join(
+            f"{item.revision} changed after it was applied (sha256 {item.applied_sha256[:12]} when applied, "
+            f"{item.file_sha256[:12]} now)"
+            for item in refused
+        )
+        accept = " ".join(f"--accept-edited {item.revision}" for item in refused)
+        raise RefusedError(
+            "edited-revision",
+            named,
+            state=UNCHANGED,
+            next_steps=(
+                f"see what changed: {target.command('history --diff')}",
+                "restore the file, and put the change into a new revision",
+                f"or, where the database is right all the same: {accept}",
+            ),
+        )
+    return edited
+
+
+def check_unfinished(
+    connection: sa.Connection, entries: dict[str, journal.Entry], plan: Plan, options: RunOptions
+) -> Unfinished:
+    """Look at what an earlier run began and did not finish.
+
+    Raises AlreadyRunningError while PostgreSQL still builds its index, RefusedError when it has committed
+    something that cannot be told from the catalog.
+    """
+    names: list[str] = []
+    for step in plan.steps:
+        entry = entries.get(step.id)
+        if entry is None or entry.state != "started" or entry.direction is not plan.direction:
+            continue
+        built = [indexes.built_by(statement) for statement in entry.statements]
+        if None in built and step.id not in options.resume:
+            committed = "\n".join(f"  {statement}" for statement in entry.statements)
+            raise RefusedError(
+                "unfinished-revision",
+                f"an earlier run ended inside {step.id}, after it had committed:\n{committed}",
+                state=f"at {', '.join(plan.before) or 'base'}; a part of {step.id} is committed",
+                next_steps=(
+                    "undo these statements by hand",
+                    f"or, where the revision can run over them: --resume {step.id}",
+                ),
+            )
+        names += [name for name in built if name is not None]
+    building = {index.name: index.builder_pid for index in server.invalid_indexes(connection)}
+    done, broken = set(), []
+    for name in names:
+        pid = building.get(name.rpartition(".")[2].strip('"'))
+        if pid is not None:
+            raise AlreadyRunningError(
+                "still-building",
+                f"PostgreSQL still builds the index {name} of an earlier run (pid {pid})",
+                state=f"at {', '.join(plan.before) or 'base'}",
+                next_steps=("run the command again when it has ended; a finished index is recognised",),
+            )
+        valid = server.find_index(connection, name)
+        if valid:
+            done.add(name)
+        elif valid is False:
+            broken.append(name)
+    return Unfinished(done=frozenset(done), broken=tuple(broken))
+
+
+def ran_outside(
+    entries: dict[str, journal.Entry], applied: Sequence[Revision], direction: Direction = Direction.UPGRADE
+) -> tuple[str, ...]:
+    """Return the applied revisions that the journal does not know as applied: plain Alembic ran them."""
+    return tuple(
+        revision.id
+        for revision in applied
+        if (entry := entries.get(revision.id)) is None
+        or entry.state != "applied"
+        or entry.direction is not direction
+    )

@@ -1,0 +1,41 @@
+"""What a database calls itself."""
+
+import re
+
+from agent_factory.migrate import journal, server
+from agent_factory.migrate.connection import connect
+from agent_factory.migrate.errors import RefusedError, UsageError
+from agent_factory.migrate.events import ConfirmName
+from agent_factory.migrate.results import EnvironmentResult
+from agent_factory.migrate.target import NOTHING_CHANGED, Target
+
+
+def environment(target: Target, name: str | None, *, confirm: ConfirmName) -> EnvironmentResult:
+    """Return what the database calls itself; with ``name``, have it call itself that once it is confirmed.
+
+    Raises RefusedError on SQLite, and when the answer is no.
+    """
+    if target.url.backend != "postgresql":
+        raise RefusedError(
+            "no-environment",
+            "a SQLite file has no environment name; only PostgreSQL databases have one",
+            state=NOTHING_CHANGED,
+            next_steps=("set DATABASE_URL to a PostgreSQL database",),
+        )
+    if name is not None and not re.fullmatch(r"[\w.-]{1,63}", name):
+        raise UsageError(
+            "bad-environment-name",
+            f"{name!r} is no name: letters, digits, dots and dashes, at most 63",
+            state=NOTHING_CHANGED,
+            next_steps=(target.command("environment production"),),
+        )
+    with connect(target, read_only=True) as connection:
+        facts = server.read_facts(connection)
+        before = journal.read_environment(connection) if facts.has_environment else None
+    if name is None or name == before:
+        return EnvironmentResult(database=str(target), before=before, name=before)
+    confirm(before, name)
+    with connect(target) as connection:
+        journal.prepare(connection)
+        journal.write_environment(connection, name)
+    return EnvironmentResult(database=str(target), before=before, name=name)
