@@ -34,8 +34,8 @@ def test_the_whole_local_workflow(checkout: Path, database_url: str) -> None:
     assert af_db("current").out == "002 (head)\n"
     assert "nothing to create" in af_db("create", "nothing").out
     assert af_db("downgrade", "-1").out == "002 (head) -> 001\n"
-    history = [line.split() for line in af_db("history").out.splitlines()[2:]]
-    assert [row[-2:] for row in history] == [["pending,", "head"], ["applied,", "current"]]
+    history = af_db("history").out.splitlines()[2:]
+    assert ["pending, head" in history[0], "applied, current" in history[1]] == [True, True]
     assert af_db("downgrade", "base").out == "001 -> (no revision)\n"
     assert af_db("upgrade", "+2").out == "(no revision) -> 002 (head)\n"
     assert af_db("create", "data", "--empty").out == "alembic/versions/003_data.py\n"
@@ -93,8 +93,8 @@ def test_help_version_completion_and_module(tmp_path: Path) -> None:
         text = run_installed(group, "--help", cwd=tmp_path).out
         assert "upgrade" in text
         assert "downgrade" in text
-    completion = run_installed("--show-completion", "bash", cwd=tmp_path, environment={"SHELL": "/bin/bash"})
-    assert completion.code == 0
+    words = {"_AF_DB_COMPLETE": "complete_bash", "COMP_WORDS": "af-db local up", "COMP_CWORD": "2"}
+    assert run_installed(cwd=tmp_path, environment=words).out.split() == ["upgrade"]
 
 
 def test_a_reader_that_leaves_is_no_error(checkout: Path, tmp_path: Path) -> None:

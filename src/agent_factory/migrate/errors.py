@@ -127,11 +127,10 @@ class InterruptedRunError(MigrationError):
         signal_number: int,
         *,
         state: str,
+        during: str = "",
         next_steps: tuple[str, ...] = (),
         revisions: tuple[RevisionOutcome, ...] = (),
     ) -> None:
-        name = signal.Signals(signal_number).name
-        super().__init__(
-            "interrupted", f"interrupted by {name}", state=state, next_steps=next_steps, revisions=revisions
-        )
+        message = f"interrupted by {signal.Signals(signal_number).name}{during}"
+        super().__init__("interrupted", message, state=state, next_steps=next_steps, revisions=revisions)
         self.exit_code = 128 + signal_number

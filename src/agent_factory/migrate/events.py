@@ -96,8 +96,8 @@ Event = (
     | Warned
 )
 Emit = Callable[[Event], None]
-Confirm = Callable[[Plan], None]
-"""Shows the plan and asks; raises RefusedError when the answer is no."""
+Confirm = Callable[[Plan, tuple[Warned, ...]], None]
+"""Shows the plan with its warnings and asks; raises RefusedError when the answer is no."""
 
 ConfirmName = Callable[[str | None, str], None]
 """Asks whether a database is to change its environment name; raises RefusedError when the answer is no."""

@@ -8,8 +8,6 @@ manual, appendix A; libpq's fe-connect.c and the server's messages as measured w
 import re
 from dataclasses import dataclass
 
-import sqlalchemy as sa
-
 from agent_factory.migrate.errors import CannotConnectError
 from agent_factory.migrate.target import NOTHING_CHANGED, Target
 
@@ -321,10 +319,11 @@ def explain_connection_failure(error: Exception, target: Target) -> CannotConnec
     )
 
 
-def explain_statement_failure(error: sa.exc.DBAPIError, target: Target) -> tuple[str, str, tuple[str, ...]]:
+def explain_statement_failure(error: Exception, target: Target) -> tuple[str, str, tuple[str, ...]]:
     """Return the cause's code, the sentence that says what happened, and the next steps."""
     said = _message(error)
-    sqlstate = getattr(error.orig, "pgcode", None) or next(
+    original = getattr(error, "orig", error)
+    sqlstate = getattr(original, "pgcode", None) or next(
         (state for pattern, state in _SQLITE_CAUSES if re.search(pattern, said)), None
     )
     if sqlstate == "57014" and "statement timeout" in said:
@@ -333,7 +332,7 @@ def explain_statement_failure(error: sa.exc.DBAPIError, target: Target) -> tuple
     if cause is None:
         return "statement-failed", said, ()
     named = _RELATION.search(said)
-    relation = getattr(getattr(error.orig, "diag", None), "table_name", None) or (
+    relation = getattr(getattr(original, "diag", None), "table_name", None) or (
         next(name for name in named.groups() if name) if named else "NAME"
     )
     return (

@@ -189,6 +189,17 @@ def note_statement(connection: sa.Connection, run_id: str, revision: str, statem
         )
 
 
+def close_mark(connection: sa.Connection, run_id: str, revision: str, committed: Sequence[str]) -> None:
+    """Settle the row that says "started" once it is known what was committed: nothing is a plain failure."""
+    with own_cursor(connection) as cursor:
+        cursor.execute(
+            "UPDATE af_db.journal SET statements = %s::text[], "
+            "state = CASE WHEN %s THEN 'started' ELSE 'failed' END "
+            "WHERE run_id = %s AND revision = %s AND state = 'started'",
+            [[redact(statement) for statement in committed], bool(committed), run_id, revision],
+        )
+
+
 def accept(connection: sa.Connection, revision: str, sha256: str) -> None:
     """Note that a person accepted an edited file of this content in place of what ran. Commits."""
     driver: Any = connection.connection.dbapi_connection

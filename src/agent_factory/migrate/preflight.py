@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from agent_factory.migrate import indexes, journal, server
 from agent_factory.migrate.durations import show_duration
 from agent_factory.migrate.errors import AlreadyRunningError, RefusedError
-from agent_factory.migrate.events import Emit, Warned
+from agent_factory.migrate.events import Warned
 from agent_factory.migrate.options import RunOptions
 from agent_factory.migrate.plan import Direction, Plan, Revision
 from agent_factory.migrate.target import Environment, Target
@@ -78,33 +78,29 @@ def direct_address(url: DatabaseURL) -> str | None:
     return None
 
 
-def warn(facts: server.ServerFacts, invalid: Sequence[server.Index], options: RunOptions, emit: Emit) -> None:
-    """Tell what a person should know and what does not stop the run."""
+def find_warnings(
+    facts: server.ServerFacts, invalid: Sequence[server.Index], options: RunOptions
+) -> tuple[Warned, ...]:
+    """Return what a person should know and what does not stop the run."""
+    warnings = []
     if facts.is_superuser:
-        emit(
-            Warned(
-                code="superuser",
-                message=f"{facts.role} is a superuser: a role that owns only the schema can do less harm",
-            )
-        )
+        message = f"{facts.role} is a superuser: a role that owns only the schema can do less harm"
+        warnings.append(Warned(code="superuser", message=message))
     if facts.statement_timeout_ms and facts.statement_timeout_source not in ("default", "session"):
-        emit(
-            Warned(
-                code="statement-timeout",
-                message=f"statement_timeout is {show_duration(facts.statement_timeout_ms / 1000)} here "
-                f"(set for the {facts.statement_timeout_source}); this run uses "
-                f"{show_duration(options.statement_timeout_s)}",
-            )
+        message = (
+            f"statement_timeout is {show_duration(facts.statement_timeout_ms / 1000)} here (set for the "
+            f"{facts.statement_timeout_source}); this run uses {show_duration(options.statement_timeout_s)}"
         )
-    for index in invalid:
-        if index.builder_pid is None:
-            emit(
-                Warned(
-                    code="invalid-index",
-                    message=f"{index} on {index.table} is INVALID, left by a build that failed: "
-                    f"{index.drop_command}",
-                )
-            )
+        warnings.append(Warned(code="statement-timeout", message=message))
+    warnings += [
+        Warned(
+            code="invalid-index",
+            message=f"{index} on {index.table} is INVALID, left by a build that failed: {index.drop_command}",
+        )
+        for index in invalid
+        if index.builder_pid is None
+    ]
+    return tuple(warnings)
 
 
 def check_environment(name: str | None, target: Target, options: RunOptions) -> str | None:

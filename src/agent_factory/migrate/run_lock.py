@@ -5,9 +5,12 @@ holder's CREATE INDEX CONCURRENTLY, which waits for every older transaction (mea
 Lock and work are on one connection, so they are lost together.
 """
 
+import contextlib
+import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -39,28 +42,13 @@ def take(
     lives as long as the transaction that the connection has to be in. Raises AlreadyRunningError.
     """
     function = "pg_try_advisory_xact_lock" if for_transaction else "pg_try_advisory_lock"
-    began = time.monotonic()
-    told_at = -_TELL_EVERY_S
-    pause = _FIRST_PAUSE_S
-    while not _ask(connection, function):
-        holder = server.lock_holder(connection, KEY)
-        waited = time.monotonic() - began
-        if waited - told_at >= _TELL_EVERY_S:
-            emit(WaitingForRun(holder=holder, waited_s=waited))
-            told_at = waited
-        if waited >= wait_s:
-            raise AlreadyRunningError(
-                "already-running",
-                f"another migration is running: {describe(holder)}",
-                state="unchanged by this run",
-                next_steps=(
-                    f"wait for it, or wait longer than {show_duration(wait_s)}: --lock-wait 10min",
-                    "if it hangs and must go: SELECT pg_terminate_backend"
-                    f"({holder.pid if holder else 'PID'}), which rolls its revision back",
-                ),
-            )
-        _sleep(pause * random.uniform(0.5, 1.0), check_stop)  # noqa: S311 - jitter, no secret
-        pause = min(pause * 1.6, _LONGEST_PAUSE_S)
+    _poll(
+        lambda: _ask(connection, function),
+        lambda: server.lock_holder(connection, KEY),
+        wait_s=wait_s,
+        emit=emit,
+        check_stop=check_stop,
+    )
 
 
 def release(connection: sa.Connection) -> None:
@@ -68,16 +56,77 @@ def release(connection: sa.Connection) -> None:
     _ask(connection, "pg_advisory_unlock")
 
 
-def describe(holder: server.Session | None) -> str:
-    """Return the holder as one line: pid, user, host, application, since when, what it runs."""
-    if holder is None:
-        return "its session has just ended"
-    since = f"{holder.since:%Y-%m-%d %H:%M:%S %Z}" if holder.since else "?"
-    line = (
-        f"pid {holder.pid}, user {holder.user}, host {holder.host}, application {holder.application}, "
-        f"since {since}"
+@contextlib.contextmanager
+def held_on_folder(
+    folder: Path, *, wait_s: float, emit: Emit, check_stop: Callable[[], None]
+) -> Iterator[None]:
+    """Hold the lock of a folder with SQLite files for the block, where the system has such locks.
+
+    The folder, since SQLite's own locks on the file end when any descriptor of it is closed
+    (https://sqlite.org/howtocorrupt.html). Raises AlreadyRunningError.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows: SQLite's own lock keeps revisions apart, one by one
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+
+    def try_once() -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    try:
+        _poll(try_once, lambda: None, wait_s=wait_s, emit=emit, check_stop=check_stop)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _poll(
+    try_once: Callable[[], bool],
+    find_holder: Callable[[], server.Session | None],
+    *,
+    wait_s: float,
+    emit: Emit,
+    check_stop: Callable[[], None],
+) -> None:
+    began = time.monotonic()
+    told_at = -_TELL_EVERY_S
+    pause = _FIRST_PAUSE_S
+    while not try_once():
+        holder = find_holder()
+        waited = time.monotonic() - began
+        if waited - told_at >= _TELL_EVERY_S:
+            emit(WaitingForRun(holder=holder, waited_s=waited))
+            told_at = waited
+        if waited >= wait_s:
+            raise _already_running(holder, wait_s)
+        until = time.monotonic() + pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, no secret
+        while (left := until - time.monotonic()) > 0:
+            check_stop()
+            time.sleep(min(left, 0.1))
+        pause = min(pause * 1.6, _LONGEST_PAUSE_S)
+
+
+def _already_running(holder: server.Session | None, wait_s: float) -> AlreadyRunningError:
+    steps = [f"wait for it, or wait longer than {show_duration(wait_s)}: --lock-wait 10min"]
+    who = "it does not say who it is"
+    if holder is not None:
+        since = f" since {holder.since:%Y-%m-%d %H:%M:%S %Z}" if holder.since else ""
+        who = f"{holder}{since and f' (connected{since})'}"
+        steps.append(
+            f"if it hangs and must go: SELECT pg_terminate_backend({holder.pid}); its revision is rolled back"
+        )
+    return AlreadyRunningError(
+        "already-running",
+        f"another migration is running: {who}",
+        state="unchanged by this run",
+        next_steps=tuple(steps),
     )
-    return f"{line}, {holder.state}: {holder.query}" if holder.query else line
 
 
 def _ask(connection: sa.Connection, function: str) -> bool:
@@ -85,10 +134,3 @@ def _ask(connection: sa.Connection, function: str) -> bool:
         cursor.execute(f"SELECT {function}(%s)", [KEY])
         (answer,) = cursor.fetchone()
         return bool(answer)
-
-
-def _sleep(seconds: float, check_stop: Callable[[], None]) -> None:
-    until = time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0:
-        check_stop()
-        time.sleep(min(left, 0.1))

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from agent_factory.migrate.cursors import own_cursor
+from agent_factory.migrate.durations import show_duration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,12 @@ class Session:
     since: datetime | None
     transaction_age_s: float | None
     query: str | None
+
+    def __str__(self) -> str:
+        who = f"pid {self.pid}, user {self.user}, host {self.host}, application {self.application or '-'}"
+        age = self.transaction_age_s
+        doing = str(self.state) + (f", transaction open for {show_duration(age)}" if age is not None else "")
+        return f"{who}, {doing}" + (f": {' '.join(self.query.split())}" if self.query else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

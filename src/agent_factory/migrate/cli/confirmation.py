@@ -2,8 +2,9 @@
 
 import sys
 
+from agent_factory.migrate.cli.invocation import Invocation
 from agent_factory.migrate.errors import RefusedError
-from agent_factory.migrate.events import Confirm, ConfirmName
+from agent_factory.migrate.events import Confirm, ConfirmName, Warned
 from agent_factory.migrate.plan import Direction, Plan
 from agent_factory.migrate.report.text import Report
 from agent_factory.migrate.target import Environment, Target, shared_with_others
@@ -11,17 +12,22 @@ from agent_factory.migrate.target import Environment, Target, shared_with_others
 UNCHANGED = "unchanged"
 
 
-def confirmation(report: Report, target: Target, *, yes: bool) -> Confirm:
+def confirmation(invocation: Invocation, target: Target, *, yes: bool) -> Confirm:
     """Return the function that shows a plan and asks about it.
 
     ``prod`` always asks, and so does ``local`` on a server that looks like one that others use. A downgrade
     there wants the database's name typed. ``--yes`` answers; without it and without a terminal the answer
-    is no.
+    is no. Where progress is told to a machine and nothing is asked, the warnings are events too.
     """
+    report = invocation.report
     asks = target.environment is Environment.PROD or shared_with_others(target.url)
 
-    def confirm(plan: Plan) -> None:
-        report.plan(plan, target)
+    def confirm(plan: Plan, warnings: tuple[Warned, ...]) -> None:
+        if invocation.tells_machines:
+            for warning in warnings:
+                invocation.emit(warning)
+        else:
+            report.plan(plan, target, [warning.message for warning in warnings])
         if yes or not asks:
             return
         again = target.command(f"{plan.direction} {plan.target} --yes")
@@ -32,6 +38,8 @@ def confirmation(report: Report, target: Target, *, yes: bool) -> Confirm:
                 state=UNCHANGED,
                 next_steps=(f"where the plan above is what you want: {again}",),
             )
+        if invocation.tells_machines:
+            report.plan(plan, target, [warning.message for warning in warnings])
         if not _agreed(report, plan, target):
             raise RefusedError(
                 "declined",

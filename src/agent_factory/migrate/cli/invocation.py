@@ -95,9 +95,14 @@ class Invocation:
         url = self.settings.database_url
         return production_target(url.get_secret_value() if url else None)
 
+    @property
+    def tells_machines(self) -> bool:
+        """Say whether stderr is for JSON lines."""
+        return self._progress is ProgressForm.JSON
+
     def emit(self, event: "Event") -> None:
         """Tell what happens while a plan runs."""
-        if self._progress is ProgressForm.JSON:
+        if self.tells_machines:
             from agent_factory.migrate.report.json import render_event
 
             typer.echo(render_event(event), err=True)

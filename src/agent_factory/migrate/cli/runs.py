@@ -77,7 +77,7 @@ def _run_command(
                 revision,
                 options=run_options(context.params, invocation.settings),
                 ci_url=invocation.settings.ci_url,
-                confirm=confirmation(invocation.report, target, yes=yes),
+                confirm=confirmation(invocation, target, yes=yes),
                 emit=invocation.emit,
             )
             invocation.show(result)

@@ -3,10 +3,10 @@
 import traceback
 from pathlib import Path
 
+import psycopg2
 import sqlalchemy as sa
 
 from agent_factory.migrate.connection import ReconnectedError
-from agent_factory.migrate.durations import show_duration
 from agent_factory.migrate.engine.supervision import Flight, StoppedError
 from agent_factory.migrate.engine.truth import Truth, look_up, outcomes
 from agent_factory.migrate.engine.watch import Running, TransactionEndedError
@@ -73,7 +73,13 @@ class RunFailedError(Exception):
         state = self._state()
         again = f"go on: {target.command(f'{plan.direction} {plan.target}')}"
         if flight.signal is not None:
-            return InterruptedRunError(flight.signal, state=state, next_steps=(again,), revisions=ended)
+            during = f" during revision {self.running.revision.id}" if self.running else ""
+            error = InterruptedRunError(
+                flight.signal, during=during, state=state, next_steps=(again,), revisions=ended
+            )
+            if self._leaves_something(ended):
+                error.next_steps = self._undo(target)
+            return error
         code, cause, next_steps = explain(self.cause, target)
         if self.lost_session is not None:
             code = "connection-lost"
@@ -82,8 +88,7 @@ class RunFailedError(Exception):
                 cause = "the network does not answer; the connection was cut"
         message = f"revision {self.running.revision.id} failed: {cause}" if self.running else cause
         message = "\n".join(line for line in (message, *self._details()) if line)
-        unclear = any(item.outcome in (Outcome.UNKNOWN, Outcome.PARTLY_COMMITTED) for item in ended)
-        if unclear or self.left_index:
+        if self._leaves_something(ended):
             return LeftBehindError(
                 code, message, state=state, next_steps=(*next_steps, *self._undo(target)), revisions=ended
             )
@@ -96,6 +101,10 @@ class RunFailedError(Exception):
             next_steps=(*next_steps, f"then: {target.command(f'{plan.direction} {plan.target}')}"),
             revisions=ended,
         )
+
+    def _leaves_something(self, ended: tuple[RevisionOutcome, ...]) -> bool:
+        unclear = (Outcome.UNKNOWN, Outcome.PARTLY_COMMITTED)
+        return self.left_index is not None or any(item.outcome in unclear for item in ended)
 
     def _state(self) -> str:
         truth = self.truth
@@ -110,7 +119,7 @@ class RunFailedError(Exception):
     def _details(self) -> list[str]:
         running = self.running
         lines = [place_in_revision(self.cause, running.revision if running else None)]
-        lines += [f"blocked by {describe(session)}" for session in self.blockers]
+        lines += [f"blocked by {session}" for session in self.blockers]
         if running is not None and running.committed:
             lines.append("committed before it failed:")
             lines += [f"  {' '.join(statement.split())}" for statement in running.committed]
@@ -130,7 +139,7 @@ class RunFailedError(Exception):
 
 def explain(error: BaseException, target: Target) -> tuple[str, str, tuple[str, ...]]:
     """Return the cause's code, the sentence that says what happened, and the next steps."""
-    if isinstance(error, sa.exc.DBAPIError):
+    if isinstance(error, sa.exc.DBAPIError | psycopg2.Error):
         return explain_statement_failure(error, target)
     if isinstance(error, TransactionEndedError):
         return (
@@ -166,13 +175,3 @@ def place_in_revision(error: Exception, revision: Revision | None) -> str:
     if isinstance(error, sa.exc.DBAPIError) and error.statement:
         lines.append("SQL: " + " ".join(error.statement.split()))
     return "\n".join(lines)
-
-
-def describe(session: Session) -> str:
-    """Return a session as one line: pid, user, application, state, age of its transaction, query."""
-    age = session.transaction_age_s
-    parts = [f"pid {session.pid}", f"user {session.user}", f"application {session.application or '-'}"]
-    parts.append(str(session.state))
-    if age is not None:
-        parts.append(f"transaction open for {show_duration(age)}")
-    return ", ".join(parts) + (f": {' '.join(session.query.split())}" if session.query else "")

@@ -2,12 +2,15 @@
 
 import contextlib
 import random
+import signal
 import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import psycopg2
 import sqlalchemy as sa
 
 from agent_factory.migrate import indexes, journal, preflight, run_lock, server
@@ -68,10 +71,13 @@ class _Run:
         self._origin = origin
         self._flight = flight
         self._id = str(uuid.uuid4())
+        self._is_postgresql = target.url.backend == "postgresql"
         self._application = f"af-db/{origin.af_db_version}/{self._id[:8]}"
         self._applied: list[AppliedRevision] = []
         self._keeps_journal = False
         self._invalid_before: frozenset[str] = frozenset()
+        self._retried: Running | None = None
+        self._broken_before: list[tuple[Any, ...]] = []
         self._connection: sa.Connection
         self._lock_connection: sa.Connection | None = None
         self._watch = Watch(
@@ -98,23 +104,30 @@ class _Run:
             if self._lost_only_the_answer(failure):
                 return tuple(self._applied)
             raise failure.to_error(self._project, self._target, self._plan, self._flight) from failure.cause
-        except (StoppedError, sa.exc.SQLAlchemyError, ReconnectedError) as error:
+        except (StoppedError, sa.exc.SQLAlchemyError, psycopg2.Error, ReconnectedError) as error:
             # Before the first revision, or between two: no revision is to blame.
-            between = RunFailedError(error, running=None, lost_session=self._application)
+            between = RunFailedError(error, running=None, lost_session=self._lost_session())
             raise between.to_error(self._project, self._target, self._plan, self._flight) from error
         return tuple(self._applied)
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         """Hold the run lock for the block: on the connection that works, or beside it behind a pooler."""
-        if self._target.url.backend != "postgresql":
-            yield
+        if not self._is_postgresql:
+            folder = Path(self._target.url.database or ".").absolute().parent
+            with run_lock.held_on_folder(
+                folder,
+                wait_s=self._options.lock_wait_s,
+                emit=self._flight.emit,
+                check_stop=self._flight.check_stop,
+            ):
+                yield
             return
         facts = server.read_facts(self._connection)
         preflight.check_server(facts, self._target, self._options)
         self._flight.backend_pid = facts.pid
         if not self._options.allow_pooler:
-            self._settle_session(facts)
+            self._settle_session()
             self._take(self._connection)
             yield
             run_lock.release(self._connection)
@@ -135,26 +148,26 @@ class _Run:
             for_transaction=for_transaction,
         )
 
-    def _settle_session(self, facts: server.ServerFacts) -> None:
+    def _settle_session(self) -> None:
         """Set what holds for the whole session; not behind a pooler, where others would inherit it."""
-        driver: Any = self._connection.connection.dbapi_connection
-        with contextlib.suppress(driver.NotSupportedError if facts.version >= 140000 else Exception):
-            # Not every platform can; PostgreSQL then refuses the setting.
-            with driver.cursor() as cursor:
-                cursor.execute(
-                    "SELECT set_config('client_connection_check_interval', %s, false)",
-                    [CONNECTION_CHECK_INTERVAL],
-                )
-            driver.commit()
-        driver.rollback()
+        # PostgreSQL 14 and newer have the setting, and refuse it on systems that cannot do it.
+        with contextlib.suppress(psycopg2.Error), own_cursor(self._connection) as cursor:
+            cursor.execute(
+                "SELECT set_config('client_connection_check_interval', %s, false)",
+                [CONNECTION_CHECK_INTERVAL],
+            )
+            self._connection.connection.commit()
 
     def _run_under_lock(self) -> None:
         connection = self._connection
         current = alembic_project.read_current(self._project, connection)
         if current != self._plan.before and not self._still_holds(current):
             return
-        if self._target.url.backend == "postgresql":
+        if self._is_postgresql:
             self._look_at_the_past()
+        else:
+            driver: Any = connection.connection.dbapi_connection
+            self._broken_before = driver.execute("PRAGMA foreign_key_check").fetchall()
         self._flight.emit(RunStarted(run_id=self._id, pid=self._flight.backend_pid))
         self._watch.attach(connection)
         while True:
@@ -237,12 +250,13 @@ class _Run:
         return Hooks(started=started, recorded=recorded, committed=committed)
 
     def _start(self, revision: Revision) -> None:
-        running = self._watch.running
-        if running is not None and running.revision.id == revision.id:
+        running, self._retried = self._retried, None
+        if running is not None:
             # Tried again: the budget and the clock go on.
             running.statements, running.built = [], []
-            running.is_recorded = False
+            running.is_recorded = running.is_marked = False
             running.attempt += 1
+            self._watch.running = running
         else:
             self._watch.running = Running(revision)
             self._watch.lock_timeout_s = self._options.lock_timeout_s
@@ -258,6 +272,8 @@ class _Run:
             if server.find_index(self._connection, name) is False:
                 running.is_recorded = False
                 raise InvalidIndexError(name)
+        if not self._is_postgresql:
+            self._check_foreign_keys()
         if self._keeps_journal:
             holds_lock = journal.record(
                 self._connection,
@@ -274,6 +290,14 @@ class _Run:
         if self._lock_connection is not None:
             with own_cursor(self._lock_connection) as cursor:
                 cursor.execute("SELECT 1")  # the lock lives as long as this connection's transaction
+
+    def _check_foreign_keys(self) -> None:
+        """SQLite's foreign keys are off while tables are rebuilt, so what they forbid is looked for here."""
+        driver: Any = self._connection.connection.dbapi_connection
+        broken = driver.execute("PRAGMA foreign_key_check").fetchall()
+        new = [row for row in broken if row not in self._broken_before]
+        if new:
+            raise ForeignKeysBrokenError(tuple(f"{row[0]}, row {row[1]}, refers to {row[2]}" for row in new))
 
     def _finish(self) -> None:
         running = self._require_running()
@@ -326,7 +350,7 @@ class _Run:
         self._watch.running = None  # what is done from here on is not the revision's
         driver: Any = self._connection.connection.dbapi_connection if not self._is_lost() else None
         if driver is None or self._flight.was_cut or isinstance(error, ReconnectedError):
-            raise RunFailedError(error, running=running, lost_session=self._application)
+            raise RunFailedError(error, running=running, lost_session=self._lost_session())
         with contextlib.suppress(sa.exc.SQLAlchemyError):
             self._connection.rollback()
         left_index = self._drop_broken_indexes(running)
@@ -345,7 +369,9 @@ class _Run:
             self._watch.lock_timeout_s = min(
                 self._watch.lock_timeout_s * 1.25, self._options.lock_timeout_max_s
             )
-            self._watch.running = running
+            self._retried = running
+            if running.is_marked:
+                self._record_failure(running, cause)
             self._flight.emit(
                 Retrying(
                     revision=running.revision.id, attempt=running.attempt + 1, pause_s=pause, cause=cause
@@ -362,8 +388,12 @@ class _Run:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             if self._flight.signal is not None:
-                raise RunFailedError(StoppedError(), running=self._watch.running)
+                raise RunFailedError(StoppedError(), running=self._retried)
             time.sleep(min(left, 0.05))
+
+    def _lost_session(self) -> str | None:
+        """How the server calls the session that was lost; None for a file, which has no sessions."""
+        return self._application if self._is_postgresql else None
 
     def _is_lost(self) -> bool:
         if self._connection.invalidated or self._connection.closed:
@@ -385,7 +415,11 @@ class _Run:
     def _record_failure(self, running: Running | None, cause: str) -> None:
         if not self._keeps_journal or running is None:
             return
-        with contextlib.suppress(sa.exc.SQLAlchemyError, Exception), self._connection.begin():
+        if self._flight.signal is not None:
+            cause = f"interrupted by {signal.Signals(self._flight.signal).name}"
+        with contextlib.suppress(sa.exc.SQLAlchemyError, psycopg2.Error), self._connection.begin():
+            if running.is_marked:
+                journal.close_mark(self._connection, self._id, running.revision.id, running.committed)
             journal.record(
                 self._connection,
                 run_id=self._id,
@@ -421,6 +455,14 @@ class _Run:
         if self._watch.running is None:
             raise RuntimeError("a revision ended that had not begun")
         return self._watch.running
+
+
+class ForeignKeysBrokenError(Exception):
+    """A revision on SQLite has left rows that refer to rows that are not there."""
+
+    def __init__(self, rows: tuple[str, ...]) -> None:
+        super().__init__(f"rows refer to rows that do not exist: {'; '.join(rows[:5])}")
+        self.hint = "correct these rows in the revision; SQLite's foreign keys are off while it runs"
 
 
 class LockLostError(Exception):

@@ -73,6 +73,9 @@ def sharing(
         del project.config.attributes["connection"]
 
 
+IncludeName = Callable[[str | None, Any, Any], bool]
+
+
 def _configure_shared(
     project: Project, configure: Callable[..., None], connection: sa.Connection, hooks: Hooks | None
 ) -> Callable[..., None]:
@@ -89,9 +92,21 @@ def _configure_shared(
             own = options.get("on_version_apply") or ()
             own = own if isinstance(own, Sequence) else (own,)
             options["on_version_apply"] = (*own, _announce_recorded(hooks))
+        options["include_name"] = _without_own_schema(options.get("include_name"))
         configure(*arguments, **options)
 
     return configure_shared
+
+
+def _without_own_schema(include_name: IncludeName | None) -> IncludeName:
+    """Autogenerate with ``include_schemas`` would drop the schema of af-db's journal, which no model has."""
+
+    def include(name: str | None, kind: Any, parents: Any) -> bool:
+        if kind == "schema" and name == "af_db":
+            return False
+        return include_name is None or include_name(name, kind, parents)
+
+    return include
 
 
 def _announce_steps(project: Project, plan: Plan, hooks: Hooks) -> Callable[..., Iterator[RevisionStep]]:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TextIO
@@ -40,7 +41,6 @@ from agent_factory.migrate.results import (
     Result,
     RunResult,
 )
-from agent_factory.migrate.server import Session
 from agent_factory.migrate.target import Environment, Target
 from agent_factory.redaction import redact
 
@@ -89,7 +89,7 @@ class Report:
             rows.add_row("  next" if number == 0 else "", Text(redact(step)))
         _print_table(self._err, rows)
 
-    def plan(self, plan: Plan, target: Target) -> None:
+    def plan(self, plan: Plan, target: Target, warnings: Iterable[str]) -> None:
         """Print what would run, on what, before anything does."""
         facts = Table.grid(padding=(0, 2))
         facts.add_column(style="dim", no_wrap=True)
@@ -108,7 +108,7 @@ class Report:
             table.add_row(str(number), Text(step.id), Text(redact(step.message)), Text(step.path.name))
         _print_table(self._err, table)
         self._err.print()
-        for warning in target.warnings:
+        for warning in (*target.warnings, *warnings):
             self._err.print(_line(("warning: ", "bold yellow"), (warning, "")))
         if plan.direction is Direction.DOWNGRADE and target.environment is Environment.PROD:
             self._err.print(
@@ -321,13 +321,13 @@ def _event_text(event: Event) -> str:
         case RunStarted():
             return f"run      {event.run_id}" + (f", server process {event.pid}" if event.pid else "")
         case WaitingForRun():
-            return f"waiting  another migration is running: {_session(event.holder)}"
+            return f"waiting  another migration is running: {event.holder or 'it does not say who it is'}"
         case RevisionStarted():
             return f"running  {_counted(event)}"
         case StatementStarted():
             return f"sql      {' '.join(event.sql.split())}"
         case LockWait():
-            return "blocked  by " + "; ".join(_session(session) for session in event.blockers)
+            return "blocked  by " + "; ".join(str(session) for session in event.blockers)
         case Retrying():
             pause = show_duration(event.pause_s)
             return f"retrying {event.revision} in {pause}, try {event.attempt}: {event.cause}"
@@ -342,15 +342,6 @@ def _event_text(event: Event) -> str:
 def _counted(event: RevisionStarted | RevisionApplied) -> str:
     revision = event.revision
     return f"[{event.number}/{event.total}] {revision.id} {revision.message}".rstrip()
-
-
-def _session(session: Session | None) -> str:
-    if session is None:
-        return "a session that has just ended"
-    age = session.transaction_age_s
-    parts = [f"pid {session.pid}", f"{session.user}@{session.host}", session.application or "-"]
-    parts.append(f"{session.state}" + (f" in a transaction for {show_duration(age)}" if age else ""))
-    return ", ".join(parts) + (f": {' '.join(session.query.split())}" if session.query else "")
 
 
 def _now() -> str:

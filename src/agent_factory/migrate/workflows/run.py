@@ -32,10 +32,10 @@ def run(
     then is anything changed. What the database is at afterwards is read over a second connection: a
     transaction that was rolled back silently is an error, not a success.
     """
-    plan = _plan(project, target, direction, revision, options, emit)
+    plan, warnings = _plan(project, target, direction, revision, options)
     if not plan.steps:
         return _nothing_to_do(project, target, plan, plan.before)
-    confirm(plan)
+    confirm(plan, warnings)
     applied = run_plan(project, target, plan, options, find_origin(project.root, ci_url), emit)
     reached = read_current(project, target)
     if not applied:
@@ -58,14 +58,14 @@ def run(
 
 
 def _plan(
-    project: Project, target: Target, direction: Direction, revision: str, options: RunOptions, emit: Emit
-) -> Plan:
-    """Make the plan and everything that refuses it, over a connection that cannot write."""
+    project: Project, target: Target, direction: Direction, revision: str, options: RunOptions
+) -> tuple[Plan, tuple[Warned, ...]]:
+    """Return the plan and its warnings, or raise what refuses it, over a connection that cannot write."""
     with connect(target, read_only=True) as connection:
         current = alembic_project.read_current(project, connection)
         plan = alembic_project.plan(project, target, direction, revision, current)
         if not plan.steps or target.url.backend != "postgresql":
-            return plan
+            return plan, ()
         facts = server.read_facts(connection)
         preflight.check_server(facts, target, options)
         name = journal.read_environment(connection) if facts.has_environment else None
@@ -73,16 +73,12 @@ def _plan(
         entries = read_journal(connection) or {}
         applied = alembic_project.applied_revisions(project, current)
         preflight.check_edited(entries, applied, target, options)
-        preflight.warn(facts, server.invalid_indexes(connection), options, emit)
+        warnings = preflight.find_warnings(facts, server.invalid_indexes(connection), options)
         outside = preflight.ran_outside(entries, applied) if entries else ()
-        if outside:
-            emit(
-                Warned(
-                    code="ran-outside",
-                    message=f"{', '.join(outside)} ran without af-db: its journal does not know of it",
-                )
-            )
-    return plan
+    if outside:
+        message = f"{', '.join(outside)} ran without af-db: its journal does not know of it"
+        warnings = (*warnings, Warned(code="ran-outside", message=message))
+    return plan, warnings
 
 
 def _nothing_to_do(project: Project, target: Target, plan: Plan, current: tuple[str, ...]) -> RunResult:
