@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.commands import INSTALLED, Outcome, bare_environment
 
 TIMEOUT_S = 60
+PATIENCE_S = 5
 
 
 def run_on_terminal(
@@ -43,10 +44,16 @@ def run_on_terminal(
     )
     os.close(terminal)
     shown = b""
+    typed = b""
+    typed_at = 0.0
     deadline = time.monotonic() + TIMEOUT_S
     try:
         while time.monotonic() < deadline:
             if not select.select([controller], [], [], 0.1)[0]:
+                if typed and time.monotonic() - typed_at > PATIENCE_S:
+                    # Python can miss a Ctrl-C that comes just before it reads: a person types it again.
+                    os.write(controller, typed)
+                    typed_at = time.monotonic()
                 continue
             try:
                 read = os.read(controller, 65536)
@@ -56,7 +63,9 @@ def run_on_terminal(
                 break
             shown += read
             for question in [question for question in waiting if question in shown.decode()]:
-                os.write(controller, f"{waiting.pop(question)}".encode())
+                typed = waiting.pop(question).encode()
+                typed_at = time.monotonic()
+                os.write(controller, typed)
         code = process.wait(timeout=max(deadline - time.monotonic(), 1))
     finally:
         process.kill()

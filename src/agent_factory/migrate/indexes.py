@@ -24,6 +24,12 @@ def built_by(statement: str) -> str | None:
     return f"{match['schema']}.{match['name']}" if match["schema"] else match["name"]
 
 
+def bare_name(name: str) -> str:
+    """Return the index's own name, without schema and quotes, as the catalog has it."""
+    last = re.findall(_NAME, name)[-1]
+    return last[1:-1].replace('""', '"') if last.startswith('"') else last.lower()
+
+
 def drop_if_invalid(connection: sa.Connection, name: str) -> bool:
     """Drop the index CONCURRENTLY when it is there and INVALID; say whether it was dropped.
 

@@ -69,8 +69,8 @@ RETURNING EXISTS (
 """
 
 _LATEST = """
-SELECT DISTINCT ON (revision) id, revision, direction, state, source_sha256, source, accepted_sha256,
-    statements, db_role, os_user, host, git_commit, git_dirty, ci_url, af_db_version, alembic_version,
+SELECT DISTINCT ON (revision) id, revision, direction, state, source_sha256, accepted_sha256, statements,
+    db_role, os_user, host, git_commit, git_dirty, ci_url, af_db_version, alembic_version,
     started_at, duration_s, error
 FROM af_db.journal
 WHERE state <> 'failed'
@@ -87,7 +87,6 @@ class Entry:
     direction: Direction
     state: str
     source_sha256: str
-    source: str
     accepted_sha256: str | None
     statements: tuple[str, ...]
     db_role: str
@@ -123,12 +122,16 @@ def source_sha256(source: str) -> str:
     return hashlib.sha256(source.encode()).hexdigest()
 
 
-def prepare(connection: sa.Connection) -> None:
-    """Make the schema and its tables where they are missing. Raises psycopg2's InsufficientPrivilege."""
+def prepare(connection: sa.Connection) -> bool:
+    """Make the schema and its tables where they are missing; False when this role may not. Commits."""
     driver: Any = connection.connection.dbapi_connection
-    with own_cursor(connection) as cursor:
-        cursor.execute(_CREATE)
-        driver.commit()
+    try:
+        with own_cursor(connection) as cursor:
+            cursor.execute(_CREATE)
+            driver.commit()
+    except psycopg2.errors.InsufficientPrivilege:
+        return False
+    return True
 
 
 def record(
@@ -243,11 +246,14 @@ def edited(entries: dict[str, Entry], applied: Sequence[Revision]) -> tuple[Edit
     return tuple(found)
 
 
-def difference(entry: Entry, revision: Revision) -> str:
+def difference(connection: sa.Connection, entry: Entry, revision: Revision) -> str:
     """Return what changed in the file since it was applied, as a unified diff."""
+    with own_cursor(connection) as cursor:
+        cursor.execute("SELECT source FROM af_db.journal WHERE id = %s", [entry.id])
+        (source,) = cursor.fetchone()
     return "".join(
         difflib.unified_diff(
-            entry.source.splitlines(keepends=True),
+            source.splitlines(keepends=True),
             normalised_source(revision).splitlines(keepends=True),
             f"{revision.path.name} as applied",
             f"{revision.path.name} now",
@@ -273,8 +279,3 @@ def write_environment(connection: sa.Connection, name: str) -> None:
             [name],
         )
         driver.commit()
-
-
-def may_not(error: Exception) -> bool:
-    """Say whether the database refused for want of a right."""
-    return isinstance(error, psycopg2.errors.InsufficientPrivilege | psycopg2.errors.ReadOnlySqlTransaction)

@@ -185,7 +185,7 @@ def check_unfinished(
     building = {index.name: index.builder_pid for index in server.invalid_indexes(connection)}
     done, broken = set(), []
     for name in names:
-        pid = building.get(name.rpartition(".")[2].strip('"'))
+        pid = building.get(indexes.bare_name(name))
         if pid is not None:
             raise AlreadyRunningError(
                 "still-building",

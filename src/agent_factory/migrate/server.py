@@ -45,8 +45,8 @@ class ServerFacts:
     is_read_only: bool
     statement_timeout_ms: int
     statement_timeout_source: str
-    has_journal: bool
-    has_environment: bool
+    may_read_journal: bool
+    may_write_journal: bool
 
     @property
     def behind_pooler(self) -> bool:
@@ -79,8 +79,18 @@ SELECT pg_backend_pid() AS pid,
        current_setting('default_transaction_read_only') = 'on' AS is_read_only,
        (SELECT setting::int FROM pg_settings WHERE name = 'statement_timeout') AS statement_timeout_ms,
        (SELECT source FROM pg_settings WHERE name = 'statement_timeout') AS statement_timeout_source,
-       to_regclass('af_db.journal') IS NOT NULL AS has_journal,
-       to_regclass('af_db.environment') IS NOT NULL AS has_environment
+       coalesce((SELECT bool_and(has_schema_privilege(n.oid, 'USAGE')
+                                 AND has_table_privilege(c.oid, 'SELECT'))
+                 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                 WHERE n.nspname = 'af_db' AND c.relname IN ('journal', 'environment')), false)
+           AS may_read_journal,
+       coalesce((SELECT bool_and(has_schema_privilege(n.oid, 'USAGE')
+                                 AND has_table_privilege(c.oid, 'SELECT')
+                                 AND has_table_privilege(c.oid, 'INSERT')
+                                 AND has_table_privilege(c.oid, 'UPDATE'))
+                 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                 WHERE n.nspname = 'af_db' AND c.relname IN ('journal', 'environment')), false)
+           AS may_write_journal
 """
 
 _SESSION = """

@@ -76,10 +76,12 @@ class _Run:
         self._applied: list[AppliedRevision] = []
         self._keeps_journal = False
         self._invalid_before: frozenset[str] = frozenset()
+        self._to_rebuild: tuple[str, ...] = ()
         self._retried: Running | None = None
         self._broken_before: list[tuple[Any, ...]] = []
         self._connection: sa.Connection
         self._lock_connection: sa.Connection | None = None
+        self._facts: server.ServerFacts
         self._watch = Watch(
             flight=flight,
             before_early_commit=self._mark_started,
@@ -123,9 +125,11 @@ class _Run:
             ):
                 yield
             return
-        facts = server.read_facts(self._connection)
+        with self._flight.asking():
+            facts = server.read_facts(self._connection)
         preflight.check_server(facts, self._target, self._options)
         self._flight.backend_pid = facts.pid
+        self._facts = facts
         if not self._options.allow_pooler:
             self._settle_session()
             self._take(self._connection)
@@ -160,14 +164,17 @@ class _Run:
 
     def _run_under_lock(self) -> None:
         connection = self._connection
-        current = alembic_project.read_current(self._project, connection)
-        if current != self._plan.before and not self._still_holds(current):
-            return
-        if self._is_postgresql:
-            self._look_at_the_past()
-        else:
-            driver: Any = connection.connection.dbapi_connection
-            self._broken_before = driver.execute("PRAGMA foreign_key_check").fetchall()
+        with self._flight.asking():
+            current = alembic_project.read_current(self._project, connection)
+            if current != self._plan.before and not self._still_holds(current):
+                return
+            if self._is_postgresql:
+                self._look_at_the_past()
+            else:
+                driver: Any = connection.connection.dbapi_connection
+                self._broken_before = driver.execute("PRAGMA foreign_key_check").fetchall()
+        for name in self._to_rebuild:
+            indexes.drop_if_invalid(connection, name)
         self._flight.emit(RunStarted(run_id=self._id, pid=self._flight.backend_pid))
         self._watch.attach(connection)
         while True:
@@ -201,18 +208,10 @@ class _Run:
     def _look_at_the_past(self) -> None:
         """Open the journal, and check under the lock what was checked before the question."""
         connection = self._connection
-        try:
-            journal.prepare(connection)
-            self._keeps_journal = True
-        except Exception as error:
-            if not journal.may_not(error):
-                raise
-            self._flight.emit(
-                Warned(
-                    code="no-journal",
-                    message="this role may not make the schema af_db: the run goes on without a journal",
-                )
-            )
+        self._keeps_journal = self._facts.may_write_journal or journal.prepare(connection)
+        if not self._keeps_journal:
+            message = "this role may not write to the schema af_db: the run goes on without a journal"
+            self._flight.emit(Warned(code="no-journal", message=message))
             return
         self._stamp_environment()
         entries = journal.read(connection)
@@ -221,9 +220,9 @@ class _Run:
             journal.accept(connection, edited.revision, edited.file_sha256)
         unfinished = preflight.check_unfinished(connection, entries, self._plan, self._options)
         self._watch.done = unfinished.done
-        for name in unfinished.broken:
-            indexes.drop_if_invalid(connection, name)
-        self._invalid_before = frozenset(index.name for index in server.invalid_indexes(connection))
+        self._to_rebuild = unfinished.broken
+        invalid = {index.name for index in server.invalid_indexes(connection)}
+        self._invalid_before = frozenset(invalid.difference(map(indexes.bare_name, unfinished.broken)))
 
     def _stamp_environment(self) -> None:
         name = journal.read_environment(self._connection)
@@ -242,7 +241,8 @@ class _Run:
             self._start(steps[revision])
 
         def recorded(_revision: str) -> None:
-            self._record()
+            with self._flight.asking():
+                self._record()
 
         def committed(_revision: str) -> None:
             self._finish()
@@ -404,7 +404,7 @@ class _Run:
     def _drop_broken_indexes(self, running: Running | None) -> str | None:
         """Drop the INVALID indexes that this revision has made; return one that could not be dropped."""
         for name in running.built if running is not None else ():
-            if name.rpartition(".")[2].strip('"') in self._invalid_before:
+            if indexes.bare_name(name) in self._invalid_before:
                 continue  # it was there before: a person decides
             try:
                 indexes.drop_if_invalid(self._connection, name)
@@ -417,7 +417,11 @@ class _Run:
             return
         if self._flight.signal is not None:
             cause = f"interrupted by {signal.Signals(self._flight.signal).name}"
-        with contextlib.suppress(sa.exc.SQLAlchemyError, psycopg2.Error), self._connection.begin():
+        with (
+            contextlib.suppress(sa.exc.SQLAlchemyError, psycopg2.Error),
+            self._flight.asking(),
+            self._connection.begin(),
+        ):
             if running.is_marked:
                 journal.close_mark(self._connection, self._id, running.revision.id, running.committed)
             journal.record(
@@ -448,6 +452,7 @@ class _Run:
                 "the commit had arrived",
             )
         )
+        self._watch.running = running
         self._finish()
         return True
 

@@ -27,6 +27,8 @@ STATEMENT_GRACE_S = 5.0
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
+OWN_STATEMENT_LIMIT_S = 30.0
+
 T = TypeVar("T")
 
 
@@ -46,6 +48,8 @@ class Flight:
         self._statement_limit_s = statement_limit_s
         self._driver: Any = None
         self._since: float | None = None
+        self._asking_since: float | None = None
+        self._limit_s = 0.0
 
     def emit(self, event: Event) -> None:
         """Hand an event to the main thread."""
@@ -61,21 +65,34 @@ class Flight:
             raise StoppedError
 
     def enter(self) -> None:
-        """Say that a statement is sent to the database."""
+        """Say that a revision's statement is sent to the database."""
         self.blockers = ()
+        self._limit_s = self._statement_limit_s + STATEMENT_GRACE_S
         self._since = time.monotonic()
 
     def leave(self) -> None:
         """Say that its answer is here."""
         self._since = None
 
+    @contextlib.contextmanager
+    def asking(self) -> Iterator[None]:
+        """Statements of af-db's own: they are short, so the watchdog is quick; no signal cancels them."""
+        self._limit_s = OWN_STATEMENT_LIMIT_S
+        self._asking_since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._asking_since = None
+
     def busy_s(self) -> float:
-        """How long the running statement has taken; 0 when none runs."""
+        """How long a revision's statement has run; 0 when none does."""
         since = self._since
         return time.monotonic() - since if since is not None else 0.0
 
     def is_overdue(self) -> bool:
-        return self.busy_s() > self._statement_limit_s + STATEMENT_GRACE_S
+        """Say whether an answer is so late that the network has to be the reason."""
+        since = self._asking_since or self._since
+        return since is not None and time.monotonic() - since > self._limit_s
 
     def cancel(self) -> None:
         """Ask the server to cancel the running statement, without waiting for the network."""
@@ -121,12 +138,13 @@ def supervise(work: Callable[[], T], flight: Flight, emit: Emit) -> T:
             now = time.monotonic()
             if flight.signal is not None:
                 stopping_since = stopping_since or now
-                if now - stopping_since > CUT_AFTER_CANCELLING_S:
+                # Only a revision's statement: what cleans up after it has to come to its end.
+                if flight.busy_s() and now - stopping_since > CUT_AFTER_CANCELLING_S:
                     flight.cut()
-                elif now - cancelled_at > CANCEL_EVERY_S:
+                elif flight.busy_s() and now - cancelled_at > CANCEL_EVERY_S:
                     flight.cancel()
                     cancelled_at = now
-            elif flight.is_overdue():
+            if flight.is_overdue():
                 flight.cut()
         _hand_on(flight, emit)
     if errors:

@@ -48,6 +48,9 @@ PIPED_WIDTH = 10_000
 """Columns when nobody watches: a table in a log or a pipe is never cut to fit a terminal."""
 
 
+SHOWN_SQL = 120
+
+
 class Report:
     """Two streams: results go to ``out``, everything on the way there, and questions, to ``err``."""
 
@@ -325,7 +328,7 @@ def _event_text(event: Event) -> str:
         case RevisionStarted():
             return f"running  {_counted(event)}"
         case StatementStarted():
-            return f"sql      {' '.join(event.sql.split())}"
+            return f"sql      {_shortened(event.sql)}"
         case LockWait():
             return "blocked  by " + "; ".join(str(session) for session in event.blockers)
         case Retrying():
@@ -337,6 +340,12 @@ def _event_text(event: Event) -> str:
             return f"done     {_counted(event)} ({event.seconds:.2f} s)"
         case Warned():
             return f"warning  {event.message}"
+
+
+def _shortened(sql: str) -> str:
+    """A statement as a line of a log; ``--progress json`` has all of it."""
+    line = " ".join(sql.split())
+    return line if len(line) <= SHOWN_SQL else f"{line[: SHOWN_SQL - 3]}..."
 
 
 def _counted(event: RevisionStarted | RevisionApplied) -> str:

@@ -31,11 +31,17 @@ def environment(target: Target, name: str | None, *, confirm: ConfirmName) -> En
         )
     with connect(target, read_only=True) as connection:
         facts = server.read_facts(connection)
-        before = journal.read_environment(connection) if facts.has_environment else None
+        before = journal.read_environment(connection) if facts.may_read_journal else None
     if name is None or name == before:
         return EnvironmentResult(database=str(target), before=before, name=before)
     confirm(before, name)
     with connect(target) as connection:
-        journal.prepare(connection)
+        if not (facts.may_write_journal or journal.prepare(connection)):
+            raise RefusedError(
+                "permission-denied",
+                f"{facts.role} may not write to the schema af_db",
+                state="unchanged",
+                next_steps=("use the role that migrates this database",),
+            )
         journal.write_environment(connection, name)
     return EnvironmentResult(database=str(target), before=before, name=name)

@@ -12,7 +12,7 @@ from agent_factory.migrate.plan import Direction, Plan
 from agent_factory.migrate.project import Project
 from agent_factory.migrate.results import RunResult
 from agent_factory.migrate.target import Target
-from agent_factory.migrate.workflows.status import describe, read_current, read_journal
+from agent_factory.migrate.workflows.status import describe, read_current
 
 
 def run(
@@ -68,9 +68,9 @@ def _plan(
             return plan, ()
         facts = server.read_facts(connection)
         preflight.check_server(facts, target, options)
-        name = journal.read_environment(connection) if facts.has_environment else None
+        name = journal.read_environment(connection) if facts.may_read_journal else None
         preflight.check_environment(name, target, options)
-        entries = read_journal(connection) or {}
+        entries = journal.read(connection) if facts.may_read_journal else {}
         applied = alembic_project.applied_revisions(project, current)
         preflight.check_edited(entries, applied, target, options)
         warnings = preflight.find_warnings(facts, server.invalid_indexes(connection), options)

@@ -1,6 +1,5 @@
 """Where a database is, and which revisions there are."""
 
-import psycopg2
 import sqlalchemy as sa
 
 from agent_factory.migrate import journal, preflight, server
@@ -29,13 +28,14 @@ def history(project: Project, target: Target, *, with_differences: bool = False)
     with connect(target, read_only=True) as connection:
         found = alembic_project.read_current(project, connection)
         entries = read_journal(connection)
-    applied = alembic_project.ancestors(project, found)
+        applied = alembic_project.ancestors(project, found)
+        listed = tuple(
+            _entry(revision, applied, found, entries, connection if with_differences else None)
+            for revision in alembic_project.revisions(project)
+        )
     return HistoryResult(
         database=str(target),
-        entries=tuple(
-            _entry(revision, applied, found, entries, with_differences=with_differences)
-            for revision in alembic_project.revisions(project)
-        ),
+        entries=listed,
         heads=project.heads,
         unknown=tuple(head for head in found if not alembic_project.is_known(project, head)),
     )
@@ -46,8 +46,7 @@ def _entry(
     applied: frozenset[str],
     current: tuple[str, ...],
     entries: dict[str, journal.Entry] | None,
-    *,
-    with_differences: bool,
+    diff_from: sa.Connection | None,
 ) -> HistoryEntry:
     is_applied = revision.id in applied
     outside = entries is not None and is_applied and bool(preflight.ran_outside(entries, [revision]))
@@ -72,18 +71,15 @@ def _entry(
         else None,
         is_outside=outside,
         is_edited=edited,
-        difference=journal.difference(entry, revision) if entry and edited and with_differences else None,
+        difference=journal.difference(diff_from, entry, revision) if diff_from and entry and edited else None,
     )
 
 
 def read_journal(connection: sa.Connection) -> dict[str, journal.Entry] | None:
     """Return the journal's latest entries, or None when the database keeps none that this role may read."""
-    if connection.dialect.name != "postgresql" or not server.read_facts(connection).has_journal:
+    if connection.dialect.name != "postgresql" or not server.read_facts(connection).may_read_journal:
         return None
-    try:
-        return journal.read(connection)
-    except psycopg2.errors.InsufficientPrivilege:
-        return None
+    return journal.read(connection)
 
 
 def read_current(project: Project, target: Target) -> tuple[str, ...]:
