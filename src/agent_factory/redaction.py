@@ -31,5 +31,8 @@ def redact(text: str) -> str:
     """Return the text without registered secrets, passwords in URLs and ``PASSWORD '...'`` of SQL."""
     for secret in sorted(_known, key=len, reverse=True):
         text = text.replace(secret, MASK)
-    text = _URL_PASSWORD.sub(rf"\g<1>{MASK}\g<3>", text)
-    return _SQL_PASSWORD.sub(rf"\g<1>'{MASK}'", text)
+    if "://" in text:
+        text = _URL_PASSWORD.sub(rf"\g<1>{MASK}\g<3>", text)
+    if "password" in text.lower():
+        text = _SQL_PASSWORD.sub(rf"\g<1>'{MASK}'", text)
+    return text

@@ -26,7 +26,7 @@ def built_by(statement: str) -> str | None:
 
 def bare_name(name: str) -> str:
     """Return the index's own name, without schema and quotes, as the catalog has it."""
-    last = re.findall(_NAME, name)[-1]
+    last: str = re.findall(_NAME, name)[-1]
     return last[1:-1].replace('""', '"') if last.startswith('"') else last.lower()
 
 

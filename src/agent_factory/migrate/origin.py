@@ -25,8 +25,7 @@ class Origin:
 
 def find_origin(root: Path, ci_url: str | None) -> Origin:
     """Look at this process and at the checkout in ``root``."""
-    commit = _git(root, "rev-parse", "HEAD")
-    changes = _git(root, "status", "--porcelain", "--", ".") if commit else None
+    commit, dirty = _git_state(root)
     try:
         user = getpass.getuser()
     except (OSError, KeyError):  # a container's numeric user has no name
@@ -35,17 +34,18 @@ def find_origin(root: Path, ci_url: str | None) -> Origin:
         os_user=user,
         host=socket.gethostname(),
         git_commit=commit,
-        git_dirty=None if changes is None else bool(changes),
+        git_dirty=dirty,
         ci_url=ci_url,
         af_db_version=version("agent-factory"),
         alembic_version=version("alembic"),
     )
 
 
-def _git(root: Path, *arguments: str) -> str | None:
+def _git_state(root: Path) -> tuple[str | None, bool | None]:
+    """The commit that is checked out, and whether the project's folder differs from it."""
     try:
         finished = subprocess.run(
-            ["git", *arguments],  # noqa: S607 - the git of the user's path
+            ["git", "status", "--porcelain=v2", "--branch", "--", "."],  # noqa: S607 - the user's git
             cwd=root,
             capture_output=True,
             text=True,
@@ -53,5 +53,9 @@ def _git(root: Path, *arguments: str) -> str | None:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return None
-    return finished.stdout.strip() if finished.returncode == 0 else None
+        return None, None
+    lines = finished.stdout.splitlines()
+    commit = next((line.split()[-1] for line in lines if line.startswith("# branch.oid ")), None)
+    if finished.returncode != 0 or commit in (None, "(initial)"):
+        return None, None
+    return commit, any(not line.startswith("#") for line in lines)

@@ -1,5 +1,6 @@
 """``upgrade``, ``downgrade`` and ``environment``, the same for both groups but for the target."""
 
+import gc
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,8 @@ def _run_command(
             from agent_factory.migrate.cli.limits import run_options
             from agent_factory.migrate.workflows.run import run
 
+            gc.freeze()  # what is imported stays; from here on there may be garbage
+            gc.enable()
             target = open_target(invocation)
             result = run(
                 invocation.project,

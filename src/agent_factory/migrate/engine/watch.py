@@ -13,7 +13,6 @@ from agent_factory.migrate.cursors import own_cursor
 from agent_factory.migrate.engine.supervision import Flight
 from agent_factory.migrate.events import StatementStarted
 from agent_factory.migrate.plan import Revision
-from agent_factory.redaction import redact
 
 NO_STATEMENT = "DO $$ BEGIN END $$"
 """What runs in place of a statement whose work an earlier run has done."""
@@ -21,7 +20,7 @@ NO_STATEMENT = "DO $$ BEGIN END $$"
 _READS = re.compile(
     r"\s*(SELECT|SHOW|SET|PRAGMA|EXPLAIN|WITH\b(?!.*\b(INSERT|UPDATE|DELETE)\b))", re.IGNORECASE | re.DOTALL
 )
-_CHANGES_LIMITS = re.compile(r"\b(SET|RESET|DISCARD|set_config)\b", re.IGNORECASE)
+_CHANGES_LIMITS = re.compile(r"_timeout\b|\bRESET\s+ALL\b|\bDISCARD\b", re.IGNORECASE)
 _CONCURRENTLY = re.compile(r"\bCONCURRENTLY\b", re.IGNORECASE)
 _IDLE = 0  # psycopg2.extensions.TRANSACTION_STATUS_IDLE
 
@@ -102,7 +101,7 @@ class Watch:
         self.flight.check_stop()
         running = self.running
         if running is not None and not running.is_recorded and "alembic_version" not in statement:
-            self.flight.emit(StatementStarted(revision=running.revision.id, sql=redact(statement)))
+            self.flight.emit(StatementStarted(revision=running.revision.id, sql=statement))
             name = indexes.built_by(statement)
             if name is not None:
                 if name in self.done:

@@ -47,8 +47,8 @@ def sharing(
 
     Whatever env.py passes to ``context.configure()``, each revision is a transaction of its own, SQLite's
     DDL is part of it, and the hooks are called. Alembic's commands make their EnvironmentContext themselves
-    and take no options for it, so theirs is replaced. They are not safe for threads anyhow: they work on
-    module-level proxies.
+    and take no options for it, so theirs is replaced; and they would load every revision file once more.
+    They are not safe for threads anyhow: they work on module-level proxies.
     """
 
     def build_environment(config: Config, script: ScriptDirectory, **options: Any) -> EnvironmentContext:
@@ -61,15 +61,20 @@ def sharing(
         )
         return environment
 
-    commands: Any = command  # the name that is replaced is not one that the module declares as public
-    original = commands.EnvironmentContext
+    class LoadedScripts:
+        @staticmethod
+        def from_config(_config: Config) -> ScriptDirectory:
+            return project.script
+
+    commands: Any = command  # the names that are replaced are not ones that the module declares as public
+    originals = commands.EnvironmentContext, commands.ScriptDirectory
     project.config.attributes["connection"] = connection
-    commands.EnvironmentContext = build_environment
+    commands.EnvironmentContext, commands.ScriptDirectory = build_environment, LoadedScripts
     try:
         with stdout_kept_clean():
             yield build_environment
     finally:
-        commands.EnvironmentContext = original
+        commands.EnvironmentContext, commands.ScriptDirectory = originals
         del project.config.attributes["connection"]
 
 

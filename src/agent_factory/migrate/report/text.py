@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TextIO
@@ -49,6 +49,7 @@ PIPED_WIDTH = 10_000
 
 
 SHOWN_SQL = 120
+UNWRAPPED = frozenset({"", "#", "revision", "follows", "state"})
 
 
 class Report:
@@ -83,33 +84,29 @@ class Report:
         self._err.print(_line(("error: ", "bold red"), (first, "")))
         for line in rest:
             self._err.print(_line((f"  {line}", "")))
-        rows = Table.grid(padding=(0, 2))
-        rows.add_column(style="dim", no_wrap=True)
-        rows.add_column(overflow="fold")
-        if error.state:
-            rows.add_row("  database", Text(redact(error.state)))
-        for number, step in enumerate(error.next_steps):
-            rows.add_row("  next" if number == 0 else "", Text(redact(step)))
-        _print_table(self._err, rows)
+        rows = [("  database", error.state)] if error.state else []
+        rows += [("  next" if number == 0 else "", step) for number, step in enumerate(error.next_steps)]
+        _show_facts(self._err, rows)
 
     def plan(self, plan: Plan, target: Target, warnings: Iterable[str]) -> None:
         """Print what would run, on what, before anything does."""
-        facts = Table.grid(padding=(0, 2))
-        facts.add_column(style="dim", no_wrap=True)
-        facts.add_column(overflow="fold")
-        facts.add_row("database", Text(redact(str(target)), style="bold"))
-        facts.add_row("current", Text(_revisions(plan.before)))
-        facts.add_row(f"{plan.direction} to", Text(_revisions(plan.after)))
-        _print_table(self._err, facts)
+        _show_facts(
+            self._err,
+            [
+                ("database", str(target)),
+                ("current", _revisions(plan.before)),
+                (f"{plan.direction} to", _revisions(plan.after)),
+            ],
+        )
         self._err.print()
-        table = _table()
-        table.add_column("#", justify="right", style="dim")
-        table.add_column("revision", no_wrap=True, style="bold")
-        table.add_column("message", overflow="fold", ratio=1 if self._err.is_terminal else None)
-        table.add_column("file", overflow="fold", style="dim")
-        for number, step in enumerate(plan.steps, start=1):
-            table.add_row(str(number), Text(step.id), Text(redact(step.message)), Text(step.path.name))
-        _print_table(self._err, table)
+        _show_table(
+            self._err,
+            (("#", "dim"), ("revision", "bold"), ("message", ""), ("file", "dim")),
+            [
+                ((str(number), step.id, step.message, step.path.name), "")
+                for number, step in enumerate(plan.steps, start=1)
+            ],
+        )
         self._err.print()
         for warning in (*target.warnings, *warnings):
             self._err.print(_line(("warning: ", "bold yellow"), (warning, "")))
@@ -143,10 +140,12 @@ class Report:
     def event(self, event: Event) -> None:
         """Print what is running: a moving line on a terminal, one plain line per event elsewhere."""
         text = _event_text(event)
-        if isinstance(event, Warned):
+        if not self._live:
+            # Rich takes longer for a line than a small revision for its statement.
+            self._err.file.write(redact(f"{_now()} {text}\n"))
+            self._err.file.flush()
+        elif isinstance(event, Warned):
             self._interrupt_status(_line(("warning: ", "bold yellow"), (event.message, "")))
-        elif not self._live:
-            self._err.print(_line((f"{_now()} {text}", "")))
         elif isinstance(event, RevisionApplied):
             self.stop()
             seconds = show_duration(event.seconds)
@@ -197,41 +196,39 @@ class Report:
         self._several_heads(result.heads)
 
     def _history(self, result: HistoryResult) -> None:
-        table = _table()
-        table.add_column("", no_wrap=True)
-        table.add_column("revision", no_wrap=True, style="bold")
-        table.add_column("follows", no_wrap=True, style="dim")
-        table.add_column("message", overflow="fold")
-        table.add_column("state", no_wrap=True)
+        columns = [
+            ("", "bold green"),
+            ("revision", "bold"),
+            ("follows", "dim"),
+            ("message", ""),
+            ("state", ""),
+        ]
         has_journal = any(entry.by or entry.is_outside for entry in result.entries)
         if has_journal:
-            table.add_column("when, how long, by whom", overflow="fold", style="dim")
+            columns.append(("when, how long, by whom", "dim"))
+        rows = []
         for entry in result.entries:
-            marks = [
-                mark
-                for mark, shown in (("current", entry.is_current), ("head", entry.revision.is_head))
-                if shown
+            revision = entry.revision
+            labels = f" ({', '.join(revision.branch_labels)})" if revision.branch_labels else ""
+            marks = ["applied" if entry.is_applied else "pending"]
+            marks += ["edited since"] if entry.is_edited else []
+            marks += ["current"] if entry.is_current else []
+            marks += ["head"] if revision.is_head else []
+            cells = [
+                *("->" if entry.is_current else "", revision.id, ", ".join(revision.parents) or "base"),
+                *(revision.message + labels, ", ".join(marks)),
+                *([_applied_by(entry)] if has_journal else []),
             ]
-            labels = f" ({', '.join(entry.revision.branch_labels)})" if entry.revision.branch_labels else ""
-            state = "applied" if entry.is_applied else "pending"
-            state = f"{state}, edited since" if entry.is_edited else state
-            table.add_row(
-                Text("->" if entry.is_current else "", style="bold green"),
-                Text(entry.revision.id),
-                Text(", ".join(entry.revision.parents) or "base"),
-                Text(redact(entry.revision.message) + labels),
-                Text(", ".join([state, *marks]), style="" if entry.is_applied else "yellow"),
-                *((Text(_applied_by(entry)),) if has_journal else ()),
-            )
-        if result.entries:
-            _print_table(self._out, table)
+            rows.append((cells, "" if entry.is_applied else "yellow"))
+        if rows:
+            _show_table(self._out, columns, rows)
         else:
             self._out.print("no revisions")
         for entry in result.entries:
             if entry.difference is not None:
                 self._out.print(Text(redact(entry.difference)))
-        for revision in result.unknown:
-            self.note(f"the database is at {revision}, which no file of this checkout has")
+        for unknown in result.unknown:
+            self.note(f"the database is at {unknown}, which no file of this checkout has")
         self._several_heads(result.heads)
 
     def _environment(self, result: EnvironmentResult) -> None:
@@ -278,16 +275,49 @@ def _console(stream: TextIO) -> Console:
     return Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
 
 
-def _print_table(console: Console, table: Table) -> None:
-    """Print without the blanks with which Rich fills the last column."""
-    with console.capture() as capture:
-        console.print(table)
-    console.file.write("".join(f"{line.rstrip(' ')}\n" for line in capture.get().splitlines()))
+def _show_facts(console: Console, rows: Sequence[tuple[str, str]]) -> None:
+    """Print names and values under each other."""
+    if not console.is_terminal:
+        width = max((len(name) for name, _value in rows), default=0)
+        _write(console, [f"{name:<{width}}  {value}" for name, value in rows])
+        return
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in rows:
+        grid.add_row(name, Text(redact(value)))
+    console.print(grid)
+
+
+def _show_table(
+    console: Console,
+    columns: Sequence[tuple[str, str]],
+    rows: Sequence[tuple[Sequence[str], str]],
+) -> None:
+    """Print a table: columns are names and styles, rows are cells and the row's style.
+
+    Off a terminal nothing is cut or wrapped, and Rich, which takes half a millisecond for a row, is left out.
+    """
+    names = [name for name, _style in columns]
+    if not console.is_terminal:
+        table = [names, *(cells for cells, _style in rows)]
+        widths = [max(len(row[index]) for row in table) for index in range(len(names))]
+        lines = [
+            "   ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in table
+        ]
+        _write(console, [lines[0], "\u2500" * (sum(widths) + 3 * (len(widths) - 1)), *lines[1:]])
+        return
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False)
+    for name, style in columns:
+        grid.add_column(name, style=style, overflow="fold", no_wrap=name in UNWRAPPED)
+    for cells, style in rows:
+        grid.add_row(*(Text(redact(cell)) for cell in cells), style=style)
+    console.print(grid)
+
+
+def _write(console: Console, lines: Iterable[str]) -> None:
+    console.file.write("".join(f"{redact(line).rstrip()}\n" for line in lines))
     console.file.flush()
-
-
-def _table() -> Table:
-    return Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False)
 
 
 def _line(*parts: tuple[str, str]) -> Text:
