@@ -34,6 +34,7 @@ from agent_factory.migrate.target import Target
 CONNECTION_CHECK_INTERVAL = "1s"
 """How soon the server ends a session whose client is gone: measured, an orphan lives 0.6 s instead of 6.6."""
 
+SHORT_TRIES = 10
 _RETRIED = frozenset({"lock-timeout", "deadlock"})
 
 
@@ -259,7 +260,7 @@ class _Run:
             self._watch.running = running
         else:
             self._watch.running = Running(revision)
-            self._watch.lock_timeout_s = self._options.lock_timeout_s
+            self._watch.lock_timeout_s = self._lock_timeout_s(1)
             self._flight.emit(
                 RevisionStarted(revision=revision, number=len(self._applied) + 1, total=len(self._plan.steps))
             )
@@ -366,9 +367,7 @@ class _Run:
             and running.seconds < self._options.retry_for_s
         ):
             pause = min(0.1 * 1.4 ** (running.attempt - 1), 2.0) * random.uniform(0.5, 1.0)  # noqa: S311
-            self._watch.lock_timeout_s = min(
-                self._watch.lock_timeout_s * 1.25, self._options.lock_timeout_max_s
-            )
+            self._watch.lock_timeout_s = self._lock_timeout_s(running.attempt + 1)
             self._retried = running
             if running.is_marked:
                 self._record_failure(running, cause)
@@ -383,6 +382,11 @@ class _Run:
         )
         self._record_failure(running, cause)
         raise failure
+
+    def _lock_timeout_s(self, attempt: int) -> float:
+        """The first tries are all short: most blockers are gone by then, and the application hardly waits."""
+        grown = self._options.lock_timeout_s * 1.25 ** max(0, attempt - SHORT_TRIES)
+        return min(grown, max(self._options.lock_timeout_max_s, self._options.lock_timeout_s))
 
     def _pause(self, seconds: float) -> None:
         until = time.monotonic() + seconds
