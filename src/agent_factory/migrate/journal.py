@@ -62,10 +62,6 @@ VALUES (%(run_id)s, %(revision)s, %(direction)s, %(state)s, %(source_sha256)s, %
     %(ci_url)s,
     %(af_db_version)s, %(alembic_version)s,
     clock_timestamp() - make_interval(secs => %(seconds)s), %(duration_s)s, %(error)s)
-RETURNING EXISTS (
-    SELECT FROM pg_locks
-    WHERE pid = pg_backend_pid() AND locktype = 'advisory' AND granted AND objsubid = 1
-      AND classid::int8 = %(lock_high)s AND objid::int8 = %(lock_low)s)
 """
 
 _LATEST = """
@@ -154,7 +150,7 @@ def record(
     source = normalised_source(revision)
     with own_cursor(connection) as cursor:
         cursor.execute(
-            _INSERT,
+            f"{_INSERT} RETURNING {run_lock.STILL_HELD}",
             {
                 "run_id": run_id,
                 "revision": revision.id,
@@ -174,8 +170,6 @@ def record(
                 "seconds": seconds,
                 "duration_s": None if state == "started" else seconds,
                 "error": redact(error) if error else None,
-                "lock_high": (run_lock.KEY >> 32) & 0xFFFFFFFF,
-                "lock_low": run_lock.KEY & 0xFFFFFFFF,
             },
         )
         (holds_lock,) = cursor.fetchone()

@@ -23,6 +23,9 @@ from agent_factory.migrate.events import Emit, WaitingForRun
 KEY = int.from_bytes(b"af-db\x00\x00\x01")
 """The same for every project: advisory locks are per database, and one run per database is the promise."""
 
+STILL_HELD = f"CASE WHEN pg_advisory_unlock({KEY}) THEN pg_try_advisory_lock({KEY}) ELSE false END"
+"""An SQL expression: whether this session holds the lock. A look into pg_locks would take longer."""
+
 _FIRST_PAUSE_S = 0.025
 _LONGEST_PAUSE_S = 1.0
 _TELL_EVERY_S = 5.0
@@ -39,21 +42,18 @@ def take(
     """Take the lock, telling who holds it while waiting.
 
     ``for_transaction`` takes the transaction-level lock, which a transaction pooler keeps apart as well; it
-    lives as long as the transaction that the connection has to be in. Raises AlreadyRunningError.
+    lives as long as the transaction that the connection has to be in; the other one as long as the session.
+    Raises AlreadyRunningError.
     """
     function = "pg_try_advisory_xact_lock" if for_transaction else "pg_try_advisory_lock"
+    # Taken twice, so that STILL_HELD can give one back and take it again without a moment in between.
     _poll(
-        lambda: _ask(connection, function),
+        lambda: _ask(connection, function) and _ask(connection, function),
         lambda: server.lock_holder(connection, KEY),
         wait_s=wait_s,
         emit=emit,
         check_stop=check_stop,
     )
-
-
-def release(connection: sa.Connection) -> None:
-    """Give the session-level lock back."""
-    _ask(connection, "pg_advisory_unlock")
 
 
 @contextlib.contextmanager

@@ -90,6 +90,7 @@ class _Run:
             lock_timeout_s=options.lock_timeout_s,
             statement_timeout_s=options.statement_timeout_s,
             concurrent_lock_timeout_s=max(options.retry_for_s, options.lock_timeout_max_s),
+            for_session=not options.allow_pooler,
         )
 
     def work(self) -> tuple[AppliedRevision, ...]:
@@ -135,7 +136,6 @@ class _Run:
             self._settle_session()
             self._take(self._connection)
             yield
-            run_lock.release(self._connection)
             return
         with connect(self._target) as beside, beside.begin():
             with own_cursor(beside) as cursor:

@@ -67,8 +67,10 @@ class Watch:
     statement_timeout_s: float
     concurrent_lock_timeout_s: float
     idle_timeout_s: float = 600.0
+    for_session: bool = True
     running: Running | None = None
     done: frozenset[str] = frozenset()
+    _in_force: tuple[float, ...] | None = None
 
     def attach(self, connection: sa.Connection) -> None:
         """Listen to everything that SQLAlchemy sends on this connection."""
@@ -79,21 +81,34 @@ class Watch:
         sa.event.listen(engine, "commit", self._commit)
         if connection.dialect.name == "postgresql":
             sa.event.listen(engine, "begin", self._limit)
+            sa.event.listen(engine, "rollback", self._forget_limits)
 
     def _limit(self, connection: sa.Connection) -> None:
-        """Set the limits in each transaction anew: a rollback, or a revision, may have changed them."""
+        """Have the limits hold in this transaction, whatever a rollback or a revision has made of them.
+
+        They are set for the session, and again when they may have changed; behind a pooler, where a session
+        is shared with strangers, for each transaction.
+        """
         driver: Any = connection.connection.dbapi_connection
-        if driver.autocommit:
+        wanted = (self.lock_timeout_s, self.statement_timeout_s, self.idle_timeout_s)
+        if driver.autocommit or self._in_force == wanted:
             return
         with driver.cursor() as cursor:
             cursor.execute(
-                "SELECT set_config('lock_timeout', %s, true), set_config('statement_timeout', %s, true), "
-                "set_config('idle_in_transaction_session_timeout', %s, true)",
-                [
-                    f"{seconds * 1000:.0f}ms"
-                    for seconds in (self.lock_timeout_s, self.statement_timeout_s, self.idle_timeout_s)
-                ],
+                "SELECT set_config('lock_timeout', %(lock)s, %(local)s), "
+                "set_config('statement_timeout', %(statement)s, %(local)s), "
+                "set_config('idle_in_transaction_session_timeout', %(idle)s, %(local)s)",
+                {
+                    "lock": _milliseconds(self.lock_timeout_s),
+                    "statement": _milliseconds(self.statement_timeout_s),
+                    "idle": _milliseconds(self.idle_timeout_s),
+                    "local": not self.for_session,
+                },
             )
+        self._in_force = wanted if self.for_session else None
+
+    def _forget_limits(self, _connection: sa.Connection) -> None:
+        self._in_force = None
 
     def _before(
         self, connection: sa.Connection, _cursor: Any, statement: str, parameters: Any, *_context: Any
@@ -121,8 +136,9 @@ class Watch:
         with own_cursor(connection) as cursor:
             cursor.execute(
                 "SELECT set_config('lock_timeout', %s, false), set_config('statement_timeout', %s, false)",
-                [f"{seconds * 1000:.0f}ms", f"{self.statement_timeout_s * 1000:.0f}ms"],
+                [_milliseconds(seconds), _milliseconds(self.statement_timeout_s)],
             )
+        self._in_force = None
 
     def _after(self, connection: sa.Connection, _cursor: Any, statement: str, *_context: Any) -> None:
         self.flight.leave()
@@ -142,6 +158,7 @@ class Watch:
         if changes and "alembic_version" not in statement:
             running.statements.append(statement)
         if _CHANGES_LIMITS.search(statement):
+            self._in_force = None
             self._limit(connection)
 
     def _commit(self, _connection: sa.Connection) -> None:
@@ -151,3 +168,7 @@ class Watch:
             running.committed += running.statements
             running.statements = []
         self.flight.enter()
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.0f}ms"
