@@ -2,10 +2,11 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import psycopg2.extensions
 import sqlalchemy as sa
 
 from agent_factory import sqlite
@@ -18,7 +19,6 @@ CONNECT_TIMEOUT_S = 10
 APPLICATION_NAME = "af-db"
 
 LIBPQ_OPTIONS = {
-    "connect_timeout": str(CONNECT_TIMEOUT_S),
     # A network that drops packets is noticed after 30 + 3 * 10 seconds instead of hours.
     "keepalives_idle": "30",
     "keepalives_interval": "10",
@@ -31,17 +31,37 @@ class ReconnectedError(Exception):
     """SQLAlchemy was about to replace a lost connection by a new one, without the lock and the timeouts."""
 
 
+class WatchedConnection(psycopg2.extensions.connection):  # type: ignore[misc]
+    """psycopg2's connection, which remembers how its last transaction was ended by a call."""
+
+    ended_by = ""
+
+    def commit(self) -> None:
+        self.ended_by = "commit"
+        super().commit()
+
+    def rollback(self) -> None:
+        self.ended_by = "rollback"
+        super().rollback()
+
+
 @contextlib.contextmanager
 def connect(
-    target: Target, *, read_only: bool = False, application_name: str = APPLICATION_NAME
+    target: Target,
+    *,
+    read_only: bool = False,
+    application_name: str = APPLICATION_NAME,
+    timeout_s: int = CONNECT_TIMEOUT_S,
 ) -> Iterator[sa.Connection]:
     """Open a connection for the block; whatever is not committed when it ends is rolled back.
 
     It has no pool and is not in a transaction: Alembic would take one that is open as the caller's,
     and commit nothing (measured, Alembic 1.20). It is opened once: SQLAlchemy's silent reconnect is an
-    error. It may be used by another thread. Raises CannotConnectError.
+    error. It may be used by another thread. ``timeout_s`` is for connecting, where the URL does not say.
+    Raises CannotConnectError.
     """
-    engine = _build_engine(target.url, read_only=read_only, application_name=application_name)
+    options = {"application_name": application_name, "connect_timeout": str(timeout_s), **LIBPQ_OPTIONS}
+    engine = _build_engine(target.url, options, read_only=read_only)
     try:
         try:
             connection = engine.connect()
@@ -62,11 +82,15 @@ def connect(
         engine.dispose()
 
 
-def _build_engine(url: DatabaseURL, *, read_only: bool, application_name: str) -> sa.Engine:
+def _build_engine(url: DatabaseURL, options: Mapping[str, str], *, read_only: bool) -> sa.Engine:
     if url.backend == "postgresql":
-        for name, value in {"application_name": application_name, **LIBPQ_OPTIONS}.items():
+        for name, value in options.items():
             url = url if url.option(name) is not None else url.with_option(name, value)
-        return sa.create_engine(url.to_sqlalchemy(), poolclass=sa.NullPool)
+        return sa.create_engine(
+            url.to_sqlalchemy(),
+            poolclass=sa.NullPool,
+            connect_args={"connection_factory": WatchedConnection},
+        )
     if read_only and url.database and not Path(url.database).exists():
         # A file that is not there is an empty database, and reading must not make it.
         url = DatabaseURL(backend="sqlite", database="")

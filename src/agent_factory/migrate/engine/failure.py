@@ -86,7 +86,9 @@ class RunFailedError(Exception):
             cause = f"the connection was lost ({cause})"
             if flight.was_cut:
                 cause = "the network does not answer; the connection was cut"
-        message = f"revision {self.running.revision.id} failed: {cause}" if self.running else cause
+        if self.left_index:
+            code = "invalid-index"
+        message = f"{self._what_failed(ended)}{cause}"
         message = "\n".join(line for line in (message, *self._details()) if line)
         if self._leaves_something(ended):
             return LeftBehindError(
@@ -101,6 +103,14 @@ class RunFailedError(Exception):
             next_steps=(*next_steps, f"then: {target.command(f'{plan.direction} {plan.target}')}"),
             revisions=ended,
         )
+
+    def _what_failed(self, ended: tuple[RevisionOutcome, ...]) -> str:
+        if self.running is None:
+            return ""
+        revision = self.running.revision.id
+        if RevisionOutcome(revision=revision, outcome=Outcome.APPLIED) in ended:
+            return f"revision {revision} is committed; only the answer did not arrive: "
+        return f"revision {revision} failed: "
 
     def _leaves_something(self, ended: tuple[RevisionOutcome, ...]) -> bool:
         unclear = (Outcome.UNKNOWN, Outcome.PARTLY_COMMITTED)

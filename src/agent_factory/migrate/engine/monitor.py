@@ -1,20 +1,22 @@
-"""A look at the running statement from a second connection: who blocks it, and how far it is."""
+"""A second connection that watches the running statement: who blocks it, how far it is. It can cancel it."""
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 
 import sqlalchemy as sa
 
 from agent_factory.migrate import server
 from agent_factory.migrate.connection import connect
+from agent_factory.migrate.cursors import own_cursor
 from agent_factory.migrate.engine.supervision import Flight
-from agent_factory.migrate.errors import MigrationError
 from agent_factory.migrate.events import LockWait, Progress
 from agent_factory.migrate.target import Target
 
-LOOK_AFTER_S = 0.08
+LOOK_AFTER_S = 0.04
 LOOK_EVERY_S = 0.1
+CANCEL_EVERY_S = 0.25
 
 
 @contextlib.contextmanager
@@ -24,7 +26,7 @@ def monitored(target: Target, flight: Flight) -> Iterator[None]:
         yield
         return
     done = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(target, flight, done), daemon=True)
+    watcher = threading.Thread(target=_watch, args=(target, flight, done), name="af-db monitor", daemon=True)
     watcher.start()
     try:
         yield
@@ -34,34 +36,43 @@ def monitored(target: Target, flight: Flight) -> Iterator[None]:
 
 
 def _watch(target: Target, flight: Flight, done: threading.Event) -> None:
-    while not done.wait(LOOK_EVERY_S / 2):
-        if flight.busy_s() < LOOK_AFTER_S or flight.backend_pid is None:
+    while not done.wait(LOOK_AFTER_S):
+        if flight.backend_pid is None or flight.busy_s() < LOOK_AFTER_S:
             continue
         # Whatever is wrong with this connection, the one that does the work will tell.
         with (
-            contextlib.suppress(MigrationError, sa.exc.SQLAlchemyError, Exception),
+            contextlib.suppress(Exception),
             connect(target, read_only=True, application_name="af-db monitor") as connection,
         ):
-            _look_until(connection, flight, done)
+            _look_until(connection, flight.backend_pid, flight, done)
 
 
-def _look_until(connection: sa.Connection, flight: Flight, done: threading.Event) -> None:
-    seen: tuple[int, ...] = ()
+def _look_until(connection: sa.Connection, pid: int, flight: Flight, done: threading.Event) -> None:
+    blocked_by: tuple[int, ...] = ()
     shown = -1
-    while not done.wait(LOOK_EVERY_S):
-        pid = flight.backend_pid
-        if pid is None or flight.busy_s() < LOOK_AFTER_S:
-            seen, shown = (), -1
-            continue
-        found = server.blockers(connection, pid)
-        if found:
+    cancelled_at = 0.0
+    while True:
+        if flight.busy_s() < LOOK_AFTER_S:
+            blocked_by, shown = (), -1
+        elif flight.signal is not None:
+            if time.monotonic() - cancelled_at > CANCEL_EVERY_S:
+                _cancel(connection, pid)
+                cancelled_at = time.monotonic()
+        elif found := server.blockers(connection, pid):
             flight.blockers = found
             pids = tuple(session.pid for session in found)
-            if pids != seen:
+            if pids != blocked_by:
                 flight.emit(LockWait(blockers=found, waited_s=flight.busy_s()))
-            seen = pids
-            continue
-        progress = server.index_progress(connection, pid)
-        if progress is not None and int(progress[1]) // 5 != shown:
-            shown = int(progress[1]) // 5
-            flight.emit(Progress(phase=progress[0], percent=progress[1]))
+            blocked_by = pids
+        elif progress := server.index_progress(connection, pid):
+            phase, percent = progress
+            if percent // 5 != shown:
+                shown = int(percent // 5)
+                flight.emit(Progress(phase=phase, percent=percent))
+        if done.wait(LOOK_EVERY_S):
+            return
+
+
+def _cancel(connection: sa.Connection, pid: int) -> None:
+    with own_cursor(connection) as cursor:
+        cursor.execute("SELECT pg_cancel_backend(%s)", [pid])

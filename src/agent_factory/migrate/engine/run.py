@@ -88,6 +88,7 @@ class _Run:
             before_early_commit=self._mark_started,
             before_autocommit=self._note_autocommit,
             lock_timeout_s=options.lock_timeout_s,
+            lock_timeout_max_s=max(options.lock_timeout_max_s, options.lock_timeout_s),
             statement_timeout_s=options.statement_timeout_s,
             concurrent_lock_timeout_s=max(options.retry_for_s, options.lock_timeout_max_s),
             for_session=not options.allow_pooler,
@@ -255,7 +256,8 @@ class _Run:
         if running is not None:
             # Tried again: the budget and the clock go on.
             running.statements, running.built = [], []
-            running.is_recorded = running.is_marked = False
+            running.is_recorded = running.is_marked = running.is_in_transaction = False
+            running.ended_by = ""
             running.attempt += 1
             self._watch.running = running
         else:

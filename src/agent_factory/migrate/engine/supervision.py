@@ -20,7 +20,6 @@ from agent_factory.migrate.events import Emit, Event
 from agent_factory.migrate.server import Session
 
 TICK_S = 0.05
-CANCEL_EVERY_S = 0.25
 CUT_AFTER_CANCELLING_S = 5.0
 STATEMENT_GRACE_S = 5.0
 """How much longer than its ``statement_timeout`` a statement may take before the network is blamed."""
@@ -94,13 +93,11 @@ class Flight:
         since = self._asking_since or self._since
         return since is not None and time.monotonic() - since > self._limit_s
 
-    def cancel(self) -> None:
-        """Ask the server to cancel the running statement, without waiting for the network."""
-        driver = self._driver
-        if driver is None:
-            return
-        interrupt = getattr(driver, "interrupt", None) or driver.cancel
-        threading.Thread(target=_quietly(interrupt), daemon=True).start()
+    def interrupt(self) -> None:
+        """Have SQLite end the running statement. PostgreSQL's is cancelled by the monitor: psycopg2's own
+        ``cancel()`` keeps the interpreter's lock while it waits for the network."""
+        with contextlib.suppress(AttributeError):
+            self._driver.interrupt()
 
     def cut(self) -> None:
         """End the connection under the worker: its statement fails at once."""
@@ -131,7 +128,6 @@ def supervise(work: Callable[[], T], flight: Flight, emit: Emit) -> T:
     with _signals_noted(flight):
         worker.start()
         stopping_since: float | None = None
-        cancelled_at = 0.0
         while worker.is_alive():
             worker.join(TICK_S)
             _hand_on(flight, emit)
@@ -139,11 +135,10 @@ def supervise(work: Callable[[], T], flight: Flight, emit: Emit) -> T:
             if flight.signal is not None:
                 stopping_since = stopping_since or now
                 # Only a revision's statement: what cleans up after it has to come to its end.
-                if flight.busy_s() and now - stopping_since > CUT_AFTER_CANCELLING_S:
-                    flight.cut()
-                elif flight.busy_s() and now - cancelled_at > CANCEL_EVERY_S:
-                    flight.cancel()
-                    cancelled_at = now
+                if flight.busy_s():
+                    flight.interrupt()
+                    if now - stopping_since > CUT_AFTER_CANCELLING_S:
+                        flight.cut()
             if flight.is_overdue():
                 flight.cut()
         _hand_on(flight, emit)
@@ -173,12 +168,5 @@ def _signals_noted(flight: Flight) -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _quietly(action: Callable[[], Any]) -> Callable[[], None]:
-    def run() -> None:
-        with contextlib.suppress(Exception):
-            action()
-
-    return run
+            # Once stopped, the process only has to say so: nothing may end it before.
+            signal.signal(number, signal.SIG_IGN if flight.signal is not None else handler)

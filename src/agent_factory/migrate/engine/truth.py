@@ -12,8 +12,10 @@ from agent_factory.migrate.plan import Direction, Plan
 from agent_factory.migrate.project import Project
 from agent_factory.migrate.target import Target
 
-LOOK_FOR_S = 20.0
+LOOK_FOR_S = 12.0
 """A server that crashed recovers in seconds; a session whose client is gone notices within two."""
+
+CONNECT_TIMEOUT_S = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,9 @@ def look_up(project: Project, target: Target, *, lost_session: str | None = None
     while True:
         with contextlib.suppress(Exception):
             why = "the database does not answer"
-            with connect(target, read_only=True, application_name="af-db look-up") as connection:
+            with connect(
+                target, read_only=True, application_name="af-db look-up", timeout_s=CONNECT_TIMEOUT_S
+            ) as connection:
                 if lost_session and server.sessions_called(connection, lost_session):
                     why = "the lost session still runs on the server"
                 else:

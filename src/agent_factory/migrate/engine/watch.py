@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import psycopg2.extensions
 import sqlalchemy as sa
 
 from agent_factory.migrate import indexes
+from agent_factory.migrate.connection import WatchedConnection
 from agent_factory.migrate.cursors import own_cursor
 from agent_factory.migrate.engine.supervision import Flight
 from agent_factory.migrate.events import StatementStarted
@@ -22,20 +24,25 @@ _READS = re.compile(
 )
 _CHANGES_LIMITS = re.compile(r"_timeout\b|\bRESET\s+ALL\b|\bDISCARD\b", re.IGNORECASE)
 _CONCURRENTLY = re.compile(r"\bCONCURRENTLY\b", re.IGNORECASE)
-_IDLE = 0  # psycopg2.extensions.TRANSACTION_STATUS_IDLE
+_QUOTED = re.compile(r"\$(\w*)\$.*?\$\1\$|'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
+_ENDS_TRANSACTION = re.compile(
+    r"(?:^|;)\s*(?P<commit>COMMIT|END|PREPARE\s+TRANSACTION)\b|(?:^|;)\s*(?:ROLLBACK|ABORT)\b(?!.*\bTO\b)",
+    re.IGNORECASE,
+)
 
 
 class TransactionEndedError(Exception):
-    """A revision ran COMMIT or ROLLBACK itself: what follows would run without a transaction."""
+    """A revision ran COMMIT or ROLLBACK itself: the rest would not be one transaction with its version."""
 
-    def __init__(self, statement: str) -> None:
-        super().__init__(f"the revision ends its transaction itself: {statement}")
+    def __init__(self, how: str) -> None:
+        super().__init__(f"the revision ends its transaction itself ({how})")
 
 
 @dataclass(slots=True)
 class Running:
     """The revision that runs. ``statements`` are those of its open transaction that change something,
-    ``committed`` those that are committed before its end, ``built`` the indexes it builds CONCURRENTLY."""
+    ``committed`` those that are committed before its end, ``built`` the indexes it builds CONCURRENTLY.
+    ``ended_by`` is how its transaction was ended before the revision was."""
 
     revision: Revision
     attempt: int = 1
@@ -45,6 +52,8 @@ class Running:
     built: list[str] = field(default_factory=list)
     is_marked: bool = False
     is_recorded: bool = False
+    is_in_transaction: bool = False
+    ended_by: str = ""
 
     @property
     def seconds(self) -> float:
@@ -64,6 +73,7 @@ class Watch:
     before_early_commit: Callable[[Running], None]
     before_autocommit: Callable[[Running, str], None]
     lock_timeout_s: float
+    lock_timeout_max_s: float
     statement_timeout_s: float
     concurrent_lock_timeout_s: float
     idle_timeout_s: float = 600.0
@@ -79,9 +89,8 @@ class Watch:
         sa.event.listen(engine, "after_cursor_execute", self._after)
         sa.event.listen(engine, "handle_error", lambda _context: self.flight.leave())
         sa.event.listen(engine, "commit", self._commit)
-        if connection.dialect.name == "postgresql":
-            sa.event.listen(engine, "begin", self._limit)
-            sa.event.listen(engine, "rollback", self._forget_limits)
+        sa.event.listen(engine, "begin", self._begin)
+        sa.event.listen(engine, "rollback", self._rollback)
 
     def _limit(self, connection: sa.Connection) -> None:
         """Have the limits hold in this transaction, whatever a rollback or a revision has made of them.
@@ -90,7 +99,10 @@ class Watch:
         is shared with strangers, for each transaction.
         """
         driver: Any = connection.connection.dbapi_connection
-        wanted = (self.lock_timeout_s, self.statement_timeout_s, self.idle_timeout_s)
+        # What follows a commit inside a revision is not tried again, so it may wait longer.
+        committed = self.running is not None and bool(self.running.committed)
+        lock_timeout_s = self.lock_timeout_max_s if committed else self.lock_timeout_s
+        wanted = (lock_timeout_s, self.statement_timeout_s, self.idle_timeout_s)
         if driver.autocommit or self._in_force == wanted:
             return
         with driver.cursor() as cursor:
@@ -99,7 +111,7 @@ class Watch:
                 "set_config('statement_timeout', %(statement)s, %(local)s), "
                 "set_config('idle_in_transaction_session_timeout', %(idle)s, %(local)s)",
                 {
-                    "lock": _milliseconds(self.lock_timeout_s),
+                    "lock": _milliseconds(lock_timeout_s),
                     "statement": _milliseconds(self.statement_timeout_s),
                     "idle": _milliseconds(self.idle_timeout_s),
                     "local": not self.for_session,
@@ -107,14 +119,13 @@ class Watch:
             )
         self._in_force = wanted if self.for_session else None
 
-    def _forget_limits(self, _connection: sa.Connection) -> None:
-        self._in_force = None
-
     def _before(
         self, connection: sa.Connection, _cursor: Any, statement: str, parameters: Any, *_context: Any
     ) -> tuple[str, Any]:
         self.flight.check_stop()
         running = self.running
+        if running is not None and not running.is_recorded:
+            self._check_driver(connection, running)
         if running is not None and not running.is_recorded and "alembic_version" not in statement:
             self.flight.emit(StatementStarted(revision=running.revision.id, sql=statement))
             name = indexes.built_by(statement)
@@ -123,16 +134,29 @@ class Watch:
                     return NO_STATEMENT, ()
                 running.built.append(name)
             driver: Any = connection.connection.dbapi_connection
-            if getattr(driver, "autocommit", None) is True:
+            if _is_autocommit(driver):
                 self._limit_autocommit(connection, statement)
                 self.before_autocommit(running, statement)
         self.flight.enter()
         return statement, parameters
 
+    def _check_driver(self, connection: sa.Connection, running: Running) -> None:
+        """Raise when the driver's transaction has ended under SQLAlchemy's, by a call on psycopg2 itself."""
+        driver: Any = connection.connection.dbapi_connection
+        if not running.is_in_transaction or not isinstance(driver, WatchedConnection):
+            return
+        if driver.info.transaction_status == psycopg2.extensions.TRANSACTION_STATUS_IDLE:
+            self._end(running, driver.ended_by or "commit", f"{driver.ended_by}() of psycopg2")
+
+    def _end(self, running: Running, kind: str, how: str) -> None:
+        if kind == "commit":
+            running.committed += running.statements
+        raise TransactionEndedError(how)
+
     def _limit_autocommit(self, connection: sa.Connection, statement: str) -> None:
         """A concurrent build waits for older transactions and blocks nobody meanwhile: it may wait long."""
         concurrent = _CONCURRENTLY.search(statement)
-        seconds = self.concurrent_lock_timeout_s if concurrent else self.lock_timeout_s
+        seconds = self.concurrent_lock_timeout_s if concurrent else self.lock_timeout_max_s
         with own_cursor(connection) as cursor:
             cursor.execute(
                 "SELECT set_config('lock_timeout', %s, false), set_config('statement_timeout', %s, false)",
@@ -143,31 +167,57 @@ class Watch:
     def _after(self, connection: sa.Connection, _cursor: Any, statement: str, *_context: Any) -> None:
         self.flight.leave()
         running = self.running
+        if running is None or running.is_recorded:
+            return
         driver: Any = connection.connection.dbapi_connection
-        if running is None or running.is_recorded or not hasattr(driver, "info"):
-            return
         changes = not _READS.match(statement) and statement != NO_STATEMENT
-        if driver.autocommit:
-            if changes:
-                running.committed.append(statement)
+        if _is_autocommit(driver):
+            running.committed += [statement] if changes else []
             return
-        if driver.info.transaction_status == _IDLE:
-            if not re.match(r"\s*(ROLLBACK|ABORT)", statement, re.IGNORECASE):
-                running.committed += [*running.statements, statement]
-            raise TransactionEndedError(statement)
+        if isinstance(driver, WatchedConnection):
+            ending = _ENDS_TRANSACTION.search(_QUOTED.sub(" ", statement).strip())
+            if ending:
+                running.statements += [statement] if changes else []
+                self._end(running, "commit" if ending["commit"] else "rollback", statement)
+            running.is_in_transaction = True
+            if _CHANGES_LIMITS.search(statement):
+                self._in_force = None
+                self._limit(connection)
         if changes and "alembic_version" not in statement:
             running.statements.append(statement)
-        if _CHANGES_LIMITS.search(statement):
-            self._in_force = None
-            self._limit(connection)
 
-    def _commit(self, _connection: sa.Connection) -> None:
+    def _commit(self, connection: sa.Connection) -> None:
         running = self.running
-        if running is not None and not running.is_recorded:
+        driver: Any = connection.connection.dbapi_connection
+        if running is not None and not running.is_recorded and not _is_autocommit(driver):
             self.before_early_commit(running)
             running.committed += running.statements
             running.statements = []
+            running.is_in_transaction = False
+            running.ended_by = "commit"
         self.flight.enter()
+
+    def _rollback(self, _connection: sa.Connection) -> None:
+        self._in_force = None
+        if self.running is not None and not self.running.is_recorded:
+            self.running.is_in_transaction = False
+            self.running.ended_by = "rollback"
+
+    def _begin(self, connection: sa.Connection) -> None:
+        """A transaction begins; for a revision that had one, that is right only for an autocommit block."""
+        running = self.running
+        driver: Any = connection.connection.dbapi_connection
+        if running is not None and running.ended_by:
+            how, running.ended_by = running.ended_by, ""
+            if isinstance(driver, WatchedConnection) and not driver.autocommit:
+                raise TransactionEndedError(f"{how}() of SQLAlchemy")
+        if connection.dialect.name == "postgresql":
+            self._limit(connection)
+
+
+def _is_autocommit(driver: Any) -> bool:
+    """Say whether psycopg2 runs outside transactions; sqlite3's attribute of that name means something else."""
+    return isinstance(driver, WatchedConnection) and bool(driver.autocommit)
 
 
 def _milliseconds(seconds: float) -> str:

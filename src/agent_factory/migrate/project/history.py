@@ -224,6 +224,17 @@ def _revision_errors(
         ) from error
     except (RevisionError, CommandError) as error:
         said = str(error)
+        if "overlaps with other requested" in said:
+            raise UsageError(
+                "overlapping-rows",
+                f"alembic_version holds {at}, though one of them builds on another",
+                state=NOTHING_CHANGED,
+                next_steps=(
+                    *see,
+                    "keep the newest row, once it is certain that it is applied: "
+                    "DELETE FROM alembic_version WHERE version_num = '...'",
+                ),
+            ) from error
         if re.search(r"didn't produce|Walked too far", said):
             said = f"from {at}, {revision} leads past the end of the history"
         raise UsageError("no-such-step", said, state=NOTHING_CHANGED, next_steps=see) from error
