@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
-.PHONY: help migrate test check format clean
+.PHONY: help migrate test lint check format clean
 
 help: ## Show these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,12 +16,13 @@ migrate: $(VENV)/.installed ## Migrate the database of DATABASE_URL, .env or ./a
 test: $(VENV)/.installed-test ## Run the whole test suite, PostgreSQL included
 	@$(BIN)/python -m pytest
 
-check: $(VENV)/.installed-dev ## What a developer runs before a commit: format, lint, types, layers, tests
+check: lint test ## What a developer runs before a commit: lint, then the tests
+
+lint: $(VENV)/.installed-dev ## Format, lint, types, layers
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest
+	@$(BIN)/lint-imports --no-logo
 
 format: $(VENV)/.installed-dev ## Format the code
 	@$(BIN)/ruff format .

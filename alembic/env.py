@@ -4,6 +4,7 @@
 Either way each revision is one transaction, on SQLite too.
 """
 
+import os
 from logging.config import fileConfig
 from pathlib import Path
 from typing import Literal
@@ -25,6 +26,8 @@ def main() -> None:
         return
     if context.config.config_file_name:
         fileConfig(context.config.config_file_name, disable_existing_loggers=False)
+    # Relative paths mean the project's folder, wherever Alembic is started, as they do for af-db.
+    os.chdir(Path(context.config.config_file_name or ".").resolve().parent)
     url = read_database_url(read_settings(Path(".env")))
     if context.is_offline_mode():
         context.configure(

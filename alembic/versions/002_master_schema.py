@@ -371,6 +371,17 @@ def _refuse_to_lose(old: sa.Table, new: sa.Table, additions: frozenset[str]) -> 
                 "Addresses become unique without regard to case. Change or merge these users, then run the "
                 "migration again.",
             )
+    for column in new.columns:
+        if isinstance(column.type, sa.Numeric) and isinstance(old.columns[column.name].type, sa.Double):
+            amount = sa.cast(old.columns[column.name], sa.Numeric)
+            ids = _ids(old, (sa.func.abs(amount - sa.func.round(amount, 2)) > 1e-9) | (amount >= 10**10))
+            if ids:
+                raise reconcile.DataConflictError(
+                    name,
+                    f"{len(ids)} rows have a {column.name} with fractions of a cent or beyond 10 digits "
+                    f"(id {_listed(ids)})",
+                    "Round these amounts to cents, then run the migration again.",
+                )
     for check in new.constraints:
         if isinstance(check, sa.CheckConstraint):
             ids = _ids(old, sa.text(f"NOT ({check.sqltext})"))

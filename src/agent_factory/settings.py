@@ -1,5 +1,6 @@
 """Settings; this module is the only reader of the environment and of ``.env``."""
 
+import os
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -35,6 +36,9 @@ class Settings(BaseSettings):
     af_db_lock_timeout_max: str | None = None
     af_db_statement_timeout: str | None = None
 
+    pgsslmode: str | None = None
+    """What libpq takes for ``sslmode`` where the URL does not say."""
+
     github_server_url: str | None = None
     github_repository: str | None = None
     github_run_id: str | None = None
@@ -47,6 +51,12 @@ class Settings(BaseSettings):
         if self.github_run_id and self.github_repository:
             return f"{self.github_server_url}/{self.github_repository}/actions/runs/{self.github_run_id}"
         return self.ci_job_url or self.build_url
+
+
+def let_the_url_decide() -> None:
+    """Take from the environment what would have libpq connect to another server than the URL names."""
+    for name in ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGSERVICE", "PGSERVICEFILE", "PGOPTIONS"):
+        os.environ.pop(name, None)
 
 
 def read_settings(env_file: Path | None = None) -> Settings:

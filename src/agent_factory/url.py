@@ -143,6 +143,9 @@ def _parse_postgresql(rest: str) -> DatabaseURL:
         raise MalformedURLError("the port is not a number from 1 to 65535")
     if not parts.get("database"):
         raise MalformedURLError("it names no database (postgresql://user:password@host:5432/DATABASE)")
+    for name in ("service", "hostaddr"):
+        if name in options:
+            raise MalformedURLError(f"its option {name} hides which server is meant; name the host itself")
     if "," in parts.get("host", ""):
         raise MalformedURLError("it names several hosts; a migration needs one, the primary")
     return DatabaseURL(

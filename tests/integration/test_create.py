@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.commands import CommandLine
+from tests.commands import CommandLine, run_installed
 from tests.projects import AlembicProject
 
 THREE_TABLES = """
@@ -89,13 +89,37 @@ def test_ids_that_are_no_numbers_stay_alembics_own(af_db: CommandLine, project: 
     assert len(document["revision"]["id"]) == 12
 
 
-@pytest.mark.parametrize("message", ["", "!!!"])
-def test_a_message_without_a_word_is_refused(
+@pytest.mark.parametrize(
+    "message", ["", "!!!", 'a"""b', 'ends in a "quote"', "C:\\Users\\new", "two\nlines", "\x1b[2Kgone"]
+)
+def test_a_message_that_cannot_be_a_name_and_a_docstring_is_refused(
     af_db: CommandLine, project: AlembicProject, message: str
 ) -> None:
     outcome = af_db("local", "create", message, "--empty", "--json", cwd=project.root)
 
-    assert (outcome.code, outcome.error["code"]) == (2, "no-message")
+    assert (outcome.code, outcome.error["code"]) == (2, "bad-message")
+    assert len(list(project.versions.glob("*.py"))) == 3
+
+
+def test_create_on_a_database_that_is_ahead_says_so(
+    af_db: CommandLine, project: AlembicProject, database_url: str
+) -> None:
+    af_db("local", "upgrade", cwd=project.root, url=database_url)
+    (project.versions / "003_step_003.py").unlink()
+
+    outcome = af_db("local", "create", "x", "--json", cwd=project.root, url=database_url)
+
+    assert (outcome.code, outcome.error["code"]) == (4, "database-ahead")
+
+
+def test_what_a_write_hook_prints_stays_out_of_the_result(project: AlembicProject) -> None:
+    hook = "\n[post_write_hooks]\nhooks = say\nsay.type = exec\nsay.executable = echo\nsay.options = HOOK\n"
+    project.config.write_text(project.config.read_text() + hook)
+
+    outcome = run_installed("local", "create", "x", "--empty", "--json", cwd=project.root)
+
+    assert outcome.document["exit_code"] == 0
+    assert "HOOK" in outcome.err
 
 
 def test_several_heads_are_named_by_every_command_and_merged(

@@ -36,6 +36,8 @@ class Difference:
 class SchemaConflictError(Exception):
     """Tables that exist are not what the migration would have made; nothing was changed."""
 
+    code = "schema-conflict"
+
     def __init__(self, differences: Sequence[Difference]) -> None:
         self.differences = tuple(differences)
         self.hint = (
@@ -50,6 +52,8 @@ class SchemaConflictError(Exception):
 
 class DataConflictError(Exception):
     """Rows that the migration would have to drop or falsify; nothing was changed."""
+
+    code = "data-conflict"
 
     def __init__(self, table: str, problem: str, hint: str) -> None:
         self.table = table

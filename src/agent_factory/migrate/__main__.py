@@ -1,13 +1,22 @@
 """``python -m agent_factory.migrate``, and the console script ``af-db``."""
 
 import gc
+import os
+import sys
+from pathlib import Path
 
 
 def main() -> None:
     # A tenth of the start-up is the collector's, looking at classes that live as long as the process.
     gc.disable()
-    from agent_factory.migrate.cli.main import main as run_command_line
-
+    for stream in ("stdout", "stderr"):
+        if getattr(sys, stream) is None:
+            # Closed by the caller (>&-): nobody listens, and nothing may fail for that.
+            setattr(sys, stream, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+    try:
+        from agent_factory.migrate.cli.main import main as run_command_line
+    except KeyboardInterrupt:
+        sys.exit(130)
     run_command_line()
 
 

@@ -195,6 +195,7 @@ STATEMENT_CAUSES: dict[str, Cause] = {
         next_steps=(
             "use the role that owns the schema, or let the owner run: "
             "GRANT USAGE, CREATE ON SCHEMA public TO {user}",
+            "for the journal and the environment name: GRANT CREATE ON DATABASE {database} TO {user}",
             "a table may be altered only by its owner: ALTER TABLE ... OWNER TO {user}",
         ),
     ),
@@ -348,8 +349,9 @@ def _message(error: Exception) -> str:
     diagnostics = getattr(original, "diag", None)
     primary = getattr(diagnostics, "message_primary", None)
     if primary:
-        detail = getattr(diagnostics, "message_detail", None)
-        return f"{primary}: {detail}" if detail else str(primary)
+        detail = getattr(diagnostics, "message_detail", None) or ""
+        # "Failing row contains (...)" shows a whole row, password hashes included.
+        return f"{primary}: {detail}" if detail and "row contains" not in detail else str(primary)
     return " ".join(str(original).split())
 
 

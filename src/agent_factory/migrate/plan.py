@@ -1,5 +1,6 @@
 """Revisions, and the plan: what will run, as plain data, before anything does."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -35,3 +36,10 @@ class Plan:
     before: tuple[str, ...]
     after: tuple[str, ...]
     steps: tuple[Revision, ...]
+
+    @property
+    def command(self) -> str:
+        """The words that go on with this plan: ``-2`` would mean another revision once a part has run."""
+        if not re.search(r"[+-]\d+$", self.target) or len(self.after) > 1:
+            return f"{self.direction} {self.target}"
+        return f"{self.direction} {self.after[0] if self.after else 'base'}"

@@ -17,10 +17,14 @@ class Environment(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A database and the command group that works on it. ``warnings`` are for a person to read first."""
+    """A database and the command group that works on it.
+
+    ``af_db`` is how the command was called, its ``-c`` included; ``warnings`` are for a person to read first.
+    """
 
     url: DatabaseURL
     environment: Environment
+    af_db: str = "af-db"
     warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -33,19 +37,22 @@ class Target:
 
     def command(self, arguments: str) -> str:
         """Return the command line that does something else with this target."""
-        return f"af-db {self.environment} {arguments}"
+        return f"{self.af_db} {self.environment} {arguments}"
 
 
-def local_target(database_url: str) -> Target:
+def local_target(database_url: str, *, command: str = "af-db") -> Target:
     """Return the target of ``af-db local``. Raises UsageError for a URL that is none."""
-    return Target(url=_parse(database_url), environment=Environment.LOCAL)
+    return Target(url=_parse(database_url), environment=Environment.LOCAL, af_db=command)
 
 
-def production_target(database_url: str | None) -> Target:
+def production_target(
+    database_url: str | None, *, sslmode: str | None = None, command: str = "af-db"
+) -> Target:
     """Return the target of ``af-db prod``: PostgreSQL, and encrypted when it is on another machine.
 
     ``sslmode=require`` is added to a remote URL that does not choose: libpq's own default, ``prefer``,
-    falls back to plain text. Raises UsageError when there is no URL, RefusedError for SQLite.
+    falls back to plain text. ``sslmode`` is what the environment chooses (PGSSLMODE). Raises UsageError when
+    there is no URL, RefusedError for SQLite.
     """
     if not database_url:
         raise UsageError(
@@ -67,10 +74,10 @@ def production_target(database_url: str | None) -> Target:
         )
     if on_this_machine(url):
         warning = f"{url} looks like a database on this machine, not production: is DATABASE_URL right?"
-        return Target(url=url, environment=Environment.PROD, warnings=(warning,))
+        return Target(url=url, environment=Environment.PROD, af_db=command, warnings=(warning,))
     if url.option("sslmode") is None:
-        url = url.with_option("sslmode", "require")
-    return Target(url=url, environment=Environment.PROD)
+        url = url.with_option("sslmode", sslmode or "require")
+    return Target(url=url, environment=Environment.PROD, af_db=command)
 
 
 def on_this_machine(url: DatabaseURL) -> bool:

@@ -1,5 +1,6 @@
 """The question before a plan runs."""
 
+import contextlib
 import sys
 
 from agent_factory.migrate.cli.invocation import Invocation
@@ -23,11 +24,14 @@ def confirmation(invocation: Invocation, target: Target, *, yes: bool) -> Confir
     asks = target.environment is Environment.PROD or shared_with_others(target.url)
 
     def confirm(plan: Plan, warnings: tuple[Warned, ...]) -> None:
+        warnings = (*_of_target(target, plan), *warnings)
+        texts = [warning.message for warning in warnings]
         if invocation.tells_machines:
             for warning in warnings:
                 invocation.emit(warning)
         else:
-            report.plan(plan, target, [warning.message for warning in warnings])
+            with contextlib.suppress(OSError):  # a reader that left must not decide
+                report.plan(plan, target, texts)
         if yes or not asks:
             return
         again = target.command(f"{plan.direction} {plan.target} --yes")
@@ -39,7 +43,7 @@ def confirmation(invocation: Invocation, target: Target, *, yes: bool) -> Confir
                 next_steps=(f"where the plan above is what you want: {again}",),
             )
         if invocation.tells_machines:
-            report.plan(plan, target, [warning.message for warning in warnings])
+            report.plan(plan, target, texts)
         if not _agreed(report, plan, target):
             raise RefusedError(
                 "declined",
@@ -49,6 +53,16 @@ def confirmation(invocation: Invocation, target: Target, *, yes: bool) -> Confir
             )
 
     return confirm
+
+
+def _of_target(target: Target, plan: Plan) -> tuple[Warned, ...]:
+    warnings = [Warned(code="target", message=message) for message in target.warnings]
+    if plan.direction is Direction.DOWNGRADE and (
+        target.environment is Environment.PROD or shared_with_others(target.url)
+    ):
+        message = "a downgrade can lose data: tables and columns that it drops are gone. Take a backup"
+        warnings.append(Warned(code="can-lose-data", message=message))
+    return tuple(warnings)
 
 
 def name_confirmation(report: Report, target: Target, *, yes: bool) -> ConfirmName:

@@ -2,9 +2,11 @@
 
 import contextlib
 import os
+import shlex
 import signal
 import sys
 import traceback
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -48,6 +50,7 @@ class Invocation:
         self._json = json
         self._progress = progress
         self._command = context.command_path.removeprefix("af-db ")
+        self._called = f"af-db -c {shlex.quote(str(chosen))}" if chosen else "af-db"
         self._started_in = Path.cwd()
         self._undo = contextlib.ExitStack()
 
@@ -85,7 +88,7 @@ class Invocation:
 
         self.settings = _read_settings(self.project.root / ".env")
         url = self.settings.database_url
-        return local_target(url.get_secret_value() if url else DEFAULT_DATABASE_URL)
+        return local_target(url.get_secret_value() if url else DEFAULT_DATABASE_URL, command=self._called)
 
     def production_target(self) -> "Target":
         """The database of the real environment, and of nothing else."""
@@ -93,7 +96,9 @@ class Invocation:
 
         self.settings = _read_settings(None)
         url = self.settings.database_url
-        return production_target(url.get_secret_value() if url else None)
+        return production_target(
+            url.get_secret_value() if url else None, sslmode=self.settings.pgsslmode, command=self._called
+        )
 
     @property
     def tells_machines(self) -> bool:
@@ -102,44 +107,62 @@ class Invocation:
 
     def emit(self, event: "Event") -> None:
         """Tell what happens while a plan runs."""
-        if self.tells_machines:
-            from agent_factory.migrate.report.json import render_event
+        # A reader that has left (`| head`) must not end a run.
+        with contextlib.suppress(OSError):
+            if self.tells_machines:
+                from agent_factory.migrate.report.json import render_event
 
-            typer.echo(render_event(event), err=True)
-        else:
-            self.report.event(event)
+                typer.echo(render_event(event), err=True)
+            else:
+                self.report.event(event)
 
     def show(self, result: "Result") -> None:
         """Print the result and end the command with the result's exit code."""
-        if self._json:
-            from agent_factory.migrate.report.json import render_result
+        with _reader_may_leave():
+            if self._json:
+                from agent_factory.migrate.report.json import render_result
 
-            typer.echo(render_result(self._command, result))
-        else:
-            self.report.result(result)
+                typer.echo(render_result(self._command, result))
+            else:
+                self.report.result(result)
         raise typer.Exit(int(result.exit_code))
 
     def _show_failure(self, error: BaseException) -> int:
         if isinstance(error, KeyboardInterrupt):
             error = InterruptedRunError(signal.SIGINT, state="not touched")
         if isinstance(error, MigrationError):
-            if self._json:
-                from agent_factory.migrate.report.json import render_error
+            with _reader_may_leave():
+                if self._json:
+                    from agent_factory.migrate.report.json import render_error
 
-                typer.echo(render_error(self._command, error))
-            else:
-                self.report.error(error)
+                    typer.echo(render_error(self._command, error))
+                else:
+                    self.report.error(error)
             return int(error.exit_code)
-        if isinstance(error, BrokenPipeError):
-            # The reader of our output has left, as `head` does; there is nobody to tell.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return int(ExitCode.DONE)
-        if self._json:
-            from agent_factory.migrate.report.json import render_bug
+        with _reader_may_leave():
+            if self._json:
+                from agent_factory.migrate.report.json import render_bug
 
-            typer.echo(render_bug(self._command, error))
-        show_bug(error)
+                typer.echo(render_bug(self._command, error))
+            show_bug(error)
         return int(ExitCode.BUG)
+
+
+@contextlib.contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """Take no offence when the reader of our output has left, as `head` does: the exit code is the same."""
+    with contextlib.suppress(OSError):
+        yield
+    flush_output()
+
+
+def flush_output() -> None:
+    """Write what is buffered; where nobody reads it, have it end nowhere instead of in Python's exit code 120."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def show_bug(error: BaseException) -> None:
@@ -149,8 +172,9 @@ def show_bug(error: BaseException) -> None:
 
 
 def _read_settings(env_file: Path | None) -> "Settings":
-    from agent_factory.settings import read_settings
+    from agent_factory.settings import let_the_url_decide, read_settings
 
+    let_the_url_decide()
     try:
         return read_settings(env_file)
     except (OSError, UnicodeDecodeError) as error:

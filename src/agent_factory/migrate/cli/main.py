@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from agent_factory.migrate.cli import local, options, prod
-from agent_factory.migrate.cli.invocation import Invocation, show_bug
+from agent_factory.migrate.cli.invocation import Invocation, flush_output, show_bug
 from agent_factory.migrate.errors import INTERRUPTED, MEANINGS, ExitCode
 from agent_factory.redaction import redact
 
@@ -101,4 +101,6 @@ def _show_usage_error(error: typer.TyperException, arguments: list[str]) -> Exit
 
 
 def main() -> None:
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    flush_output()
+    sys.exit(code)

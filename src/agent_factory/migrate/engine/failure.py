@@ -71,7 +71,7 @@ class RunFailedError(Exception):
             self.truth = look_up(project, target, lost_session=self.lost_session)
         ended = self.outcomes(project, plan)
         state = self._state()
-        again = f"go on: {target.command(f'{plan.direction} {plan.target}')}"
+        again = f"go on: {target.command(plan.command)}"
         if flight.signal is not None:
             during = f" during revision {self.running.revision.id}" if self.running else ""
             error = InterruptedRunError(
@@ -100,7 +100,7 @@ class RunFailedError(Exception):
             code,
             message,
             state=state,
-            next_steps=(*next_steps, f"then: {target.command(f'{plan.direction} {plan.target}')}"),
+            next_steps=(*next_steps, f"{'then' if next_steps else 'again'}: {target.command(plan.command)}"),
             revisions=ended,
         )
 
@@ -167,8 +167,16 @@ def explain(error: BaseException, target: Target) -> tuple[str, str, tuple[str, 
         return error.code, error.message, error.next_steps
     if isinstance(error, StoppedError | ReconnectedError):
         return "stopped", str(error) or "stopped", ()
-    hint = getattr(error, "hint", None)
-    return "revision-failed", f"{type(error).__name__}: {error}", (hint,) if isinstance(hint, str) else ()
+    return _explain_by_itself(error)
+
+
+def _explain_by_itself(error: BaseException) -> tuple[str, str, tuple[str, ...]]:
+    """What an exception of a revision says; one with a ``code`` and a ``hint`` speaks for itself."""
+    code, hint = getattr(error, "code", None), getattr(error, "hint", None)
+    steps = (hint,) if isinstance(hint, str) else ()
+    if isinstance(code, str):
+        return code, str(error).removesuffix(hint or "").rstrip(), steps
+    return "revision-failed", f"{type(error).__name__}: {error}", steps
 
 
 def place_in_revision(error: Exception, revision: Revision | None) -> str:

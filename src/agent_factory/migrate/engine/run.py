@@ -205,7 +205,7 @@ class _Run:
         )
 
     def _command(self) -> str:
-        return self._target.command(f"{self._plan.direction} {self._plan.target}")
+        return self._target.command(self._plan.command)
 
     def _look_at_the_past(self) -> None:
         """Open the journal, and check under the lock what was checked before the question."""

@@ -216,7 +216,7 @@ class Watch:
 
 
 def _is_autocommit(driver: Any) -> bool:
-    """Say whether psycopg2 runs outside transactions; sqlite3's attribute of that name means something else."""
+    """Say whether psycopg2 runs outside transactions; sqlite3's attribute means something else."""
     return isinstance(driver, WatchedConnection) and bool(driver.autocommit)
 
 

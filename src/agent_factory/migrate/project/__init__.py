@@ -14,6 +14,7 @@ from agent_factory.migrate.project.history import (
     is_known,
     open_project,
     plan,
+    require_known,
     revisions,
     several_heads,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "open_project",
     "plan",
     "read_current",
+    "require_known",
     "revisions",
     "run",
     "several_heads",

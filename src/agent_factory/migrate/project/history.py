@@ -1,9 +1,12 @@
 """The history of an Alembic project: its configuration, its revisions, and the way between two of them."""
 
 import argparse
+import configparser
 import contextlib
 import re
 import sys
+import tomllib
+import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -87,7 +90,7 @@ def open_project(config_path: Path) -> Project:
         stdout=sys.stderr,
         cmd_opts=argparse.Namespace(quiet=True),
     )
-    with _broken_history(config), warnings.catch_warnings():
+    with _broken_history(config, config_path), warnings.catch_warnings():
         # Alembic only warns of two files with one id and of a missing parent, and then runs what is left.
         warnings.filterwarnings("error", category=UserWarning)
         with stdout_kept_clean():
@@ -133,6 +136,36 @@ def plan(
     Raises UsageError for a revision that means nothing, for several heads where one is meant, and
     RefusedError when this checkout does not know where the database is.
     """
+    require_known(project, current)
+    if direction is Direction.DOWNGRADE and len(current) > 1 and re.fullmatch(r"-\d+", revision):
+        raise UsageError(
+            "multiple-heads",
+            f"the database has {len(current)} heads, {', '.join(current)}: {revision} could mean each",
+            state=NOTHING_CHANGED,
+            next_steps=(
+                "join them: af-db local merge",
+                f"or say which: {target.command(f'downgrade BRANCH@{revision}')}, or a revision's id",
+            ),
+        )
+    with _revision_errors(project, target, revision, current):
+        if direction is Direction.UPGRADE:
+            found = list(project.script.iterate_revisions(revision, current, implicit_base=True))[::-1]
+        elif not current and revision == "base":
+            found = []
+        else:
+            found = list(project.script.iterate_revisions(current, revision, select_for_downgrade=True))
+        steps = tuple(as_revision(script) for script in found)
+        return Plan(
+            direction=direction,
+            target=revision,
+            before=current,
+            after=_heads_after(project, direction, current, steps),
+            steps=steps,
+        )
+
+
+def require_known(project: Project, current: Sequence[str]) -> None:
+    """Raise RefusedError when the database is at a revision that no file of this checkout has."""
     unknown = tuple(head for head in current if not is_known(project, head))
     if unknown:
         raise RefusedError(
@@ -144,21 +177,6 @@ def plan(
                 "is the revision on another branch? Switch to it, or bring its file here",
             ),
         )
-    with _revision_errors(project, target, revision, current):
-        if direction is Direction.UPGRADE:
-            found = list(project.script.iterate_revisions(revision, current, implicit_base=True))[::-1]
-        elif not current and revision == "base":
-            found = []
-        else:
-            found = list(project.script.iterate_revisions(current, revision, select_for_downgrade=True))
-    steps = tuple(as_revision(script) for script in found)
-    return Plan(
-        direction=direction,
-        target=revision,
-        before=current,
-        after=_heads_after(project, direction, current, steps),
-        steps=steps,
-    )
 
 
 def several_heads(heads: Sequence[str]) -> UsageError:
@@ -222,8 +240,9 @@ def _revision_errors(
             state=NOTHING_CHANGED,
             next_steps=see,
         ) from error
-    except (RevisionError, CommandError) as error:
-        said = str(error)
+    except (RevisionError, CommandError, AssertionError, KeyError, ValueError, TypeError) as error:
+        # Alembic asserts what it does not expect to be typed.
+        said = str(error) if isinstance(error, RevisionError | CommandError) else ""
         if "overlaps with other requested" in said:
             raise UsageError(
                 "overlapping-rows",
@@ -237,11 +256,13 @@ def _revision_errors(
             ) from error
         if re.search(r"didn't produce|Walked too far", said):
             said = f"from {at}, {revision} leads past the end of the history"
+        if not said or "Ambiguous" in said:
+            said = f"{revision!r} means no revision that can be reached from {at}"
         raise UsageError("no-such-step", said, state=NOTHING_CHANGED, next_steps=see) from error
 
 
 @contextlib.contextmanager
-def _broken_history(config: Config) -> Iterator[None]:
+def _broken_history(config: Config, config_path: Path) -> Iterator[None]:
     """Translate what is wrong with the configuration or the revision files as a whole."""
     try:
         yield
@@ -276,14 +297,28 @@ def _broken_history(config: Config) -> Iterator[None]:
             state=NOTHING_CHANGED,
             next_steps=("correct the configuration or the file that it names",),
         ) from error
-    except (SyntaxError, ImportError, NameError) as error:
-        where = f"{error.filename}:{error.lineno}: " if isinstance(error, SyntaxError) else ""
+    except (configparser.Error, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        # Not the error's own words: they repeat the line, and a line may hold a password.
+        raise UsageError(
+            "broken-project",
+            f"{config_path.name} cannot be read ({type(error).__name__})",
+            state=NOTHING_CHANGED,
+            next_steps=(f"correct {config_path.name}",),
+        ) from None
+    except (Exception, SystemExit) as error:
         raise UsageError(
             "broken-revision-file",
-            f"a revision file cannot be imported: {where}{type(error).__name__}: {error}",
+            f"a revision file cannot be imported: {_place(error)}{type(error).__name__}: {error}",
             state=NOTHING_CHANGED,
             next_steps=("correct the file",),
         ) from error
+
+
+def _place(error: BaseException) -> str:
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}, line {error.lineno}: "
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{last.filename}, line {last.lineno}: "
 
 
 def _files_with_id(config: Config, revision: str) -> list[str]:

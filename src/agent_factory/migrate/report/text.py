@@ -1,6 +1,7 @@
 """Text for people. This is the only module that imports Rich."""
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -29,7 +30,7 @@ from agent_factory.migrate.events import (
     WaitingForRun,
     Warned,
 )
-from agent_factory.migrate.plan import Direction, Plan
+from agent_factory.migrate.plan import Plan
 from agent_factory.migrate.results import (
     CreateResult,
     CurrentHead,
@@ -41,13 +42,14 @@ from agent_factory.migrate.results import (
     Result,
     RunResult,
 )
-from agent_factory.migrate.target import Environment, Target
+from agent_factory.migrate.target import Target
 from agent_factory.redaction import redact
 
 PIPED_WIDTH = 10_000
 """Columns when nobody watches: a table in a log or a pipe is never cut to fit a terminal."""
 
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 SHOWN_SQL = 120
 UNWRAPPED = frozenset({"", "#", "revision", "follows", "state"})
 
@@ -108,23 +110,13 @@ class Report:
             ],
         )
         self._err.print()
-        for warning in (*target.warnings, *warnings):
+        for warning in warnings:
             self._err.print(_line(("warning: ", "bold yellow"), (warning, "")))
-        if plan.direction is Direction.DOWNGRADE and target.environment is Environment.PROD:
-            self._err.print(
-                _line(
-                    ("warning: ", "bold yellow"),
-                    (
-                        "a downgrade can lose data: tables and columns that it drops are gone. Take a backup",
-                        "",
-                    ),
-                )
-            )
 
     def ask(self, question: str) -> bool:
         """Ask yes or no; the end of the input is a no."""
         try:
-            return Confirm.ask(Text(redact(question)), console=self._err, default=False)
+            return Confirm.ask(Text(_safe(question)), console=self._err, default=False)
         except EOFError:
             self._err.print()
             return False
@@ -132,7 +124,7 @@ class Report:
     def ask_for(self, question: str) -> str:
         """Ask for a word; the end of the input is an empty one."""
         try:
-            return Prompt.ask(Text(redact(question)), console=self._err, default="", show_default=False)
+            return Prompt.ask(Text(_safe(question)), console=self._err, default="", show_default=False)
         except EOFError:
             self._err.print()
             return ""
@@ -142,7 +134,7 @@ class Report:
         text = _event_text(event)
         if not self._live:
             # Rich takes longer for a line than a small revision for its statement.
-            self._err.file.write(redact(f"{_now()} {text}\n"))
+            self._err.file.write(_safe(f"{_now()} {text}\n"))
             self._err.file.flush()
         elif isinstance(event, Warned):
             self._interrupt_status(_line(("warning: ", "bold yellow"), (event.message, "")))
@@ -168,7 +160,7 @@ class Report:
             console=self._err,
             transient=True,
         )
-        self._progress.add_task(" ".join(redact(text).split()), total=None)
+        self._progress.add_task(" ".join(_safe(text).split()), total=None)
         self._progress.start()
 
     def _interrupt_status(self, line: Text) -> None:
@@ -226,7 +218,7 @@ class Report:
             self._out.print("no revisions")
         for entry in result.entries:
             if entry.difference is not None:
-                self._out.print(Text(redact(entry.difference)))
+                self._out.print(Text(_safe(entry.difference)))
         for unknown in result.unknown:
             self.note(f"the database is at {unknown}, which no file of this checkout has")
         self._several_heads(result.heads)
@@ -241,7 +233,7 @@ class Report:
         before = ", ".join(_describe(head) for head in result.before or (None,))
         after = ", ".join(_describe(head) for head in result.after or (None,))
         if not result.applied:
-            self._out.print(_line((f"nothing to do: {redact(result.database)} is at {after}", "")))
+            self._out.print(_line((f"nothing to do: {_safe(result.database)} is at {after}", "")))
             return
         self._out.print(_line((f"{before} -> ", ""), (after, "bold green")))
 
@@ -269,10 +261,15 @@ class Report:
         return str(path) if shown.startswith("..") else shown
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError  # Rich would end the process, whatever runs
+
+
 def _console(stream: TextIO) -> Console:
     # Rich answers FORCE_COLOR and NO_COLOR itself. Markup would eat [brackets] of names and messages.
     width = None if stream.isatty() else PIPED_WIDTH
-    return Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
+    return _Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
 
 
 def _show_facts(console: Console, rows: Sequence[tuple[str, str]]) -> None:
@@ -285,7 +282,7 @@ def _show_facts(console: Console, rows: Sequence[tuple[str, str]]) -> None:
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
     for name, value in rows:
-        grid.add_row(name, Text(redact(value)))
+        grid.add_row(name, Text(_safe(value)))
     console.print(grid)
 
 
@@ -311,17 +308,22 @@ def _show_table(
     for name, style in columns:
         grid.add_column(name, style=style, overflow="fold", no_wrap=name in UNWRAPPED)
     for cells, style in rows:
-        grid.add_row(*(Text(redact(cell)) for cell in cells), style=style)
+        grid.add_row(*(Text(_safe(cell)) for cell in cells), style=style)
     console.print(grid)
 
 
 def _write(console: Console, lines: Iterable[str]) -> None:
-    console.file.write("".join(f"{redact(line).rstrip()}\n" for line in lines))
+    console.file.write("".join(f"{_safe(line).rstrip()}\n" for line in lines))
     console.file.flush()
 
 
+def _safe(text: str) -> str:
+    """The text without secrets, and without what moves the cursor: a message could hide lines of a plan."""
+    return _CONTROL.sub("", redact(text))
+
+
 def _line(*parts: tuple[str, str]) -> Text:
-    return Text.assemble(*((redact(text), style) for text, style in parts))
+    return Text.assemble(*((_safe(text), style) for text, style in parts))
 
 
 def _describe(head: CurrentHead | None) -> str:

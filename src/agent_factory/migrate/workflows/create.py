@@ -24,6 +24,7 @@ def create(project: Project, target: Target, message: str, *, empty: bool = Fals
         return CreateResult(revision=revision, path=revision.path, notes=())
     with connect(target, read_only=True) as connection:
         current = alembic_project.read_current(project, connection)
+        alembic_project.require_known(project, current)
         if current != project.heads:
             raise RefusedError(
                 "behind-head",
@@ -48,10 +49,11 @@ def merge(project: Project, message: str | None = None) -> MergeResult:
 
 
 def _require_words(message: str) -> None:
-    if not re.search(r"\w", message):
+    if not re.search(r"\w", message) or re.search(r'["\\\x00-\x1f\x7f-\x9f]', message):
         raise UsageError(
-            "no-message",
-            "the message names the revision's file, so it needs a word",
+            "bad-message",
+            "the message becomes a file's name and its first line: it needs a word, and may hold no double "
+            "quotes, backslashes or control characters",
             state=NOTHING_CHANGED,
             next_steps=('af-db local create "add projects"',),
         )

@@ -1,0 +1,65 @@
+"""Readers that leave, and streams that were never there: they end no run, and change no exit code."""
+
+import subprocess
+
+import pytest
+
+from agent_factory.url import parse_url
+from tests.commands import INSTALLED, bare_environment, run_installed
+from tests.projects import AlembicProject
+
+
+def shell(command: str, project: AlembicProject, url: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        ["/bin/bash", "-c", command.replace("af-db", str(INSTALLED))],
+        cwd=project.root,
+        env=bare_environment(url),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param("af-db local upgrade 2>&1 | head -n 3", id="a reader that leaves in the middle"),
+        pytest.param("af-db local upgrade 2>&1 | true", id="a reader that leaves at once"),
+        pytest.param("af-db local upgrade --json 2> >(true)", id="nobody reads the progress"),
+        pytest.param("af-db local upgrade --progress json 2>&1 | head -n 1", id="events"),
+        pytest.param("af-db local upgrade >&- 2>&-", id="closed streams"),
+    ],
+)
+def test_a_run_goes_on_without_its_reader(project: AlembicProject, database_url: str, command: str) -> None:
+    finished = shell(f"{command}; exit ${{PIPESTATUS[0]}}", project, database_url)
+
+    assert finished.returncode == 0, finished.stderr
+    assert run_installed("current", cwd=project.root, url=database_url).out == "003 (head)\n"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "af-db current | true",
+        "af-db local history | head -n 0",
+        "af-db current --json | true",
+        "af-db current >&-",
+    ],
+)
+def test_reading_ends_quietly_without_its_reader(
+    project: AlembicProject, sqlite_url: str, command: str
+) -> None:
+    finished = shell(f"{command}; exit ${{PIPESTATUS[0]}}", project, sqlite_url)
+
+    assert (finished.returncode, finished.stderr) == (0, "")
+
+
+def test_a_failure_keeps_its_exit_code_without_a_reader(project: AlembicProject, sqlite_url: str) -> None:
+    project.add("004", "003", "raise ValueError('no')")
+
+    finished = shell("af-db local upgrade --json | true; exit ${PIPESTATUS[0]}", project, sqlite_url)
+
+    assert finished.returncode == 7
+    assert str(parse_url(sqlite_url)) in finished.stderr
