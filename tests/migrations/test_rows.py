@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 from agent_factory.database.models import Agent, Base, Blueprint, Execution, Tenant, User
 from agent_factory.database.session import build_engine
 from agent_factory.url import parse_url
+from tests.commands import CommandLine
 from tests.migrations import rows
-from tests.migrations.runs import connect, create_all, downgrade, execute, shape, upgrade
+from tests.migrations.runs import ROOT, connect, create_all, downgrade, execute, shape, upgrade
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "postgresql in New_York", "postgresql in Kathmandu"])
@@ -36,6 +37,31 @@ def test_every_row_keeps_its_meaning_up_down_and_up(seeded: str) -> None:
     assert rows.read(seeded, "001") == rows.expected_back_at_001()
     upgrade(seeded)
     assert rows.read(seeded, "002") == rows.expected_at_002()
+
+
+def test_every_row_keeps_its_meaning_through_the_command(af_db: CommandLine, seeded: str) -> None:
+    """The engine's checks, journal and limits take nothing away and add nothing."""
+    assert af_db("local", "upgrade", cwd=ROOT, url=seeded).out == "001 -> 002 (head)\n"
+    assert rows.read(seeded, "002") == rows.expected_at_002()
+    assert af_db("local", "downgrade", "-1", cwd=ROOT, url=seeded).out == "002 (head) -> 001\n"
+    assert rows.read(seeded, "001") == rows.expected_back_at_001()
+    assert af_db("local", "upgrade", cwd=ROOT, url=seeded).code == 0
+    assert rows.read(seeded, "002") == rows.expected_at_002()
+
+
+@pytest.mark.parametrize("price", ["19.999", "12345678901"])
+def test_an_amount_that_does_not_fit_stops_the_upgrade(
+    af_db: CommandLine, database_url: str, price: str
+) -> None:
+    upgrade(database_url, "001")
+    rows.seed(database_url)
+    execute(database_url, f"UPDATE blueprints SET price = {price}")
+
+    outcome = af_db("local", "upgrade", "--json", cwd=ROOT, url=database_url)
+
+    assert (outcome.code, outcome.error["code"]) == (7, "data-conflict")
+    assert "cents" in outcome.error["next_steps"][0]
+    assert af_db("current", cwd=ROOT, url=database_url).out == "001\n"
 
 
 def test_the_models_read_what_001_wrote(seeded: str) -> None:

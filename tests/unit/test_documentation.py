@@ -47,6 +47,18 @@ def test_the_readme_has_every_command() -> None:
     assert described == commands
 
 
+def test_the_runbook_has_every_error_code() -> None:
+    runbook = (ROOT / "docs/migrations-workflow.md").read_text()
+    source = "".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
+    raised = re.findall(
+        r'(?:Usage|Refused|CannotConnect|AlreadyRunning|LeftBehind)Error\(\s*"([a-z-]+)"', source
+    )
+    codes = {*raised, *re.findall(r'\bcode\s*=\s*"([a-z-]+)",\s*what', source)}
+
+    assert len(codes) > 50
+    assert sorted(code for code in codes if f"`{code}`" not in runbook) == []
+
+
 def test_error_codes_in_the_runbook_exist() -> None:
     rows = re.findall(
         r"^\| [^|]+ \| ([^|]+) \| \d \|", (ROOT / "docs/migrations-workflow.md").read_text(), re.MULTILINE

@@ -157,7 +157,7 @@ def _reader_may_leave() -> Iterator[None]:
 
 
 def flush_output() -> None:
-    """Write what is buffered; where nobody reads it, have it end nowhere instead of in Python's exit code 120."""
+    """Write what is buffered; where nobody reads it, drop it, or Python would exit with 120."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -18,7 +18,11 @@ def add_status_commands(app: typer.Typer, open_target: OpenTarget) -> None:
         with Invocation(context, config, json=json) as invocation:
             from agent_factory.migrate.workflows import status
 
-            invocation.show(status.current(invocation.project, open_target(invocation)))
+            target = open_target(invocation)
+            result = status.current(invocation.project, target)
+            if not json:
+                invocation.report.note(f"database  {target}")
+            invocation.show(result)
 
     @app.command()
     def history(
