@@ -156,6 +156,13 @@ class _Run:
 
     def _settle_session(self) -> None:
         """Set what holds for the whole session; not behind a pooler, where others would inherit it."""
+        with own_cursor(self._connection) as cursor:
+            # What is told as applied has to survive a crash of the server.
+            cursor.execute(
+                "SELECT set_config('synchronous_commit', 'on', false) "
+                "WHERE current_setting('synchronous_commit') = 'off'"
+            )
+            self._connection.connection.commit()
         # PostgreSQL 14 and newer have the setting, and refuse it on systems that cannot do it.
         with contextlib.suppress(psycopg2.Error), own_cursor(self._connection) as cursor:
             cursor.execute(

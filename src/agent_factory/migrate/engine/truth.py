@@ -4,9 +4,12 @@ import contextlib
 import time
 from dataclasses import dataclass
 
+import sqlalchemy as sa
+
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate import server
 from agent_factory.migrate.connection import connect
+from agent_factory.migrate.cursors import own_cursor
 from agent_factory.migrate.errors import MigrationError, Outcome, RevisionOutcome
 from agent_factory.migrate.plan import Direction, Plan
 from agent_factory.migrate.project import Project
@@ -47,13 +50,23 @@ def look_up(project: Project, target: Target, *, lost_session: str | None = None
             with connect(
                 target, read_only=True, application_name="af-db look-up", timeout_s=CONNECT_TIMEOUT_S
             ) as connection:
-                if lost_session and server.sessions_called(connection, lost_session):
+                still_there = server.sessions_called(connection, lost_session) if lost_session else ()
+                if still_there:
                     why = "the lost session still runs on the server"
+                    _end_idle(connection, still_there)
                 else:
                     return Truth(current=alembic_project.read_current(project, connection))
         if time.monotonic() > deadline or (lost_session is None and why):
             return Truth(current=None, why_unknown=why)
         time.sleep(0.2)
+
+
+def _end_idle(connection: sa.Connection, sessions: tuple[server.Session, ...]) -> None:
+    """End lost sessions of our own that wait for a client who will not come, and hold the run lock."""
+    with own_cursor(connection) as cursor:
+        for session in sessions:
+            if session.state == "idle in transaction":
+                cursor.execute("SELECT pg_terminate_backend(%s)", [session.pid])
 
 
 def outcomes(project: Project, plan: Plan, truth: Truth, partly: str | None) -> tuple[RevisionOutcome, ...]:

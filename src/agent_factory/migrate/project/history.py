@@ -106,11 +106,15 @@ def revisions(project: Project) -> tuple[Revision, ...]:
 
 def ancestors(project: Project, current: Sequence[str]) -> frozenset[str]:
     """Return the revisions that a database at ``current`` has applied; ones without a file are left out."""
-    known = tuple(revision for revision in current if is_known(project, revision))
-    if not known:
-        return frozenset()
-    applied = project.script.iterate_revisions(known, "base", inclusive=True, assert_relative_length=False)
-    return frozenset(script.revision for script in applied if script is not None)
+    found: set[str] = set()
+    for revision in current:
+        if is_known(project, revision):
+            # One by one: rows of which one builds on another are an error to Alembic, and a fact here.
+            line = project.script.iterate_revisions(
+                revision, "base", inclusive=True, assert_relative_length=False
+            )
+            found.update(script.revision for script in line if script is not None)
+    return frozenset(found)
 
 
 def applied_revisions(project: Project, current: Sequence[str]) -> tuple[Revision, ...]:
