@@ -25,6 +25,7 @@ _READS = re.compile(
 _CHANGES_LIMITS = re.compile(r"_timeout\b|\bRESET\s+ALL\b|\bDISCARD\b", re.IGNORECASE)
 _CONCURRENTLY = re.compile(r"\bCONCURRENTLY\b", re.IGNORECASE)
 _QUOTED = re.compile(r"\$(\w*)\$.*?\$\1\$|'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
+_MAY_END = re.compile(r"COMMIT|END|ROLLBACK|ABORT|PREPARE", re.IGNORECASE)
 _ENDS_TRANSACTION = re.compile(
     r"(?:^|;)\s*(?P<commit>COMMIT|END|PREPARE\s+TRANSACTION)\b|(?:^|;)\s*(?:ROLLBACK|ABORT)\b(?!.*\bTO\b)",
     re.IGNORECASE,
@@ -175,7 +176,9 @@ class Watch:
             running.committed += [statement] if changes else []
             return
         if isinstance(driver, WatchedConnection):
-            ending = _ENDS_TRANSACTION.search(_QUOTED.sub(" ", statement).strip())
+            ending = _MAY_END.search(statement) and _ENDS_TRANSACTION.search(
+                _QUOTED.sub(" ", statement).strip()
+            )
             if ending:
                 running.statements += [statement] if changes else []
                 self._end(running, "commit" if ending["commit"] else "rollback", statement)
