@@ -1,7 +1,7 @@
 """What must be so before a plan may run: a primary, a direct connection, the right database, a sound past."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
@@ -23,9 +23,10 @@ class Unfinished:
     """What a killed run left of a revision, as far as this run can go on from it.
 
     ``done`` are indexes that PostgreSQL has finished: their statements are skipped. ``broken`` are INVALID
-    ones, to be dropped and built again.
+    ones, to be dropped and built again. ``statements`` are what was committed of each revision.
     """
 
+    statements: dict[str, tuple[str, ...]] = field(default_factory=dict)
     done: frozenset[str] = frozenset()
     broken: tuple[str, ...] = ()
 
@@ -165,6 +166,7 @@ def check_unfinished(
     something that cannot be told from the catalog.
     """
     names: list[str] = []
+    statements: dict[str, tuple[str, ...]] = {}
     for step in plan.steps:
         entry = entries.get(step.id)
         if entry is None or entry.state != "started" or entry.direction is not plan.direction:
@@ -182,6 +184,7 @@ def check_unfinished(
                 ),
             )
         names += [name for name in built if name is not None]
+        statements[step.id] = entry.statements
     building = {index.name: index.builder_pid for index in server.invalid_indexes(connection)}
     done, broken = set(), []
     for name in names:
@@ -198,7 +201,7 @@ def check_unfinished(
             done.add(name)
         elif valid is False:
             broken.append(name)
-    return Unfinished(done=frozenset(done), broken=tuple(broken))
+    return Unfinished(statements=statements, done=frozenset(done), broken=tuple(broken))
 
 
 def ran_outside(

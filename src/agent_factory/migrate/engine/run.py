@@ -77,7 +77,7 @@ class _Run:
         self._applied: list[AppliedRevision] = []
         self._keeps_journal = False
         self._invalid_before: frozenset[str] = frozenset()
-        self._to_rebuild: tuple[str, ...] = ()
+        self._unfinished = preflight.Unfinished()
         self._retried: Running | None = None
         self._broken_before: list[tuple[Any, ...]] = []
         self._connection: sa.Connection
@@ -182,7 +182,7 @@ class _Run:
             else:
                 driver: Any = connection.connection.dbapi_connection
                 self._broken_before = driver.execute("PRAGMA foreign_key_check").fetchall()
-        for name in self._to_rebuild:
+        for name in self._unfinished.broken:
             indexes.drop_if_invalid(connection, name)
         self._flight.emit(RunStarted(run_id=self._id, pid=self._flight.backend_pid))
         self._watch.attach(connection)
@@ -229,7 +229,7 @@ class _Run:
             journal.accept(connection, edited.revision, edited.file_sha256)
         unfinished = preflight.check_unfinished(connection, entries, self._plan, self._options)
         self._watch.done = unfinished.done
-        self._to_rebuild = unfinished.broken
+        self._unfinished = unfinished
         invalid = {index.name for index in server.invalid_indexes(connection)}
         self._invalid_before = frozenset(invalid.difference(map(indexes.bare_name, unfinished.broken)))
 
@@ -344,7 +344,8 @@ class _Run:
                 direction=self._plan.direction,
                 state="started",
                 origin=self._origin,
-                statements=running.statements,
+                # What an earlier run has committed stays on record, or a second kill would forget it.
+                statements=(*self._unfinished.statements.get(running.revision.id, ()), *running.statements),
                 seconds=running.seconds,
             )
             running.is_marked = True

@@ -132,6 +132,7 @@ class Watch:
             name = indexes.built_by(statement)
             if name is not None:
                 if name in self.done:
+                    running.committed.append(statement)
                     return NO_STATEMENT, ()
                 running.built.append(name)
             driver: Any = connection.connection.dbapi_connection
