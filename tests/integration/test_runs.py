@@ -222,3 +222,23 @@ def test_a_version_table_of_another_name_is_found(
     assert af_db("current", cwd=project.root, url=postgresql_url).out == "003 (head)\n"
     assert "v" in tables(postgresql_url)
     assert "alembic_version" not in tables(postgresql_url)
+
+
+def test_rows_that_refer_to_nothing_stop_a_revision_on_sqlite(
+    af_db: CommandLine, project: AlembicProject, sqlite_url: str
+) -> None:
+    """Foreign keys are off while a table is rebuilt; what they forbid is found before the commit."""
+    project.add(
+        "004",
+        "003",
+        """
+        op.execute("CREATE TABLE child (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES t001 (id))")
+        op.execute("INSERT INTO child (parent) VALUES (7)")
+        """,
+    )
+
+    outcome = af_db("local", "upgrade", "--json", cwd=project.root, url=sqlite_url)
+
+    assert (outcome.code, outcome.error["code"]) == (7, "data-violates-foreign-key")
+    assert "child" not in tables(sqlite_url)
+    assert af_db("current", cwd=project.root, url=sqlite_url).out == "003\n"

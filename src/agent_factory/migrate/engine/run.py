@@ -17,8 +17,10 @@ from agent_factory.migrate import indexes, journal, preflight, run_lock, server
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.connection import ReconnectedError, connect
 from agent_factory.migrate.cursors import own_cursor
+from agent_factory.migrate.engine import foreign_keys
 from agent_factory.migrate.engine.failure import InvalidIndexError, RunFailedError, explain
 from agent_factory.migrate.engine.monitor import monitored
+from agent_factory.migrate.engine.run_journal import RunJournal
 from agent_factory.migrate.engine.supervision import Flight, StoppedError, supervise
 from agent_factory.migrate.engine.truth import look_up
 from agent_factory.migrate.engine.watch import Running, Watch
@@ -69,24 +71,23 @@ class _Run:
         self._target = target
         self._plan = plan
         self._options = options
-        self._origin = origin
         self._flight = flight
         self._id = str(uuid.uuid4())
+        self._journal = RunJournal(self._id, plan.direction, origin)
         self._is_postgresql = target.url.backend == "postgresql"
         self._application = f"af-db/{origin.af_db_version}/{self._id[:8]}"
         self._applied: list[AppliedRevision] = []
-        self._keeps_journal = False
         self._invalid_before: frozenset[str] = frozenset()
         self._unfinished = preflight.Unfinished()
         self._retried: Running | None = None
-        self._broken_before: list[tuple[Any, ...]] = []
+        self._broken_before: list[foreign_keys.Violation] = []
         self._connection: sa.Connection
         self._lock_connection: sa.Connection | None = None
         self._facts: server.ServerFacts
         self._watch = Watch(
             flight=flight,
             before_early_commit=self._mark_started,
-            before_autocommit=self._note_autocommit,
+            before_autocommit=self._journal.statement,
             lock_timeout_s=options.lock_timeout_s,
             lock_timeout_max_s=max(options.lock_timeout_max_s, options.lock_timeout_s),
             statement_timeout_s=options.statement_timeout_s,
@@ -180,8 +181,7 @@ class _Run:
             if self._is_postgresql:
                 self._look_at_the_past()
             else:
-                driver: Any = connection.connection.dbapi_connection
-                self._broken_before = driver.execute("PRAGMA foreign_key_check").fetchall()
+                self._broken_before = foreign_keys.violations(connection)
         for name in self._unfinished.broken:
             indexes.drop_if_invalid(connection, name)
         self._flight.emit(RunStarted(run_id=self._id, pid=self._flight.backend_pid))
@@ -217,8 +217,7 @@ class _Run:
     def _look_at_the_past(self) -> None:
         """Open the journal, and check under the lock what was checked before the question."""
         connection = self._connection
-        self._keeps_journal = self._facts.may_write_journal or journal.prepare(connection)
-        if not self._keeps_journal:
+        if not self._journal.open(connection, may_write=self._facts.may_write_journal):
             message = "this role may not write to the schema af_db: the run goes on without a journal"
             self._flight.emit(Warned(code="no-journal", message=message))
             return
@@ -283,31 +282,13 @@ class _Run:
                 running.is_recorded = False
                 raise InvalidIndexError(name)
         if not self._is_postgresql:
-            self._check_foreign_keys()
-        if self._keeps_journal:
-            holds_lock = journal.record(
-                self._connection,
-                run_id=self._id,
-                revision=running.revision,
-                direction=self._plan.direction,
-                state="applied",
-                origin=self._origin,
-                statements=running.committed,
-                seconds=running.seconds,
-            )
-            if self._lock_connection is None and not holds_lock:
-                raise LockLostError(running.revision.id)
+            foreign_keys.check(self._connection, self._broken_before)
+        holds_lock = self._journal.applied(running)
+        if self._lock_connection is None and not holds_lock:
+            raise LockLostError(running.revision.id)
         if self._lock_connection is not None:
             with own_cursor(self._lock_connection) as cursor:
                 cursor.execute("SELECT 1")  # the lock lives as long as this connection's transaction
-
-    def _check_foreign_keys(self) -> None:
-        """SQLite's foreign keys are off while tables are rebuilt, so what they forbid is looked for here."""
-        driver: Any = self._connection.connection.dbapi_connection
-        broken = driver.execute("PRAGMA foreign_key_check").fetchall()
-        new = [row for row in broken if row not in self._broken_before]
-        if new:
-            raise ForeignKeysBrokenError(tuple(f"{row[0]}, row {row[1]}, refers to {row[2]}" for row in new))
 
     def _finish(self) -> None:
         running = self._require_running()
@@ -336,23 +317,7 @@ class _Run:
                 state="rolled back",
                 next_steps=("run it over the direct address of the server, without --allow-pooler",),
             )
-        if self._keeps_journal and not running.is_marked:
-            journal.record(
-                self._connection,
-                run_id=self._id,
-                revision=running.revision,
-                direction=self._plan.direction,
-                state="started",
-                origin=self._origin,
-                # What an earlier run has committed stays on record, or a second kill would forget it.
-                statements=(*self._unfinished.statements.get(running.revision.id, ()), *running.statements),
-                seconds=running.seconds,
-            )
-            running.is_marked = True
-
-    def _note_autocommit(self, running: Running, statement: str) -> None:
-        if self._keeps_journal:
-            journal.note_statement(self._connection, self._id, running.revision.id, statement)
+        self._journal.started(running, self._unfinished.statements.get(running.revision.id, ()))
 
     def _after_failure(self, error: Exception) -> float:
         """Clean up; return the pause after which to try again, or raise RunFailedError."""
@@ -427,28 +392,12 @@ class _Run:
         return None
 
     def _record_failure(self, running: Running | None, cause: str) -> None:
-        if not self._keeps_journal or running is None:
+        if running is None:
             return
         if self._flight.signal is not None:
             cause = f"interrupted by {signal.Signals(self._flight.signal).name}"
-        with (
-            contextlib.suppress(sa.exc.SQLAlchemyError, psycopg2.Error),
-            self._flight.asking(),
-            self._connection.begin(),
-        ):
-            if running.is_marked:
-                journal.close_mark(self._connection, self._id, running.revision.id, running.committed)
-            journal.record(
-                self._connection,
-                run_id=self._id,
-                revision=running.revision,
-                direction=self._plan.direction,
-                state="failed",
-                origin=self._origin,
-                statements=running.committed,
-                seconds=running.seconds,
-                error=cause,
-            )
+        with self._flight.asking():
+            self._journal.failed(running, cause)
 
     def _lost_only_the_answer(self, failure: RunFailedError) -> bool:
         """Say whether all that was lost is the answer to the last commit: everything planned is applied."""
@@ -474,14 +423,6 @@ class _Run:
         if self._watch.running is None:
             raise RuntimeError("a revision ended that had not begun")
         return self._watch.running
-
-
-class ForeignKeysBrokenError(Exception):
-    """A revision on SQLite has left rows that refer to rows that are not there."""
-
-    def __init__(self, rows: tuple[str, ...]) -> None:
-        super().__init__(f"rows refer to rows that do not exist: {'; '.join(rows[:5])}")
-        self.hint = "correct these rows in the revision; SQLite's foreign keys are off while it runs"
 
 
 class LockLostError(Exception):

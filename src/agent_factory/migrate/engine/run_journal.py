@@ -1,0 +1,72 @@
+"""What one run writes into the journal."""
+
+import contextlib
+from collections.abc import Sequence
+
+import psycopg2
+import sqlalchemy as sa
+
+from agent_factory.migrate import journal
+from agent_factory.migrate.engine.watch import Running
+from agent_factory.migrate.origin import Origin
+from agent_factory.migrate.plan import Direction
+
+
+class RunJournal:
+    """The journal on the connection that does the work; it writes nothing until it is opened."""
+
+    def __init__(self, run_id: str, direction: Direction, origin: Origin) -> None:
+        self._run_id = run_id
+        self._direction = direction
+        self._origin = origin
+        self._connection: sa.Connection | None = None
+
+    def open(self, connection: sa.Connection, *, may_write: bool) -> bool:
+        """Make the journal where it is missing; False, and nothing is written, where this role may not."""
+        if may_write or journal.prepare(connection):
+            self._connection = connection
+        return self._connection is not None
+
+    def started(self, running: Running, earlier: Sequence[str]) -> None:
+        """Mark, in the transaction that is about to commit early, that the revision is no longer atomic.
+
+        ``earlier`` is what a killed run has committed of it: a second kill must not forget that.
+        """
+        if self._connection is not None and not running.is_marked:
+            self._write(running, "started", [*earlier, *running.statements])
+            running.is_marked = True
+
+    def statement(self, running: Running, statement: str) -> None:
+        """Note a statement before it runs outside a transaction."""
+        if self._connection is not None:
+            journal.note_statement(self._connection, self._run_id, running.revision.id, statement)
+
+    def applied(self, running: Running) -> bool:
+        """Write the row in the revision's own transaction; False when the run lock is not held any more."""
+        return self._connection is None or self._write(running, "applied", running.committed)
+
+    def failed(self, running: Running, cause: str) -> None:
+        """Write the failure in a transaction of its own, where the connection still can."""
+        if self._connection is None:
+            return
+        with contextlib.suppress(sa.exc.SQLAlchemyError, psycopg2.Error), self._connection.begin():
+            if running.is_marked:
+                journal.close_mark(self._connection, self._run_id, running.revision.id, running.committed)
+            self._write(running, "failed", running.committed, error=cause)
+
+    def _write(
+        self, running: Running, state: str, statements: Sequence[str], error: str | None = None
+    ) -> bool:
+        if self._connection is None:
+            return True
+        return journal.record(
+            self._connection,
+            run_id=self._run_id,
+            revision=running.revision,
+            direction=self._direction,
+            state=state,
+            origin=self._origin,
+            statements=statements,
+            seconds=running.seconds,
+            error=error,
+        )
