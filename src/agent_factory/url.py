@@ -136,7 +136,8 @@ def _parse_postgresql(rest: str) -> DatabaseURL:
         else:
             options[name] = value
     password = parts.get("password")
-    if password and password not in (parts.get("user"), parts.get("database"), parts.get("host")):
+    if password and not any(password in parts.get(part, "") for part in ("user", "database", "host")):
+        # One that is part of what every message has to show is no secret, and its removal would mislead.
         register_secret(password)
     port = parts.get("port")
     if port is not None and not (port.isdigit() and 0 < int(port) < 65536):

@@ -358,6 +358,8 @@ def _message(error: Exception) -> str:
 def _fill(text: str, target: Target, relation: str = "NAME") -> str:
     url = target.url
     host = url.host or "localhost"
+    connection = f"-h {host} -p {url.port or 5432}" + (f" -U {url.user}" if url.user else "")
+    postgresql_shell = f"psql {connection} -d {url.database}"
     sqlite_shell = f"sqlite3 {url.database}"
     on_postgresql = url.backend == "postgresql"
     return text.format(
@@ -365,9 +367,9 @@ def _fill(text: str, target: Target, relation: str = "NAME") -> str:
         database=url.database,
         host=host,
         where=f"{host}, port {url.port or 5432}" if on_postgresql else url.database,
-        connection=f"-h {host} -p {url.port or 5432}" + (f" -U {url.user}" if url.user else ""),
-        show=f"psql \"$DATABASE_URL\" -c '\\d {relation}'"
+        connection=connection,
+        show=f"{postgresql_shell} -c '\\d {relation}'"
         if on_postgresql
         else f"{sqlite_shell} '.schema {relation}'",
-        show_all="psql \"$DATABASE_URL\" -c '\\d'" if on_postgresql else f"{sqlite_shell} .schema",
+        show_all=f"{postgresql_shell} -c '\\d'" if on_postgresql else f"{sqlite_shell} .schema",
     )

@@ -42,7 +42,15 @@ class Target:
 
 def local_target(database_url: str, *, command: str = "af-db") -> Target:
     """Return the target of ``af-db local``. Raises UsageError for a URL that is none."""
-    return Target(url=_parse(database_url), environment=Environment.LOCAL, af_db=command)
+    url = _parse(database_url)
+    if url.backend == "sqlite" and url.database in ("", ":memory:"):
+        raise UsageError(
+            "malformed-database-url",
+            "DATABASE_URL names a database in memory, which would be gone when the command ends",
+            state=NOTHING_CHANGED,
+            next_steps=("name a file: DATABASE_URL=sqlite:///./agent_factory.db",),
+        )
+    return Target(url=url, environment=Environment.LOCAL, af_db=command)
 
 
 def production_target(

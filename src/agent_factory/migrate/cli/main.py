@@ -7,7 +7,7 @@ import typer
 
 from agent_factory.migrate.cli import local, options, prod
 from agent_factory.migrate.cli.invocation import Invocation, flush_output, show_bug
-from agent_factory.migrate.errors import INTERRUPTED, MEANINGS, ExitCode
+from agent_factory.migrate.errors import INTERRUPTED, MEANINGS, ExitCode, UsageError
 from agent_factory.redaction import redact
 
 _BY_SIGNAL = ("128+n", "ended by signal n")
@@ -86,12 +86,15 @@ def _show_usage_error(error: typer.TyperException, arguments: list[str]) -> Exit
     if error.format_message().startswith("Usage:"):
         # A group that was named without a command: the "error" is its help.
         typer.echo(error.format_message())
-        return ExitCode.DONE
+        return ExitCode.USAGE if arguments else ExitCode.DONE
     command = context.command_path if context else "af-db"
     if "--json" in arguments:
-        from agent_factory.migrate.report.json import render_usage_error
+        from agent_factory.migrate.report.json import render_error
 
-        typer.echo(render_usage_error(command.removeprefix("af-db").strip(), error.format_message()))
+        usage = UsageError(
+            "usage", error.format_message(), state="not touched", next_steps=(f"{command} --help",)
+        )
+        typer.echo(render_error(command.removeprefix("af-db").strip(), usage))
         return ExitCode.USAGE
     if context:
         typer.echo(context.get_usage(), err=True)

@@ -1,4 +1,4 @@
-"""SQLite's foreign keys, which are off while tables are rebuilt: what they forbid is looked for afterwards."""
+"""SQLite's foreign keys: off while tables are rebuilt, so what they forbid is looked for afterwards."""
 
 from typing import Any
 

@@ -21,12 +21,12 @@ def render_result(command: str, result: Result) -> str:
     return _dump({"command": command, "exit_code": int(result.exit_code), **asdict(result)})
 
 
-def render_error(command: str, error: MigrationError, *, exit_code: int | None = None) -> str:
-    """Return the document of a command that could not; ``exit_code`` replaces the error's own."""
+def render_error(command: str, error: MigrationError) -> str:
+    """Return the document of a command that could not."""
     return _dump(
         {
             "command": command,
-            "exit_code": int(error.exit_code if exit_code is None else exit_code),
+            "exit_code": int(error.exit_code),
             "error": {
                 "code": error.code,
                 "message": error.message,
@@ -34,17 +34,6 @@ def render_error(command: str, error: MigrationError, *, exit_code: int | None =
                 "next_steps": list(error.next_steps),
                 "revisions": [asdict(item) for item in error.revisions],
             },
-        }
-    )
-
-
-def render_usage_error(command: str, message: str) -> str:
-    """Return the document of a command line that was not understood."""
-    return _dump(
-        {
-            "command": command,
-            "exit_code": int(ExitCode.USAGE),
-            "error": {"code": "usage", "message": message, "state": "not touched", "next_steps": []},
         }
     )
 
@@ -62,18 +51,9 @@ def render_event(event: Event) -> str:
 
 def render_bug(command: str, error: BaseException) -> str:
     """Return the document of a command that has a bug; the traceback goes to stderr."""
-    return _dump(
-        {
-            "command": command,
-            "exit_code": int(ExitCode.BUG),
-            "error": {
-                "code": "bug",
-                "message": f"{type(error).__name__}: {error}",
-                "state": "not known",
-                "next_steps": [],
-            },
-        }
-    )
+    bug = MigrationError("bug", f"{type(error).__name__}: {error}", state="not known")
+    bug.exit_code = ExitCode.BUG
+    return render_error(command, bug)
 
 
 def _dump(document: dict[str, Any]) -> str:

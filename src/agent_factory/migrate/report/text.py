@@ -50,6 +50,9 @@ PIPED_WIDTH = 10_000
 
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_LOOKS = re.compile(r"\bpg_catalog\.|\bsqlite_master\b|^\s*PRAGMA\b", re.IGNORECASE)
+"""What SQLAlchemy asks before it acts; it would bury what changes something."""
+
 SHOWN_SQL = 120
 UNWRAPPED = frozenset({"", "#", "revision", "follows", "state"})
 
@@ -116,7 +119,7 @@ class Report:
     def ask(self, question: str) -> bool:
         """Ask yes or no; the end of the input is a no."""
         try:
-            return Confirm.ask(Text(_safe(question)), console=self._err, default=False)
+            return _YesOrNo.ask(Text(_safe(question)), console=self._err, default=False)
         except EOFError:
             self._err.print()
             return False
@@ -131,6 +134,8 @@ class Report:
 
     def event(self, event: Event) -> None:
         """Print what is running: a moving line on a terminal, one plain line per event elsewhere."""
+        if isinstance(event, StatementStarted) and _LOOKS.search(event.sql):
+            return
         text = _event_text(event)
         if not self._live:
             # Rich takes longer for a line than a small revision for its statement.
@@ -259,6 +264,11 @@ class Report:
         """A path as a person would type it where the command was started."""
         shown = os.path.relpath(path, self._paths_from)
         return str(path) if shown.startswith("..") else shown
+
+
+class _YesOrNo(Confirm):
+    def process_response(self, value: str) -> bool:
+        return super().process_response({"yes": "y", "no": "n"}.get(value.strip().lower(), value))
 
 
 class _Console(Console):
