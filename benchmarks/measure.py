@@ -125,11 +125,15 @@ def server(url: str | None) -> Iterator[str]:
 
 @contextlib.contextmanager
 def fresh_database(server_url: str) -> Iterator[str]:
-    """The URL of an empty database that lives as long as the block."""
+    """The URL of an empty database that lives as long as the block.
+
+    Commits are synchronous, as in production and as af-db demands; the tests' server has that off.
+    """
     name = f"af_db_benchmark_{uuid.uuid4().hex}"
     with contextlib.closing(psycopg2.connect(server_url)) as connection, connection.cursor() as cursor:
         connection.autocommit = True
         cursor.execute(f"CREATE DATABASE {name}")
+        cursor.execute(f"ALTER DATABASE {name} SET synchronous_commit = on")
         try:
             yield urlsplit(server_url)._replace(path=f"/{name}").geturl()
         finally:

@@ -1,10 +1,14 @@
 """Upgrade and downgrade: plan, ask, run, look."""
 
+import contextlib
+
+import sqlalchemy as sa
+
 from agent_factory.migrate import journal, preflight, server
 from agent_factory.migrate import project as alembic_project
-from agent_factory.migrate.connection import connect
+from agent_factory.migrate.connection import ReconnectedError, connect
 from agent_factory.migrate.engine import run_plan
-from agent_factory.migrate.errors import LeftBehindError
+from agent_factory.migrate.errors import LeftBehindError, MigrationError
 from agent_factory.migrate.events import Confirm, Emit, Warned
 from agent_factory.migrate.options import RunOptions
 from agent_factory.migrate.origin import find_origin
@@ -32,12 +36,13 @@ def run(
     then is anything changed. What the database is at afterwards is read over a second connection: a
     transaction that was rolled back silently is an error, not a success.
     """
-    plan, warnings = _plan(project, target, direction, revision, options)
-    if not plan.steps:
-        return _nothing_to_do(project, target, plan, plan.before)
-    confirm(plan, warnings)
-    applied = run_plan(project, target, plan, options, find_origin(project.root, ci_url), emit)
-    reached = read_current(project, target)
+    with connect(target, read_only=True) as looking:
+        plan, warnings = _plan(project, target, looking, direction, revision, options)
+        if not plan.steps:
+            return _nothing_to_do(project, target, plan, plan.before)
+        confirm(plan, warnings)
+        applied = run_plan(project, target, plan, options, find_origin(project.root, ci_url), emit)
+        reached = _look_again(project, target, looking)
     if not applied:
         return _nothing_to_do(project, target, plan, reached)
     if reached != plan.after:
@@ -58,27 +63,40 @@ def run(
 
 
 def _plan(
-    project: Project, target: Target, direction: Direction, revision: str, options: RunOptions
+    project: Project,
+    target: Target,
+    connection: sa.Connection,
+    direction: Direction,
+    revision: str,
+    options: RunOptions,
 ) -> tuple[Plan, tuple[Warned, ...]]:
     """Return the plan and its warnings, or raise what refuses it, over a connection that cannot write."""
-    with connect(target, read_only=True) as connection:
-        current = alembic_project.read_current(project, connection)
-        plan = alembic_project.plan(project, target, direction, revision, current)
-        if not plan.steps or target.url.backend != "postgresql":
-            return plan, ()
-        facts = server.read_facts(connection)
-        preflight.check_server(facts, target, options)
-        name = journal.read_environment(connection) if facts.may_read_journal else None
-        preflight.check_environment(name, target, options)
-        entries = journal.read(connection) if facts.may_read_journal else {}
-        applied = alembic_project.applied_revisions(project, current)
-        preflight.check_edited(entries, applied, target, options)
-        warnings = preflight.find_warnings(facts, server.invalid_indexes(connection), options)
-        outside = preflight.ran_outside(entries, applied) if entries else ()
+    current = alembic_project.read_current(project, connection)
+    plan = alembic_project.plan(project, target, direction, revision, current)
+    if not plan.steps or target.url.backend != "postgresql":
+        return plan, ()
+    facts = server.read_facts(connection)
+    preflight.check_server(facts, target, options)
+    name = journal.read_environment(connection) if facts.may_read_journal else None
+    preflight.check_environment(name, target, options)
+    entries = journal.read(connection) if facts.may_read_journal else {}
+    applied = alembic_project.applied_revisions(project, current)
+    preflight.check_edited(entries, applied, target, options)
+    warnings = preflight.find_warnings(facts, server.invalid_indexes(connection), options)
+    outside = preflight.ran_outside(entries, applied) if entries else ()
     if outside:
         message = f"{', '.join(outside)} ran without af-db: its journal does not know of it"
         warnings = (*warnings, Warned(code="ran-outside", message=message))
     return plan, warnings
+
+
+def _look_again(project: Project, target: Target, looking: sa.Connection) -> tuple[str, ...]:
+    """Read where the database is, over the connection that has waited since the plan, or over a new one."""
+    if target.url.backend == "postgresql":
+        # The server, or a proxy on the way, may have ended a connection that waited for so long.
+        with contextlib.suppress(sa.exc.SQLAlchemyError, ReconnectedError, MigrationError):
+            return alembic_project.read_current(project, looking)
+    return read_current(project, target)
 
 
 def _nothing_to_do(project: Project, target: Target, plan: Plan, current: tuple[str, ...]) -> RunResult:
