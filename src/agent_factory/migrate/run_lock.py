@@ -37,19 +37,30 @@ def take(
     wait_s: float,
     emit: Emit,
     check_stop: Callable[[], None],
+    asking: Callable[[], contextlib.AbstractContextManager[None]],
     for_transaction: bool = False,
 ) -> None:
     """Take the lock, telling who holds it while waiting.
 
+    ``asking`` is entered around each question to the server, for a watchdog to know of it.
     ``for_transaction`` takes the transaction-level lock, which a transaction pooler keeps apart as well; it
     lives as long as the transaction that the connection has to be in; the other one as long as the session.
     Raises AlreadyRunningError.
     """
     function = "pg_try_advisory_xact_lock" if for_transaction else "pg_try_advisory_lock"
-    # Taken twice, so that STILL_HELD can give one back and take it again without a moment in between.
+
+    def try_once() -> bool:
+        with asking():
+            # Twice, so that STILL_HELD can give one back and take it again without a moment in between.
+            return _ask(connection, function) and _ask(connection, function)
+
+    def find_holder() -> server.Session | None:
+        with asking():
+            return server.lock_holder(connection, KEY)
+
     _poll(
-        lambda: _ask(connection, function) and _ask(connection, function),
-        lambda: server.lock_holder(connection, KEY),
+        try_once,
+        find_holder,
         wait_s=wait_s,
         emit=emit,
         check_stop=check_stop,

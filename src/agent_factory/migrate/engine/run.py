@@ -152,6 +152,7 @@ class _Run:
             wait_s=self._options.lock_wait_s,
             emit=self._flight.emit,
             check_stop=self._flight.check_stop,
+            asking=self._flight.asking,
             for_transaction=for_transaction,
         )
 
