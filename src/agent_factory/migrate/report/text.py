@@ -54,6 +54,9 @@ _LOOKS = re.compile(r"\bpg_catalog\.|\bsqlite_master\b|^\s*PRAGMA\b", re.IGNOREC
 """What SQLAlchemy asks before it acts; it would bury what changes something."""
 
 SHOWN_SQL = 120
+WIDE = 120
+"""Columns from which a terminal has room for all that the journal knows."""
+
 UNWRAPPED = frozenset({"", "#", "revision", "follows", "state"})
 
 
@@ -200,9 +203,10 @@ class Report:
             ("message", ""),
             ("state", ""),
         ]
+        narrow = self._out.is_terminal and self._out.width < WIDE
         has_journal = any(entry.by or entry.is_outside for entry in result.entries)
         if has_journal:
-            columns.append(("when, how long, by whom", "dim"))
+            columns.append(("when, by whom" if narrow else "when, how long, by whom", "dim"))
         rows = []
         for entry in result.entries:
             revision = entry.revision
@@ -214,7 +218,7 @@ class Report:
             cells = [
                 *("->" if entry.is_current else "", revision.id, ", ".join(revision.parents) or "base"),
                 *(revision.message + labels, ", ".join(marks)),
-                *([_applied_by(entry)] if has_journal else []),
+                *([_applied_by(entry, narrow=narrow)] if has_journal else []),
             ]
             rows.append((cells, "" if entry.is_applied else "yellow"))
         if rows:
@@ -352,10 +356,12 @@ def _heads(heads: tuple[str, ...]) -> str:
     return f"head is {heads[0]}" if len(heads) == 1 else f"heads are {', '.join(heads)}"
 
 
-def _applied_by(entry: HistoryEntry) -> str:
+def _applied_by(entry: HistoryEntry, *, narrow: bool) -> str:
     if entry.by is None:
         return "not by af-db" if entry.is_outside else ""
     by = entry.by
+    if narrow:
+        return f"{by.at:%Y-%m-%d %H:%M}, {by.os_user}"
     when = f"{by.at:%Y-%m-%d %H:%M:%S %Z}"
     took = f", {show_duration(by.duration_s)}" if by.duration_s is not None else ""
     return f"{when}{took}, {by.os_user}@{by.host} as {by.db_role}"
