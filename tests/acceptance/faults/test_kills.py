@@ -159,7 +159,7 @@ def test_killed_and_the_index_is_still_being_built(building: AlembicProject, dat
                 proxy.hang()
                 run.kill()
             meanwhile = migrate(building, database.url, "--lock-wait", "200ms")
-            assert database.backends == [builder]
+            assert builder in database.backends
         proxy.cut_all()
     no_orphan(database)
 
