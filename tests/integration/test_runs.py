@@ -242,3 +242,46 @@ def test_rows_that_refer_to_nothing_stop_a_revision_on_sqlite(
     assert (outcome.code, outcome.error["code"]) == (7, "data-violates-foreign-key")
     assert "child" not in tables(sqlite_url)
     assert af_db("current", cwd=project.root, url=sqlite_url).out == "003\n"
+
+
+def test_what_a_function_has_written_counts_as_committed(
+    af_db: CommandLine, project: AlembicProject, postgresql_url: str
+) -> None:
+    """A SELECT may write; a commit inside the revision then leaves it behind."""
+    project.add(
+        "004",
+        "003",
+        """
+        op.execute("SELECT setval(pg_get_serial_sequence('t001', 'id'), 41)")
+        op.execute("SELECT nextval('t001_id_seq'), lo_create(0)")
+        with op.get_context().autocommit_block():
+            op.execute("CREATE INDEX CONCURRENTLY i ON nowhere (id)")
+        """,
+    )
+
+    outcome = af_db("local", "upgrade", "--json", cwd=project.root, url=postgresql_url)
+
+    assert outcome.code == 8
+    assert "a part of 004 is committed" in outcome.error["state"]
+
+
+def test_a_revision_that_has_committed_is_not_run_again_unasked(
+    af_db: CommandLine, project: AlembicProject, postgresql_url: str
+) -> None:
+    project.add("004", "003", 'op.execute("INSERT INTO t001 DEFAULT VALUES")\nop.execute("COMMIT")')
+    first = af_db("local", "upgrade", "--json", cwd=project.root, url=postgresql_url)
+    assert (first.code, first.error["code"]) == (8, "ends-transaction")
+
+    again = af_db("local", "upgrade", "--json", cwd=project.root, url=postgresql_url)
+
+    assert (again.code, again.error["code"]) == (4, "unfinished-revision")
+    assert "INSERT INTO t001" in again.error["message"]
+
+
+def test_a_function_with_an_atomic_body_ends_no_transaction(
+    af_db: CommandLine, project: AlembicProject, postgresql_url: str
+) -> None:
+    body = "CREATE FUNCTION one() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT 1; END"
+    project.add("004", "003", f'op.execute("{body}")')
+
+    assert af_db("local", "upgrade", cwd=project.root, url=postgresql_url).code == 0

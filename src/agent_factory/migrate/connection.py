@@ -85,7 +85,8 @@ def connect(
 def _build_engine(url: DatabaseURL, options: Mapping[str, str], *, read_only: bool) -> sa.Engine:
     if url.backend == "postgresql":
         for name, value in options.items():
-            url = url if url.option(name) is not None else url.with_option(name, value)
+            if url.option(name) is None or name == "application_name":  # by its name a lost session is found
+                url = url.with_option(name, value)
         return sa.create_engine(
             url.to_sqlalchemy(),
             poolclass=sa.NullPool,

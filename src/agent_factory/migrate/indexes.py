@@ -30,10 +30,10 @@ def bare_name(name: str) -> str:
     return last[1:-1].replace('""', '"') if last.startswith('"') else last.lower()
 
 
-def drop_if_invalid(connection: sa.Connection, name: str) -> bool:
+def drop_if_invalid(connection: sa.Connection, name: str, *, lock_timeout_s: float) -> bool:
     """Drop the index CONCURRENTLY when it is there and INVALID; say whether it was dropped.
 
-    The connection must not be in a transaction.
+    The connection must not be in a transaction. Waiting for older transactions blocks nobody meanwhile.
     """
     if server.find_index(connection, name) is not False:
         return False
@@ -42,8 +42,10 @@ def drop_if_invalid(connection: sa.Connection, name: str) -> bool:
         driver.rollback()
         driver.autocommit = True
         try:
-            # Waiting for older transactions blocks nobody here, so it may take its time.
-            cursor.execute("SET lock_timeout = '60s'")
+            cursor.execute(
+                "SELECT set_config('lock_timeout', %s, false), set_config('statement_timeout', '0', false)",
+                [f"{lock_timeout_s * 1000:.0f}ms"],
+            )
             cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
         finally:
             driver.autocommit = False

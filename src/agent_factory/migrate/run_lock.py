@@ -67,6 +67,14 @@ def take(
     )
 
 
+def still_held(connection: sa.Connection) -> bool:
+    """Say whether this session still holds the session-level lock."""
+    with own_cursor(connection) as cursor:
+        cursor.execute(f"SELECT {STILL_HELD}")
+        (held,) = cursor.fetchone()
+        return bool(held)
+
+
 @contextlib.contextmanager
 def held_on_folder(
     folder: Path, *, wait_s: float, emit: Emit, check_stop: Callable[[], None]

@@ -15,7 +15,6 @@ from agent_factory.migrate.errors import (
     LeftBehindError,
     MigrationError,
     Outcome,
-    RefusedError,
     RevisionOutcome,
     RolledBackError,
 )
@@ -94,8 +93,6 @@ class RunFailedError(Exception):
             return LeftBehindError(
                 code, message, state=state, next_steps=(*next_steps, *self._undo(target)), revisions=ended
             )
-        if isinstance(self.cause, RefusedError):
-            return self.cause
         return RolledBackError(
             code,
             message,

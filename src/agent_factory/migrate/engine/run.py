@@ -22,8 +22,8 @@ from agent_factory.migrate.engine.failure import InvalidIndexError, RunFailedErr
 from agent_factory.migrate.engine.monitor import monitored
 from agent_factory.migrate.engine.run_journal import RunJournal
 from agent_factory.migrate.engine.supervision import Flight, StoppedError, supervise
-from agent_factory.migrate.engine.truth import look_up
-from agent_factory.migrate.engine.watch import Running, Watch
+from agent_factory.migrate.engine.truth import look_up, outcomes
+from agent_factory.migrate.engine.watch import Running, Watch, has_written
 from agent_factory.migrate.errors import MigrationError, Outcome, RefusedError
 from agent_factory.migrate.events import Emit, Retrying, RevisionApplied, RevisionStarted, RunStarted, Warned
 from agent_factory.migrate.options import RunOptions
@@ -37,6 +37,7 @@ CONNECTION_CHECK_INTERVAL = "1s"
 """How soon the server ends a session whose client is gone: measured, an orphan lives 0.6 s instead of 6.6."""
 
 SHORT_TRIES = 10
+DROP_LOCK_TIMEOUT_S = 60.0
 _RETRIED = frozenset({"lock-timeout", "deadlock"})
 
 
@@ -104,16 +105,16 @@ class _Run:
                 try:
                     with self._locked():
                         self._run_under_lock()
+                except (StoppedError, sa.exc.SQLAlchemyError, psycopg2.Error, ReconnectedError) as error:
+                    # Before the first revision, or between two: no revision is to blame.
+                    lost = self._lost_session() if self._is_lost() or self._flight.was_cut else None
+                    raise RunFailedError(error, running=None, lost_session=lost) from error
                 finally:
                     self._flight.watch(None)
         except RunFailedError as failure:
             if self._lost_only_the_answer(failure):
                 return tuple(self._applied)
             raise failure.to_error(self._project, self._target, self._plan, self._flight) from failure.cause
-        except (StoppedError, sa.exc.SQLAlchemyError, psycopg2.Error, ReconnectedError) as error:
-            # Before the first revision, or between two: no revision is to blame.
-            between = RunFailedError(error, running=None, lost_session=self._lost_session())
-            raise between.to_error(self._project, self._target, self._plan, self._flight) from error
         return tuple(self._applied)
 
     @contextlib.contextmanager
@@ -132,7 +133,8 @@ class _Run:
         with self._flight.asking():
             facts = server.read_facts(self._connection)
         preflight.check_server(facts, self._target, self._options)
-        self._flight.backend_pid = facts.pid
+        # Behind a pooler the process changes with each transaction: another's could be cancelled.
+        self._flight.backend_pid = None if self._options.allow_pooler else facts.pid
         self._facts = facts
         if not self._options.allow_pooler:
             self._settle_session()
@@ -184,7 +186,9 @@ class _Run:
             else:
                 self._broken_before = foreign_keys.violations(connection)
         for name in self._unfinished.broken:
-            indexes.drop_if_invalid(connection, name)
+            self._flight.enter()
+            indexes.drop_if_invalid(connection, name, lock_timeout_s=DROP_LOCK_TIMEOUT_S)
+            self._flight.leave()
         self._flight.emit(RunStarted(run_id=self._id, pid=self._flight.backend_pid))
         self._watch.attach(connection)
         while True:
@@ -218,6 +222,8 @@ class _Run:
     def _look_at_the_past(self) -> None:
         """Open the journal, and check under the lock what was checked before the question."""
         connection = self._connection
+        invalid = {index.name for index in server.invalid_indexes(connection)}
+        self._invalid_before = frozenset(invalid)
         if not self._journal.open(connection, may_write=self._facts.may_write_journal):
             message = "this role may not write to the schema af_db: the run goes on without a journal"
             self._flight.emit(Warned(code="no-journal", message=message))
@@ -230,7 +236,6 @@ class _Run:
         unfinished = preflight.check_unfinished(connection, entries, self._plan, self._options)
         self._watch.done = unfinished.done
         self._unfinished = unfinished
-        invalid = {index.name for index in server.invalid_indexes(connection)}
         self._invalid_before = frozenset(invalid.difference(map(indexes.bare_name, unfinished.broken)))
 
     def _stamp_environment(self) -> None:
@@ -269,6 +274,9 @@ class _Run:
             self._watch.running = running
         else:
             self._watch.running = Running(revision)
+            if self._connection.in_transaction():
+                # Alembic has made its version table in the transaction that becomes this revision's.
+                self._watch.running.was_written = has_written(self._connection)
             self._watch.lock_timeout_s = self._lock_timeout_s(1)
             self._flight.emit(
                 RevisionStarted(revision=revision, number=len(self._applied) + 1, total=len(self._plan.steps))
@@ -284,7 +292,10 @@ class _Run:
                 raise InvalidIndexError(name)
         if not self._is_postgresql:
             foreign_keys.check(self._connection, self._broken_before)
-        holds_lock = self._journal.applied(running)
+        if self._journal.is_open:
+            holds_lock = self._journal.applied(running)
+        else:
+            holds_lock = not self._is_postgresql or run_lock.still_held(self._connection)
         if self._lock_connection is None and not holds_lock:
             raise LockLostError(running.revision.id)
         if self._lock_connection is not None:
@@ -332,6 +343,9 @@ class _Run:
             self._connection.rollback()
         left_index = self._drop_broken_indexes(running)
         if isinstance(error, MigrationError) and not (running and running.committed):
+            truth = look_up(self._project, self._target)
+            error.state = f"rolled back; {truth.at}"
+            error.revisions = outcomes(self._project, self._plan, truth, None)
             raise error
         code, cause, _next_steps = explain(error, self._target)
         if (
@@ -387,7 +401,9 @@ class _Run:
             if indexes.bare_name(name) in self._invalid_before:
                 continue  # it was there before: a person decides
             try:
-                indexes.drop_if_invalid(self._connection, name)
+                # Whoever stopped the run does not want to wait for what was in its way.
+                seconds = 3.0 if self._flight.signal is not None else DROP_LOCK_TIMEOUT_S
+                indexes.drop_if_invalid(self._connection, name, lock_timeout_s=seconds)
             except Exception:  # noqa: BLE001 - the cause is told; this only adds to it
                 return name
         return None

@@ -20,6 +20,11 @@ class RunJournal:
         self._direction = direction
         self._origin = origin
         self._connection: sa.Connection | None = None
+        self._earlier: tuple[str, ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        return self._connection is not None
 
     def open(self, connection: sa.Connection, *, may_write: bool) -> bool:
         """Make the journal where it is missing; False, and nothing is written, where this role may not."""
@@ -33,6 +38,7 @@ class RunJournal:
         ``earlier`` is what a killed run has committed of it: a second kill must not forget that.
         """
         if self._connection is not None and not running.is_marked:
+            self._earlier = tuple(earlier)
             self._write(running, "started", [*earlier, *running.statements])
             running.is_marked = True
 
@@ -50,8 +56,12 @@ class RunJournal:
         if self._connection is None:
             return
         with contextlib.suppress(sa.exc.SQLAlchemyError, psycopg2.Error), self._connection.begin():
+            committed = [*self._earlier, *running.committed] if running.is_marked else running.committed
             if running.is_marked:
-                journal.close_mark(self._connection, self._run_id, running.revision.id, running.committed)
+                journal.close_mark(self._connection, self._run_id, running.revision.id, committed)
+            elif committed:
+                # It has committed by itself, unmarked: the next run must not run it again unasked.
+                self._write(running, "started", committed)
             self._write(running, "failed", running.committed, error=cause)
 
     def _write(

@@ -53,7 +53,8 @@ def look_up(project: Project, target: Target, *, lost_session: str | None = None
                 still_there = server.sessions_called(connection, lost_session) if lost_session else ()
                 if still_there:
                     why = "the lost session still runs on the server"
-                    _end_idle(connection, still_there)
+                    if not server.read_facts(connection).behind_pooler:
+                        _end_idle(connection, still_there)
                 else:
                     return Truth(current=alembic_project.read_current(project, connection))
         if time.monotonic() > deadline or (lost_session is None and why):
@@ -65,7 +66,8 @@ def _end_idle(connection: sa.Connection, sessions: tuple[server.Session, ...]) -
     """End lost sessions of our own that wait for a client who will not come, and hold the run lock."""
     with own_cursor(connection) as cursor:
         for session in sessions:
-            if session.state == "idle in transaction":
+            # An active one may be in the middle of its COMMIT: it ends by itself, or stays "unknown".
+            if session.state != "active":
                 cursor.execute("SELECT pg_terminate_backend(%s)", [session.pid])
 
 

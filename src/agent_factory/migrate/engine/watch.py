@@ -22,9 +22,14 @@ NO_STATEMENT = "DO $$ BEGIN END $$"
 _READS = re.compile(
     r"\s*(SELECT|SHOW|SET|PRAGMA|EXPLAIN|WITH\b(?!.*\b(INSERT|UPDATE|DELETE)\b))", re.IGNORECASE | re.DOTALL
 )
+_MAY_WRITE = re.compile(r"^(?!.*\bpg_catalog\.).*(\w\s*\(|;\s*\S)", re.DOTALL)
 _CHANGES_LIMITS = re.compile(r"_timeout\b|\bRESET\s+ALL\b|\bDISCARD\b", re.IGNORECASE)
 _CONCURRENTLY = re.compile(r"\bCONCURRENTLY\b", re.IGNORECASE)
-_QUOTED = re.compile(r"\$(\w*)\$.*?\$\1\$|'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
+_QUOTED = re.compile(
+    r"\$(\w*)\$.*?\$\1\$|'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/"
+    r"|(?i:\bBEGIN\s+ATOMIC\b.*?;\s*END\b)",
+    re.DOTALL,
+)
 _MAY_END = re.compile(r"COMMIT|END|ROLLBACK|ABORT|PREPARE", re.IGNORECASE)
 _ENDS_TRANSACTION = re.compile(
     r"(?:^|;)\s*(?P<commit>COMMIT|END|PREPARE\s+TRANSACTION)\b|(?:^|;)\s*(?:ROLLBACK|ABORT)\b(?!.*\bTO\b)",
@@ -54,6 +59,7 @@ class Running:
     is_marked: bool = False
     is_recorded: bool = False
     is_in_transaction: bool = False
+    was_written: bool = False
     ended_by: str = ""
 
     @property
@@ -174,6 +180,8 @@ class Watch:
         driver: Any = connection.connection.dbapi_connection
         changes = not _READS.match(statement) and statement != NO_STATEMENT
         if _is_autocommit(driver):
+            # What looks like a read may call a function that writes, and there is no transaction to ask.
+            changes = changes or (bool(_MAY_WRITE.search(statement)) and statement != NO_STATEMENT)
             running.committed += [statement] if changes else []
             return
         if isinstance(driver, WatchedConnection):
@@ -194,6 +202,8 @@ class Watch:
         running = self.running
         driver: Any = connection.connection.dbapi_connection
         if running is not None and not running.is_recorded and not _is_autocommit(driver):
+            if not running.statements and not running.was_written and has_written(connection):
+                running.statements = ["(what a function or a cursor of the revision has written)"]
             self.before_early_commit(running)
             running.committed += running.statements
             running.statements = []
@@ -217,6 +227,16 @@ class Watch:
                 raise TransactionEndedError(f"{how}() of SQLAlchemy")
         if connection.dialect.name == "postgresql":
             self._limit(connection)
+
+
+def has_written(connection: sa.Connection) -> bool:
+    """Say whether the open transaction has changed anything, whatever its statements looked like."""
+    if connection.dialect.name != "postgresql":
+        return False
+    with own_cursor(connection) as cursor:
+        cursor.execute("SELECT txid_current_if_assigned() IS NOT NULL")
+        (written,) = cursor.fetchone()
+        return bool(written)
 
 
 def _is_autocommit(driver: Any) -> bool:
