@@ -23,6 +23,10 @@ class ExitCode(IntEnum):
     LEFT_BEHIND = 8
 
 
+NOT_TOUCHED = "not touched"
+UNCHANGED = "unchanged"
+"""How a database was left by a command that did not read it, and by one that did."""
+
 INTERRUPTED = 128 + signal.SIGINT
 """A command that a signal ends exits with 128 plus the signal's number."""
 

@@ -8,8 +8,8 @@ manual, appendix A; libpq's fe-connect.c and the server's messages as measured w
 import re
 from dataclasses import dataclass
 
-from agent_factory.migrate.errors import CannotConnectError
-from agent_factory.migrate.target import NOTHING_CHANGED, Target
+from agent_factory.migrate.errors import NOT_TOUCHED, CannotConnectError
+from agent_factory.migrate.target import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -315,7 +315,7 @@ def explain_connection_failure(error: Exception, target: Target) -> CannotConnec
     return CannotConnectError(
         cause.code,
         f"cannot connect to {target}: {_fill(cause.what, target)} ({said})",
-        state=NOTHING_CHANGED,
+        state=NOT_TOUCHED,
         next_steps=tuple(_fill(step, target) for step in cause.next_steps),
     )
 

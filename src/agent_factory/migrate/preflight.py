@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from agent_factory.migrate import indexes, journal, server
 from agent_factory.migrate.durations import show_duration
-from agent_factory.migrate.errors import AlreadyRunningError, RefusedError
+from agent_factory.migrate.errors import UNCHANGED, AlreadyRunningError, RefusedError
 from agent_factory.migrate.events import Warned
 from agent_factory.migrate.options import RunOptions
 from agent_factory.migrate.plan import Direction, Plan, Revision
@@ -15,7 +15,6 @@ from agent_factory.migrate.target import Environment, Target
 from agent_factory.url import DatabaseURL
 
 PRODUCTION = "production"
-UNCHANGED = "unchanged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

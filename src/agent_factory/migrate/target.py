@@ -4,10 +4,8 @@ import ipaddress
 from dataclasses import dataclass
 from enum import StrEnum
 
-from agent_factory.migrate.errors import RefusedError, UsageError
+from agent_factory.migrate.errors import NOT_TOUCHED, RefusedError, UsageError
 from agent_factory.url import DatabaseURL, MalformedURLError, parse_url
-
-NOTHING_CHANGED = "not touched"
 
 
 class Environment(StrEnum):
@@ -47,7 +45,7 @@ def local_target(database_url: str, *, command: str = "af-db") -> Target:
         raise UsageError(
             "malformed-database-url",
             "DATABASE_URL names a database in memory, which would be gone when the command ends",
-            state=NOTHING_CHANGED,
+            state=NOT_TOUCHED,
             next_steps=("name a file: DATABASE_URL=sqlite:///./agent_factory.db",),
         )
     return Target(url=url, environment=Environment.LOCAL, af_db=command)
@@ -66,7 +64,7 @@ def production_target(
         raise UsageError(
             "no-database-url",
             "DATABASE_URL is not set, and `af-db prod` has no fallback",
-            state=NOTHING_CHANGED,
+            state=NOT_TOUCHED,
             next_steps=(
                 "export DATABASE_URL=postgresql://user:password@host:5432/dbname",
                 "`af-db prod` never reads .env, so that a laptop's file cannot decide what production is",
@@ -77,7 +75,7 @@ def production_target(
         raise RefusedError(
             "sqlite-in-production",
             "DATABASE_URL names a SQLite file; SQLite is for development only",
-            state=NOTHING_CHANGED,
+            state=NOT_TOUCHED,
             next_steps=("set DATABASE_URL to the PostgreSQL of production", "or run: af-db local upgrade"),
         )
     if on_this_machine(url):
@@ -130,7 +128,7 @@ def _parse(database_url: str) -> DatabaseURL:
         raise UsageError(
             "malformed-database-url",
             f"DATABASE_URL cannot be read: {error}",
-            state=NOTHING_CHANGED,
+            state=NOT_TOUCHED,
             next_steps=(
                 "set DATABASE_URL to postgresql://user:password@host:5432/dbname, or sqlite:///./file.db",
             ),

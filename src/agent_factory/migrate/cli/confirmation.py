@@ -4,13 +4,11 @@ import contextlib
 import sys
 
 from agent_factory.migrate.cli.invocation import Invocation
-from agent_factory.migrate.errors import RefusedError
+from agent_factory.migrate.errors import UNCHANGED, RefusedError
 from agent_factory.migrate.events import Confirm, ConfirmName, Warned
 from agent_factory.migrate.plan import Direction, Plan
 from agent_factory.migrate.report.text import Report
 from agent_factory.migrate.target import Environment, Target, shared_with_others
-
-UNCHANGED = "unchanged"
 
 
 def confirmation(invocation: Invocation, target: Target, *, yes: bool) -> Confirm:

@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING, Self
 import typer
 
 from agent_factory.migrate.cli.options import ProgressForm
-from agent_factory.migrate.errors import ExitCode, InterruptedRunError, MigrationError, UsageError
+from agent_factory.migrate.errors import (
+    NOT_TOUCHED,
+    ExitCode,
+    InterruptedRunError,
+    MigrationError,
+    UsageError,
+)
 from agent_factory.redaction import redact
 
 if TYPE_CHECKING:
@@ -129,7 +135,7 @@ class Invocation:
 
     def _show_failure(self, error: BaseException) -> int:
         if isinstance(error, KeyboardInterrupt):
-            error = InterruptedRunError(signal.SIGINT, state="not touched")
+            error = InterruptedRunError(signal.SIGINT, state=NOT_TOUCHED)
         if isinstance(error, MigrationError):
             with _reader_may_leave():
                 if self._json:
@@ -181,6 +187,6 @@ def _read_settings(env_file: Path | None) -> "Settings":
         raise UsageError(
             "unreadable-env-file",
             f"{env_file} cannot be read ({type(error).__name__})",
-            state="not touched",
+            state=NOT_TOUCHED,
             next_steps=("make it readable UTF-8 text, or set DATABASE_URL in the environment",),
         ) from None

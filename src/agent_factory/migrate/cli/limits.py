@@ -5,9 +5,8 @@ from dataclasses import fields
 from typing import Any
 
 from agent_factory.migrate.durations import parse_duration
-from agent_factory.migrate.errors import UsageError
+from agent_factory.migrate.errors import NOT_TOUCHED, UsageError
 from agent_factory.migrate.options import RunOptions
-from agent_factory.migrate.target import NOTHING_CHANGED
 from agent_factory.settings import Settings
 
 
@@ -33,7 +32,7 @@ def run_options(parameters: Mapping[str, Any], settings: Settings) -> RunOptions
             raise UsageError(
                 "bad-duration",
                 f"--{name.replace('_', '-')} (AF_DB_{name.upper()}): {error}",
-                state=NOTHING_CHANGED,
+                state=NOT_TOUCHED,
                 next_steps=(f"--{name.replace('_', '-')} 30s",),
             ) from error
     return RunOptions(**values)

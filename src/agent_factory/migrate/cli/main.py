@@ -7,7 +7,7 @@ import typer
 
 from agent_factory.migrate.cli import local, options, prod
 from agent_factory.migrate.cli.invocation import Invocation, flush_output, show_bug
-from agent_factory.migrate.errors import INTERRUPTED, MEANINGS, ExitCode, UsageError
+from agent_factory.migrate.errors import INTERRUPTED, MEANINGS, NOT_TOUCHED, ExitCode, UsageError
 from agent_factory.redaction import redact
 
 _BY_SIGNAL = ("128+n", "ended by signal n")
@@ -92,7 +92,7 @@ def _show_usage_error(error: typer.TyperException, arguments: list[str]) -> Exit
         from agent_factory.migrate.report.json import render_error
 
         usage = UsageError(
-            "usage", error.format_message(), state="not touched", next_steps=(f"{command} --help",)
+            "usage", error.format_message(), state=NOT_TOUCHED, next_steps=(f"{command} --help",)
         )
         typer.echo(render_error(command.removeprefix("af-db").strip(), usage))
         return ExitCode.USAGE

@@ -13,11 +13,10 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, MigrationInfo, MigrationStep, RevisionStep
 from alembic.script import ScriptDirectory
 
-from agent_factory.migrate.errors import MigrationError, UsageError
+from agent_factory.migrate.errors import NOT_TOUCHED, MigrationError, UsageError
 from agent_factory.migrate.plan import Direction, Plan
 from agent_factory.migrate.project.history import Project
 from agent_factory.migrate.project.output import stdout_kept_clean
-from agent_factory.migrate.target import NOTHING_CHANGED
 
 ENV_PY_CONTRACT = """connection = context.config.attributes.get("connection")
 if connection is not None:
@@ -154,7 +153,7 @@ def env_py_errors(project: Project) -> Iterator[None]:
         raise UsageError(
             "broken-env-py",
             f"{location}, line {lines[-1] if lines else '?'}: {type(error).__name__}: {error}",
-            state=NOTHING_CHANGED,
+            state=NOT_TOUCHED,
             next_steps=("correct env.py; plain Alembic stops at the same place: alembic current",),
         ) from error
 
@@ -163,6 +162,6 @@ def _ignores_connection(project: Project) -> UsageError:
     return UsageError(
         "env-py-contract",
         f"{project.script.env_py_location} does not use the connection that it is given",
-        state=NOTHING_CHANGED,
+        state=NOT_TOUCHED,
         next_steps=(f"begin its online part with:\n{ENV_PY_CONTRACT}",),
     )

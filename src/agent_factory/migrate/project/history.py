@@ -23,10 +23,10 @@ from alembic.script.revision import (
 )
 from alembic.util import CommandError
 
-from agent_factory.migrate.errors import RefusedError, UsageError
+from agent_factory.migrate.errors import NOT_TOUCHED, RefusedError, UsageError
 from agent_factory.migrate.plan import Direction, Plan, Revision
 from agent_factory.migrate.project.output import stdout_kept_clean
-from agent_factory.migrate.target import NOTHING_CHANGED, Target
+from agent_factory.migrate.target import Target
 
 CONFIG_NAMES = ("alembic.ini", "pyproject.toml")
 
@@ -65,7 +65,7 @@ def find_config(start: Path) -> Path:
     raise UsageError(
         "no-project",
         f"no alembic.ini in {start} or any folder above it",
-        state=NOTHING_CHANGED,
+        state=NOT_TOUCHED,
         next_steps=("run af-db inside the project, or name the file: af-db -c PATH/alembic.ini ...",),
     )
 
@@ -80,7 +80,7 @@ def open_project(config_path: Path) -> Project:
         raise UsageError(
             "no-project",
             f"there is no file {config_path}",
-            state=NOTHING_CHANGED,
+            state=NOT_TOUCHED,
             next_steps=("correct the path after -c/--config",),
         )
     ini = config_path if config_path.suffix != ".toml" else None
@@ -145,7 +145,7 @@ def plan(
         raise UsageError(
             "multiple-heads",
             f"the database has {len(current)} heads, {', '.join(current)}: {revision} could mean each",
-            state=NOTHING_CHANGED,
+            state=NOT_TOUCHED,
             next_steps=(
                 "join them: af-db local merge",
                 f"or say which: {target.command(f'downgrade BRANCH@{revision}')}, or a revision's id",
@@ -188,7 +188,7 @@ def several_heads(heads: Sequence[str]) -> UsageError:
     return UsageError(
         "multiple-heads",
         f"the history has {len(heads)} heads: {', '.join(heads)}",
-        state=NOTHING_CHANGED,
+        state=NOT_TOUCHED,
         next_steps=("join them: af-db local merge", "or name one of them, or `heads` for all"),
     )
 
@@ -234,14 +234,14 @@ def _revision_errors(
         raise UsageError(
             "unknown-revision",
             f"no revision is called {revision!r}",
-            state=NOTHING_CHANGED,
+            state=NOT_TOUCHED,
             next_steps=see,
         ) from error
     except RangeNotAncestorError as error:
         raise UsageError(
             "not-on-the-way",
             f"{revision} cannot be reached from {at} in this direction",
-            state=NOTHING_CHANGED,
+            state=NOT_TOUCHED,
             next_steps=see,
         ) from error
     except (RevisionError, CommandError, AssertionError, KeyError, ValueError, TypeError) as error:
@@ -251,7 +251,7 @@ def _revision_errors(
             raise UsageError(
                 "overlapping-rows",
                 f"alembic_version holds {at}, though one of them builds on another",
-                state=NOTHING_CHANGED,
+                state=NOT_TOUCHED,
                 next_steps=(
                     *see,
                     "keep the newest row, once it is certain that it is applied: "
@@ -262,7 +262,7 @@ def _revision_errors(
             said = f"from {at}, {revision} leads past the end of the history"
         if not said or "Ambiguous" in said:
             said = f"{revision!r} means no revision that can be reached from {at}"
-        raise UsageError("no-such-step", said, state=NOTHING_CHANGED, next_steps=see) from error
+        raise UsageError("no-such-step", said, state=NOT_TOUCHED, next_steps=see) from error
 
 
 @contextlib.contextmanager
@@ -278,27 +278,27 @@ def _broken_history(config: Config, config_path: Path) -> Iterator[None]:
             raise UsageError(
                 "duplicate-revision",
                 f"revision {twice[1]} is the id of several files: {', '.join(files)}",
-                state=NOTHING_CHANGED,
+                state=NOT_TOUCHED,
                 next_steps=("give the newer one the next free number (file name, revision, down_revision)",),
             ) from warning
         raise UsageError(
             "broken-history",
             said,
-            state=NOTHING_CHANGED,
+            state=NOT_TOUCHED,
             next_steps=("bring the missing file back, for example: git checkout BRANCH -- alembic/versions",),
         ) from warning
     except CycleDetected as error:
         raise UsageError(
             "revision-cycle",
             f"the revisions follow each other in a circle: {error}",
-            state=NOTHING_CHANGED,
+            state=NOT_TOUCHED,
             next_steps=("correct down_revision in one of them",),
         ) from error
     except (CommandError, RevisionError) as error:
         raise UsageError(
             "broken-project",
             f"Alembic cannot read this project: {error}",
-            state=NOTHING_CHANGED,
+            state=NOT_TOUCHED,
             next_steps=("correct the configuration or the file that it names",),
         ) from error
     except (configparser.Error, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -306,14 +306,14 @@ def _broken_history(config: Config, config_path: Path) -> Iterator[None]:
         raise UsageError(
             "broken-project",
             f"{config_path.name} cannot be read ({type(error).__name__})",
-            state=NOTHING_CHANGED,
+            state=NOT_TOUCHED,
             next_steps=(f"correct {config_path.name}",),
         ) from None
     except (Exception, SystemExit) as error:
         raise UsageError(
             "broken-revision-file",
             f"a revision file cannot be imported: {_place(error)}{type(error).__name__}: {error}",
-            state=NOTHING_CHANGED,
+            state=NOT_TOUCHED,
             next_steps=("correct the file",),
         ) from error
 

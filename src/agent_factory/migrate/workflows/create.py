@@ -4,10 +4,10 @@ import re
 
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.connection import connect
-from agent_factory.migrate.errors import RefusedError, UsageError
+from agent_factory.migrate.errors import NOT_TOUCHED, UNCHANGED, RefusedError, UsageError
 from agent_factory.migrate.project import Project
 from agent_factory.migrate.results import CreateResult, MergeResult
-from agent_factory.migrate.target import NOTHING_CHANGED, Target
+from agent_factory.migrate.target import Target
 
 
 def create(project: Project, target: Target, message: str, *, empty: bool = False) -> CreateResult:
@@ -30,7 +30,7 @@ def create(project: Project, target: Target, message: str, *, empty: bool = Fals
                 "behind-head",
                 f"the database is at {', '.join(current) or 'base'}, behind the head "
                 f"{', '.join(project.heads)}: a new revision would repeat what lies between",
-                state="unchanged",
+                state=UNCHANGED,
                 next_steps=(target.command("upgrade"), f"then: {target.command('create')} {message!r}"),
             )
         written, notes = alembic_project.create(project, connection, message)
@@ -54,6 +54,6 @@ def _require_words(message: str) -> None:
             "bad-message",
             "the message becomes a file's name and its first line: it needs a word, and may hold no double "
             "quotes, backslashes or control characters",
-            state=NOTHING_CHANGED,
+            state=NOT_TOUCHED,
             next_steps=('af-db local create "add projects"',),
         )

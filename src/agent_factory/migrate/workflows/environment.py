@@ -4,10 +4,10 @@ import re
 
 from agent_factory.migrate import journal, server
 from agent_factory.migrate.connection import connect
-from agent_factory.migrate.errors import RefusedError, UsageError
+from agent_factory.migrate.errors import NOT_TOUCHED, UNCHANGED, RefusedError, UsageError
 from agent_factory.migrate.events import ConfirmName
 from agent_factory.migrate.results import EnvironmentResult
-from agent_factory.migrate.target import NOTHING_CHANGED, Target
+from agent_factory.migrate.target import Target
 
 
 def environment(target: Target, name: str | None, *, confirm: ConfirmName) -> EnvironmentResult:
@@ -19,14 +19,14 @@ def environment(target: Target, name: str | None, *, confirm: ConfirmName) -> En
         raise RefusedError(
             "no-environment",
             "a SQLite file has no environment name; only PostgreSQL databases have one",
-            state=NOTHING_CHANGED,
+            state=NOT_TOUCHED,
             next_steps=("set DATABASE_URL to a PostgreSQL database",),
         )
     if name is not None and not re.fullmatch(r"[\w.-]{1,63}", name):
         raise UsageError(
             "bad-environment-name",
             f"{name!r} is no name: letters, digits, dots and dashes, at most 63",
-            state=NOTHING_CHANGED,
+            state=NOT_TOUCHED,
             next_steps=(target.command("environment production"),),
         )
     with connect(target, read_only=True) as connection:
@@ -40,7 +40,7 @@ def environment(target: Target, name: str | None, *, confirm: ConfirmName) -> En
             raise RefusedError(
                 "permission-denied",
                 f"{facts.role} may not write to the schema af_db",
-                state="unchanged",
+                state=UNCHANGED,
                 next_steps=("use the role that migrates this database",),
             )
         journal.write_environment(connection, name)
