@@ -54,11 +54,11 @@ CREATE TABLE IF NOT EXISTS af_db.environment (
 """
 
 _INSERT = """
-INSERT INTO af_db.journal (run_id, revision, direction, state, source_sha256, source, accepted_sha256,
+INSERT INTO af_db.journal (run_id, revision, direction, state, source_sha256, source,
     statements, os_user, host, git_commit, git_dirty, ci_url, af_db_version, alembic_version,
     started_at, duration_s, error)
 VALUES (%(run_id)s, %(revision)s, %(direction)s, %(state)s, %(source_sha256)s, %(source)s,
-    %(accepted_sha256)s, %(statements)s::text[], %(os_user)s, %(host)s, %(git_commit)s, %(git_dirty)s,
+    %(statements)s::text[], %(os_user)s, %(host)s, %(git_commit)s, %(git_dirty)s,
     %(ci_url)s,
     %(af_db_version)s, %(alembic_version)s,
     clock_timestamp() - make_interval(secs => %(seconds)s), %(duration_s)s, %(error)s)
@@ -141,7 +141,6 @@ def record(
     statements: Sequence[str] = (),
     seconds: float = 0.0,
     error: str | None = None,
-    accepted_sha256: str | None = None,
 ) -> bool:
     """Write a row in the connection's transaction, and say whether its session still holds the run lock.
 
@@ -158,7 +157,6 @@ def record(
                 "state": state,
                 "source_sha256": source_sha256(source),
                 "source": source,
-                "accepted_sha256": accepted_sha256,
                 "statements": [redact(statement) for statement in statements],
                 "os_user": origin.os_user,
                 "host": origin.host,
