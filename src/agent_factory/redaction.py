@@ -10,8 +10,21 @@ from urllib.parse import quote, quote_plus
 MASK = "***"
 
 _known: dict[str, None] = {}
-_SQL_PASSWORD = re.compile(r"(\bPASSWORD\s+)(E?'(?:[^']|'')*')", re.IGNORECASE)
-_URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)(?!password@)([^\s@]+)(@)", re.IGNORECASE)
+# Each may be cut off by the end of the text: the beginning of a password is secret too.
+_LITERAL = r"""(?:
+    \$(?P<tag>\w*)\$ .*? (?: \$(?P=tag)\$ | \Z )
+  | \\' (?: \\[^'] | [^'\\] )* (?: \\' | \Z )  # as Python escapes it
+  | (?: E | U& )? '' (?!') (?: '{4} | \\ (?: '' | . | \Z ) | [^'\\] )* (?: '{1,3} | \Z )  # inside another
+  | (?: E | U& )? ' (?: '' | \\ (?: . | \Z ) | [^'\\] )* (?: ' | \Z )
+)"""
+_FLAGS = re.IGNORECASE | re.VERBOSE | re.DOTALL
+SQL_PASSWORD = re.compile(rf"(\b PASSWORD \s+) {_LITERAL}", _FLAGS)
+ASSIGNED_PASSWORD = re.compile(
+    rf"""(password "? \s* (?: => | := | = ) \s*)
+    (?: {_LITERAL} | " (?: \\ (?: . | \Z ) | [^"\\] )* (?: " | \Z ) | (?: \\ . | [^\s'] )+ )""",
+    _FLAGS,
+)
+URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)(?!password@)([^\s@]+)(@)", re.IGNORECASE)
 
 
 def register_secret(secret: str) -> None:
@@ -28,11 +41,13 @@ def register_secret(secret: str) -> None:
 
 
 def redact(text: str) -> str:
-    """Return the text without registered secrets, passwords in URLs and ``PASSWORD '...'`` of SQL."""
+    """Return the text without registered secrets, and without passwords that nobody registered: in URLs, as
+    ``PASSWORD '...'`` of SQL, as ``password=...`` of connection strings. It rather takes too much."""
     for secret in sorted(_known, key=len, reverse=True):
         text = text.replace(secret, MASK)
     if "://" in text:
-        text = _URL_PASSWORD.sub(rf"\g<1>{MASK}\g<3>", text)
+        text = URL_PASSWORD.sub(rf"\g<1>{MASK}\g<3>", text)
     if "password" in text.lower():
-        text = _SQL_PASSWORD.sub(rf"\g<1>'{MASK}'", text)
+        text = SQL_PASSWORD.sub(rf"\g<1>'{MASK}'", text)
+        text = ASSIGNED_PASSWORD.sub(rf"\g<1>{MASK}", text)
     return text

@@ -332,15 +332,21 @@ def break_by_env_py(project: AlembicProject) -> tuple[str, ...]:
     return ("env.py", "nothing_of_that_name")
 
 
+def break_by_env_py_that_ends(project: AlembicProject) -> tuple[str, ...]:
+    project.env_py.write_text("import sys\n\nsys.exit('no DATABASE_URL')\n")
+    return ("env.py, line 3", "no DATABASE_URL")
+
+
 @pytest.mark.parametrize(
     ("break_project", "code"),
     [
         (break_by_duplicate, "duplicate-revision"),
-        (break_by_missing_parent, "broken-history"),
+        (break_by_missing_parent, "missing-parent"),
         (break_by_cycle, "revision-cycle"),
         (break_by_syntax, "broken-revision-file"),
-        (break_by_no_id, "broken-project"),
+        (break_by_no_id, "no-revision-id"),
         (break_by_env_py, "broken-env-py"),
+        (break_by_env_py_that_ends, "broken-env-py"),
     ],
 )
 def test_broken_projects(
@@ -393,6 +399,30 @@ def test_an_environment_file_that_is_no_text(af_db: CommandLine, project: Alembi
     outcome = af_db("local", "upgrade", "--json", cwd=project.root)
 
     assert (outcome.code, outcome.error["code"]) == (2, "unreadable-env-file")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(f"DATABASE_URL='postgresql://u:{CANARY}@h/db", id="a quote that is not closed"),
+        pytest.param(f'DATABASE_URL="postgresql://u:{CANARY}@h/db', id="a double quote"),
+        pytest.param(f"export DATABASE_URL='postgresql://u:{CANARY}@h/db' and more", id="more than a value"),
+    ],
+)
+def test_a_line_of_the_environment_file_that_cannot_be_read(
+    af_db: CommandLine, project: AlembicProject, line: str
+) -> None:
+    """It would be left out, and the command would work on another database."""
+    (project.root / ".env").write_text(f"# the database\nOTHER=1\n{line}\nLAST=2\n")
+
+    text = af_db("local", "upgrade", cwd=project.root)
+    document = af_db("local", "upgrade", "--json", cwd=project.root)
+
+    assert (document.code, document.error["code"]) == (2, "malformed-env-file")
+    assert ".env, line 3" in document.error["message"]
+    assert document.error["state"] == "not touched"
+    assert "C4n" not in text.out + text.err + document.out + document.err
+    assert not (project.root / "agent_factory.db").exists()
 
 
 @pytest.mark.parametrize(
