@@ -1,5 +1,6 @@
 """Readers that leave, and streams that were never there: they end no run, and change no exit code."""
 
+import json
 import subprocess
 
 import pytest
@@ -63,3 +64,42 @@ def test_a_failure_keeps_its_exit_code_without_a_reader(project: AlembicProject,
 
     assert finished.returncode == 7
     assert str(parse_url(sqlite_url)) in finished.stderr
+
+
+def test_a_revision_that_closes_the_stream_of_the_progress(project: AlembicProject, sqlite_url: str) -> None:
+    """That nobody can be told does not end a run: its result is on the other stream."""
+    project.add("002", "001", "import sys; sys.stderr.close()")
+
+    for_machines = run_installed("local", "upgrade", "001", "--json", cwd=project.root, url=sqlite_url)
+    assert for_machines.code == 0
+    finished = run_installed("local", "upgrade", "--json", cwd=project.root, url=sqlite_url)
+
+    assert finished.code == 0
+    assert [item["revision"] for item in finished.document["applied"]] == ["002", "003"]
+
+
+def test_progress_that_cannot_be_shown(project: AlembicProject, postgresql_url: str) -> None:
+    """A bug where an event becomes text costs that event and no more."""
+    (project.root / "sitecustomize.py").write_text(
+        "from agent_factory.migrate.report import json\n"
+        "render = json.render_event\n"
+        "def broken(event):\n"
+        "    if type(event).__name__ == 'StatementStarted' and 't002' in event.sql:\n"
+        "        raise AssertionError('no words for it')\n"
+        "    return render(event)\n"
+        "json.render_event = broken\n"
+    )
+
+    finished = run_installed(
+        *("prod", "upgrade", "--yes", "--json", "--progress", "json"),
+        cwd=project.root,
+        url=postgresql_url,
+        environment={"PYTHONPATH": str(project.root)},
+    )
+
+    assert finished.code == 0, finished.err
+    assert [item["revision"] for item in finished.document["applied"]] == ["001", "002", "003"]
+    events = [json.loads(line) for line in finished.err.splitlines()]
+    (warning,) = [event for event in events if event.get("code") == "event-not-shown"]
+    assert "no words for it" in warning["message"]
+    assert events[-1]["event"] == "revision-applied"

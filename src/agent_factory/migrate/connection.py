@@ -2,7 +2,7 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,17 +32,40 @@ class ReconnectedError(Exception):
 
 
 class WatchedConnection(psycopg2.extensions.connection):  # type: ignore[misc]
-    """psycopg2's connection, which remembers how its last transaction was ended by a call."""
+    """psycopg2's connection, which remembers how its last transaction was ended by a call.
+
+    ``when_committed`` is called when a commit has been answered.
+    ``ahead`` is SQL that is sent in one message with the next statement, before it: that saves a round trip.
+    The statement's result and its place in SQLAlchemy's errors stay its own.
+    """
 
     ended_by = ""
+    when_committed: Callable[[], None] | None = None
+    ahead = b""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.cursor_factory = _Cursor
 
     def commit(self) -> None:
         self.ended_by = "commit"
         super().commit()
+        if self.when_committed is not None:
+            self.when_committed()
 
     def rollback(self) -> None:
         self.ended_by = "rollback"
+        self.ahead = b""
         super().rollback()
+
+
+class _Cursor(psycopg2.extensions.cursor):  # type: ignore[misc]
+    def execute(self, query: Any, values: Any = None) -> None:
+        connection: WatchedConnection = self.connection
+        if connection.ahead:
+            query, values = connection.ahead + b"; " + self.mogrify(query, values), None
+            connection.ahead = b""
+        super().execute(query, values)
 
 
 @contextlib.contextmanager

@@ -9,10 +9,16 @@ from agent_factory.migrate import server
 from agent_factory.migrate.cursors import own_cursor
 
 _NAME = r'(?:"(?:[^"]|"")+"|[\w$]+)'
+_GAP = r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/)"
+_FLAGS = re.IGNORECASE | re.VERBOSE | re.DOTALL
 _BUILD = re.compile(
-    rf"""\s* CREATE \s+ (?:UNIQUE\s+)? INDEX \s+ CONCURRENTLY \s+ (?:IF\s+NOT\s+EXISTS\s+)? (?P<name>{_NAME})
-         \s+ ON \s+ (?:ONLY\s+)? (?:(?P<schema>{_NAME})\s*\.\s*)? {_NAME}""",
-    re.IGNORECASE | re.VERBOSE,
+    rf"""{_GAP}* CREATE {_GAP}+ (?:UNIQUE{_GAP}+)? INDEX {_GAP}+ CONCURRENTLY {_GAP}+
+         (?:IF{_GAP}+NOT{_GAP}+EXISTS{_GAP}+)? (?P<name>{_NAME})
+         {_GAP}+ ON {_GAP}+ (?:ONLY{_GAP}+)? (?:(?P<schema>{_NAME}){_GAP}*\.{_GAP}*)? {_NAME}""",
+    _FLAGS,
+)
+_CONCURRENT = re.compile(
+    rf"{_GAP}* (?: CREATE {_GAP}+ (?:UNIQUE{_GAP}+)? INDEX | REINDEX ) \b .* \bCONCURRENTLY\b", _FLAGS
 )
 
 
@@ -22,6 +28,11 @@ def built_by(statement: str) -> str | None:
     if match is None:
         return None
     return f"{match['schema']}.{match['name']}" if match["schema"] else match["name"]
+
+
+def builds_unnamed(statement: str) -> bool:
+    """Say whether the statement builds indexes CONCURRENTLY under names that the server picks."""
+    return built_by(statement) is None and _CONCURRENT.match(statement) is not None
 
 
 def bare_name(name: str) -> str:

@@ -7,7 +7,7 @@ it. PostgreSQL only. All times are the server's.
 
 import difflib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -53,16 +53,48 @@ CREATE TABLE IF NOT EXISTS af_db.environment (
 );
 """
 
-_INSERT = """
-INSERT INTO af_db.journal (run_id, revision, direction, state, source_sha256, source,
-    statements, os_user, host, git_commit, git_dirty, ci_url, af_db_version, alembic_version,
-    started_at, duration_s, error)
-VALUES (%(run_id)s, %(revision)s, %(direction)s, %(state)s, %(source_sha256)s, %(source)s,
-    %(statements)s::text[], %(os_user)s, %(host)s, %(git_commit)s, %(git_dirty)s,
-    %(ci_url)s,
-    %(af_db_version)s, %(alembic_version)s,
-    clock_timestamp() - make_interval(secs => %(seconds)s), %(duration_s)s, %(error)s)
-"""
+_COLUMNS = {
+    "run_id": "uuid",
+    "revision": "text",
+    "direction": "text",
+    "state": "text",
+    "source_sha256": "text",
+    "source": "text",
+    "statements": "text[]",
+    "os_user": "text",
+    "host": "text",
+    "git_commit": "text",
+    "git_dirty": "boolean",
+    "ci_url": "text",
+    "af_db_version": "text",
+    "alembic_version": "text",
+    "started_at": "double precision",
+    "duration_s": "double precision",
+    "error": "text",
+}
+"""The columns that a row is written with, and the types of their values; the start as seconds ago."""
+
+_STATEMENT = "af_db_journal"
+
+
+def _insert(values: Mapping[str, str], needs_lock: str) -> str:
+    """The statement that writes a row of these SQL values.
+
+    Where the lock is needed and lost there is no run_id, which may not be: so the check costs no message.
+    """
+    written = {
+        **values,
+        "run_id": f"CASE WHEN NOT {needs_lock} OR {run_lock.STILL_HELD} THEN {values['run_id']} END",
+        "started_at": f"clock_timestamp() - make_interval(secs => {values['started_at']})",
+    }
+    return f"INSERT INTO af_db.journal ({', '.join(written)}) SELECT {', '.join(written.values())}"
+
+
+_INSERT = _insert({name: f"%({name})s::{kind}" for name, kind in _COLUMNS.items()}, "%(needs_lock)s")
+_PREPARE = f"PREPARE {_STATEMENT} ({', '.join(_COLUMNS.values())}, boolean) AS " + _insert(
+    {name: f"${number}" for number, name in enumerate(_COLUMNS, start=1)}, f"${len(_COLUMNS) + 1}"
+)
+_EXECUTE = f"EXECUTE {_STATEMENT} ({', '.join(f'%({name})s' for name in [*_COLUMNS, 'needs_lock'])})"
 
 _LATEST = """
 SELECT DISTINCT ON (revision) id, revision, direction, state, source_sha256, accepted_sha256, statements,
@@ -118,6 +150,16 @@ def source_sha256(source: str) -> str:
     return hashlib.sha256(source.encode()).hexdigest()
 
 
+def is_kept(connection: sa.Connection) -> bool:
+    """Say whether the database has a journal, which this role may be able to read or not."""
+    with own_cursor(connection) as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE n.nspname = 'af_db' AND c.relname = 'journal')"
+        )
+        return bool(cursor.fetchone()[0])
+
+
 def prepare(connection: sa.Connection) -> bool:
     """Make the schema and its tables where they are missing; False when this role may not. Commits."""
     driver: Any = connection.connection.dbapi_connection
@@ -130,7 +172,16 @@ def prepare(connection: sa.Connection) -> bool:
     return True
 
 
-def record(
+def prepare_statement(connection: sa.Connection) -> None:
+    """Have the session parse and plan the rows' statement once: measured, it halves what a row costs.
+
+    Not through a transaction pooler, where the next transaction may be in another session.
+    """
+    with own_cursor(connection) as cursor:
+        cursor.execute(_PREPARE)
+
+
+def row(
     connection: sa.Connection,
     *,
     run_id: str,
@@ -141,37 +192,46 @@ def record(
     statements: Sequence[str] = (),
     seconds: float = 0.0,
     error: str | None = None,
-) -> bool:
-    """Write a row in the connection's transaction, and say whether its session still holds the run lock.
+    needs_lock: bool = False,
+    is_prepared: bool = False,
+) -> bytes:
+    """Return the SQL that writes a row; ``seconds`` is how long ago the revision began.
 
-    ``seconds`` is how long ago the revision began.
+    With ``needs_lock`` it fails where the session has lost the run lock: ``lost_lock`` tells.
     """
     source = normalised_source(revision)
+    values = {
+        "run_id": run_id,
+        "revision": revision.id,
+        "direction": str(direction),
+        "state": state,
+        "source_sha256": source_sha256(source),
+        "source": redact(source),
+        "statements": [redact(statement) for statement in statements],
+        "os_user": origin.os_user,
+        "host": origin.host,
+        "git_commit": origin.git_commit,
+        "git_dirty": origin.git_dirty,
+        "ci_url": origin.ci_url,
+        "af_db_version": origin.af_db_version,
+        "alembic_version": origin.alembic_version,
+        "started_at": seconds,
+        "duration_s": None if state == "started" else seconds,
+        "error": redact(error) if error else None,
+        "needs_lock": needs_lock,
+    }
     with own_cursor(connection) as cursor:
-        cursor.execute(
-            f"{_INSERT} RETURNING {run_lock.STILL_HELD}",
-            {
-                "run_id": run_id,
-                "revision": revision.id,
-                "direction": str(direction),
-                "state": state,
-                "source_sha256": source_sha256(source),
-                "source": source,
-                "statements": [redact(statement) for statement in statements],
-                "os_user": origin.os_user,
-                "host": origin.host,
-                "git_commit": origin.git_commit,
-                "git_dirty": origin.git_dirty,
-                "ci_url": origin.ci_url,
-                "af_db_version": origin.af_db_version,
-                "alembic_version": origin.alembic_version,
-                "seconds": seconds,
-                "duration_s": None if state == "started" else seconds,
-                "error": redact(error) if error else None,
-            },
-        )
-        (holds_lock,) = cursor.fetchone()
-        return bool(holds_lock)
+        return bytes(cursor.mogrify(_EXECUTE if is_prepared else _INSERT, values))
+
+
+def lost_lock(error: BaseException) -> bool:
+    """Say whether a row was refused because the session does not hold the run lock any more."""
+    cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+    return (
+        isinstance(cause, psycopg2.errors.NotNullViolation)
+        and cause.diag.schema_name == "af_db"
+        and cause.diag.column_name == "run_id"
+    )
 
 
 def note_statement(connection: sa.Connection, run_id: str, revision: str, statement: str) -> None:
@@ -246,7 +306,7 @@ def difference(connection: sa.Connection, entry: Entry, revision: Revision) -> s
     return "".join(
         difflib.unified_diff(
             source.splitlines(keepends=True),
-            normalised_source(revision).splitlines(keepends=True),
+            redact(normalised_source(revision)).splitlines(keepends=True),
             f"{revision.path.name} as applied",
             f"{revision.path.name} now",
         )

@@ -178,8 +178,8 @@ def check_unfinished(
                 f"an earlier run ended inside {step.id}, after it had committed:\n{committed}",
                 state=f"at {', '.join(plan.before) or 'base'}; a part of {step.id} is committed",
                 next_steps=(
-                    "undo these statements by hand",
-                    f"or, where the revision can run over them: --resume {step.id}",
+                    f"undo these statements by hand, then run with --resume {step.id}",
+                    f"or, where the revision can run over them, at once: --resume {step.id}",
                 ),
             )
         names += [name for name in built if name is not None]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import psycopg2
 import sqlalchemy as sa
 
 from agent_factory.migrate.cursors import own_cursor
@@ -66,8 +67,22 @@ class Index:
         return f"{self.schema}.{self.name}"
 
     @property
+    def sql_name(self) -> str:
+        return f"{_quoted(self.schema)}.{_quoted(self.name)}"
+
+    @property
     def drop_command(self) -> str:
-        return f"DROP INDEX CONCURRENTLY {_quoted(self.schema)}.{_quoted(self.name)}"
+        return f"DROP INDEX CONCURRENTLY {self.sql_name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constraint:
+    """A constraint that old rows may break. ``of`` is its table or domain; names are as SQL needs them."""
+
+    of: str
+    name: str
+    definition: str
+    validate_command: str
 
 
 _FACTS = """
@@ -93,6 +108,8 @@ SELECT pg_backend_pid() AS pid,
            AS may_write_journal
 """
 
+_SYSTEM_IDENTIFIER = "SELECT system_identifier::text FROM pg_control_system()"
+
 _SESSION = """
 SELECT pid, usename AS user, coalesce(host(client_addr), 'local socket') AS host,
        application_name AS application, state, backend_start AS since,
@@ -106,8 +123,29 @@ SELECT n.nspname AS schema, c.relname AS name, i.indrelid::regclass::text AS tab
 FROM pg_index i
 JOIN pg_class c ON c.oid = i.indexrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
-LEFT JOIN pg_stat_progress_create_index p ON p.index_relid = i.indexrelid
+LEFT JOIN pg_stat_progress_create_index p
+       ON p.index_relid = i.indexrelid AND p.datname = current_database()
 WHERE NOT (i.indisvalid AND i.indisready) AND c.relkind = 'i'
+ORDER BY 1, 2
+"""
+
+_UNVALIDATED = """
+SELECT format('%I.%I', n.nspname, c.relname) AS of, quote_ident(k.conname) AS name,
+       pg_get_constraintdef(k.oid) AS definition,
+       format('ALTER TABLE %I.%I VALIDATE CONSTRAINT %I', n.nspname, c.relname, k.conname)
+           AS validate_command
+FROM pg_constraint k
+JOIN pg_class c ON c.oid = k.conrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE NOT k.convalidated AND k.conparentid = 0 AND k.conislocal AND c.relkind IN ('r', 'p')
+  AND pg_get_constraintdef(k.oid) LIKE '%NOT VALID'
+UNION ALL
+SELECT format('%I.%I', n.nspname, t.typname), quote_ident(k.conname), pg_get_constraintdef(k.oid),
+       format('ALTER DOMAIN %I.%I VALIDATE CONSTRAINT %I', n.nspname, t.typname, k.conname)
+FROM pg_constraint k
+JOIN pg_type t ON t.oid = k.contypid
+JOIN pg_namespace n ON n.oid = t.typnamespace
+WHERE NOT k.convalidated AND pg_get_constraintdef(k.oid) LIKE '%NOT VALID'
 ORDER BY 1, 2
 """
 
@@ -117,6 +155,15 @@ def read_facts(connection: sa.Connection) -> ServerFacts:
     (row,) = _rows(connection, _FACTS)
     driver: Any = connection.connection.dbapi_connection
     return ServerFacts(told_pid=driver.info.backend_pid, **row)
+
+
+def system_identifier(connection: sa.Connection) -> str | None:
+    """Return what tells this server's data from every other's; None where this role may not read it."""
+    try:
+        ((identifier,),) = (row.values() for row in _rows(connection, _SYSTEM_IDENTIFIER))
+    except psycopg2.errors.InsufficientPrivilege:
+        return None
+    return str(identifier)
 
 
 def lock_holder(connection: sa.Connection, key: int) -> Session | None:
@@ -154,7 +201,7 @@ def index_progress(connection: sa.Connection, pid: int) -> tuple[str, float] | N
         """SELECT phase, CASE WHEN blocks_total > 0 THEN 100.0 * blocks_done / blocks_total
                               WHEN tuples_total > 0 THEN 100.0 * tuples_done / tuples_total
                               ELSE 0 END AS percent
-           FROM pg_stat_progress_create_index WHERE pid = %(pid)s""",
+           FROM pg_stat_progress_create_index WHERE pid = %(pid)s AND datname = current_database()""",
         {"pid": pid},
     )
     return (rows[0]["phase"], float(rows[0]["percent"])) if rows else None
@@ -163,6 +210,14 @@ def index_progress(connection: sa.Connection, pid: int) -> tuple[str, float] | N
 def invalid_indexes(connection: sa.Connection) -> tuple[Index, ...]:
     """Return the INVALID indexes of the database, those that are being built right now included."""
     return tuple(Index(**row) for row in _rows(connection, _INVALID_INDEXES))
+
+
+def unvalidated_constraints(connection: sa.Connection) -> tuple[Constraint, ...]:
+    """Return the constraints that were added NOT VALID, and not validated since.
+
+    Those that follow from another one, a partition's for one, are left out, and so are NOT ENFORCED ones.
+    """
+    return tuple(Constraint(**row) for row in _rows(connection, _UNVALIDATED))
 
 
 def find_index(connection: sa.Connection, name: str) -> bool | None:

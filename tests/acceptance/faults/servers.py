@@ -5,6 +5,7 @@ Like tests/postgres.py, they run as ``nobody`` when the tests run as root, since
 
 import contextlib
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -19,7 +20,7 @@ import psycopg2
 
 from agent_factory.url import parse_url
 from tests.acceptance.faults.waiting import until
-from tests.postgres import Server, installation
+from tests.postgres import Server
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
 
@@ -30,10 +31,10 @@ class _Owner(TypedDict):
 
 
 def _owner() -> _Owner:
-    """As whom a server is run."""
+    """As whom a server is run: as those of tests/postgres.py are, so that one may limit the other."""
     if os.geteuid() != 0:
         return {"user": None, "group": None}
-    return {"user": "nobody", "group": Path("/tmp").stat().st_gid}
+    return {"user": "nobody", "group": pwd.getpwnam("nobody").pw_gid}
 
 
 @contextlib.contextmanager
@@ -120,7 +121,7 @@ def pgbouncer(url: str, *, pool_size: int) -> Iterator[str]:
 @contextlib.contextmanager
 def standby(primary: Server) -> Iterator[Server]:
     """Copy a server that ``throwaway_server()`` started, and let the copy follow it."""
-    programs = _programs(primary)
+    programs = primary.bin_dir
     with _folder("standby") as folder:
         data = folder / "data"
         made = subprocess.run(
@@ -146,23 +147,18 @@ def standby(primary: Server) -> Iterator[Server]:
             socket_dir=str(folder),
             user=primary.user,
             password=primary.password,
+            bin_dir=programs,
         )
         arguments = [
             *(str(programs / "postgres"), "-D", str(data), "-k", str(folder), "-p", str(port)),
             # What is shared by all sessions must not be smaller than on the primary.
-            *("-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200", "-c", "fsync=off"),
+            *("-c", f"hba_file={primary.socket_dir}/pg_hba.conf", "-c", "listen_addresses=127.0.0.1"),
+            *("-c", "max_connections=200", "-c", "fsync=off"),
             *("-c", "max_prepared_transactions=5", "-c", "shared_buffers=64MB"),
         ]
         with _serving(arguments, folder, folder / "log", end=signal.SIGINT):
             until(lambda: _answers(server.url("postgres")), "the standby's first answer")
             yield server
-
-
-def _programs(server: Server) -> Path:
-    """The folder of the programs that ``nobody`` may run too: tests/postgres.py copies them for root."""
-    source = installation()
-    copied = Path(server.socket_dir, source.parent.name, source.name)
-    return (copied if os.geteuid() == 0 else source) / "bin"
 
 
 def limit_file_size(pid: int, size: int) -> None:

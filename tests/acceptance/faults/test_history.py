@@ -126,7 +126,7 @@ def a_missing_parent(project: AlembicProject) -> tuple[str, ...]:
         (several_heads, "multiple-heads"),
         (duplicate_ids, "duplicate-revision"),
         (a_cycle, "revision-cycle"),
-        (a_missing_parent, "broken-history"),
+        (a_missing_parent, "missing-parent"),
     ],
 )
 def test_files_that_make_no_history(

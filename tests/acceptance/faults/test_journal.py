@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.faults.databases import Database
-from tests.acceptance.faults.recipes import lines, make_table
-from tests.acceptance.faults.runs import migrate
+from tests.acceptance.faults.recipes import GATE, WAIT_AT_GATE, lines, make_table
+from tests.acceptance.faults.runs import migrate, migrating
 from tests.commands import bare_environment, run_installed
 from tests.projects import AlembicProject
 
@@ -213,3 +213,64 @@ def test_no_right_to_keep_a_journal(project: AlembicProject, migrator: Database,
 def test_a_superuser_is_warned_of(project: AlembicProject, database: Database, migrator: Database) -> None:
     assert len(migrate(project, database.url, "001").warnings("superuser")) == 1
     assert migrate(project, migrator.url, "002").warnings("superuser") == []
+
+
+def test_a_role_that_may_only_read_the_journal(
+    bare_project: AlembicProject, migrator: Database, database: Database
+) -> None:
+    """It writes none, says so, and minds what it reads: also what another run left while it waited."""
+    database.build_gate()
+    bare_project.add_table("001", None)
+    in_block = "with op.get_context().autocommit_block():\n    op.execute('CREATE TABLE made_inside (a int)')"
+    bare_project.add("002", "001", lines(WAIT_AT_GATE, in_block, "op.execute('SELECT 1/0')"))
+    assert migrate(bare_project, database.url, "001").code == 0
+    role = migrator.value("SELECT current_user")
+    database.execute(
+        f"GRANT USAGE ON SCHEMA af_db TO {role}",
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA af_db, public TO {role}",
+    )
+    with migrating(bare_project, database.url) as first:
+        first.wait_for_statement(GATE)
+        with migrating(bare_project, migrator.url) as second:
+            second.wait_for("waiting-for-run")
+            database.open_gate()
+            failed, refused = first.end(), second.end()
+
+    assert (failed.code, failed.revisions["002"]) == (8, "partly committed")
+    assert (refused.code, refused.error["code"]) == (4, "unfinished-revision")
+    assert "CREATE TABLE made_inside" in refused.error["message"]
+    assert len(refused.warnings("no-journal")) == 1
+
+
+def test_passwords_that_a_revision_spells(
+    bare_project: AlembicProject, migrator: Database, database: Database
+) -> None:
+    """Nobody has registered them, and neither a screen nor the journal gets them."""
+    role = migrator.value("SELECT current_user")
+    spelling = lines(
+        f"op.execute('ALTER ROLE {role} PASSWORD $$C4nary one$$')",
+        'op.execute("CREATE FOREIGN DATA WRAPPER w")',
+        'op.execute("CREATE SERVER s FOREIGN DATA WRAPPER w")',
+        "op.execute(\"CREATE USER MAPPING FOR CURRENT_USER SERVER s OPTIONS (password 'C4nary two')\")",
+        "with op.get_context().autocommit_block():",
+        "    op.execute(\"CREATE VIEW v AS SELECT 'host=h password=C4nary3 dbname=d' AS conninfo\")",
+    )
+    failing = "op.execute(\"DO $$ BEGIN EXECUTE 'ALTER ROLE nobody PASSWORD ''C4nary four'''; END $$\")"
+    bare_project.add("001", None, spelling)
+    bare_project.add("002", "001", lines(spelling.replace(" w", " w2").replace(" s ", " s2 "), failing))
+
+    commands = (
+        migrate(bare_project, database.url).outcome,
+        run_installed("prod", "upgrade", "--yes", cwd=bare_project.root, url=database.url),
+        run_installed("prod", "upgrade", "--yes", "--resume", "002", cwd=bare_project.root, url=database.url),
+        run_installed("prod", "history", "--diff", cwd=bare_project.root, url=database.url),
+    )
+
+    assert [command.code for command in commands] == [8, 4, 7, 0]
+    said = "".join(command.out + command.err for command in commands)
+    kept = database.value("SELECT string_agg(j::text, ' ') FROM af_db.journal j")
+    for text in (said, kept):
+        assert "C4n" not in text
+        assert "PASSWORD '***'" in text
+        assert "password=***" in text
+    assert "edited" not in commands[-1].out

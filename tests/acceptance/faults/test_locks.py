@@ -125,6 +125,34 @@ def test_the_limit_of_a_role_is_not_the_limit_of_a_migration(
     )
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param("op.execute('SELECT pg_sleep(0.5)')", id="transaction"),
+        pytest.param(
+            "with op.get_context().autocommit_block():\n    op.execute('SELECT pg_sleep(0.5)')",
+            id="autocommit",
+        ),
+        pytest.param(
+            "op.execute('RESET ALL')\nop.execute('SELECT pg_sleep(0.5)')", id="the revision asks for it"
+        ),
+    ],
+)
+def test_a_role_s_limit_of_transactions_is_not_that_of_a_migration(
+    project: AlembicProject, migrator: Database, database: Database, body: str
+) -> None:
+    """Fault 13: PostgreSQL 17 and newer end the whole session when a transaction takes too long."""
+    if database.value("SELECT current_setting('transaction_timeout', true)") is None:
+        pytest.skip("this server has no transaction_timeout")
+    role = migrator.value("SELECT current_user")
+    database.execute(f"ALTER ROLE {role} SET transaction_timeout = '300ms'")
+    project.add("002", "001", body)
+
+    ended = migrate(project, migrator.url)
+
+    assert (ended.code, ended.applied) == (0, ["001", "002", "003"]), ended.outcome.out
+
+
 def test_a_statement_that_takes_too_long(project: AlembicProject, database: Database) -> None:
     """Fault 13: told as a timeout, not as somebody's cancel; a longer limit is the next step."""
     project.add("002", "001", "op.execute('SELECT pg_sleep(20)')")

@@ -1,15 +1,17 @@
 """A transaction pooler between af-db and the server: every transaction may get another session."""
 
 import contextlib
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 from tests.acceptance.faults.databases import Database
 from tests.acceptance.faults.proxy import Proxy
-from tests.acceptance.faults.recipes import BUILD_INDEX, GATE, WAIT_AT_GATE, lines, make_table
+from tests.acceptance.faults.recipes import BUILD_INDEX, GATE, SLEEP, WAIT_AT_GATE, lines, make_table
 from tests.acceptance.faults.runs import migrate, migrating
 from tests.acceptance.faults.servers import PGBOUNCER, pgbouncer
+from tests.acceptance.faults.waiting import until
 from tests.commands import run_installed
 from tests.projects import AlembicProject
 
@@ -104,7 +106,80 @@ def test_an_autocommit_block_needs_a_direct_connection(
 
     refused = migrate(project, pooled.url, "--allow-pooler")
 
-    assert (refused.code, refused.error["code"]) == (4, "pooler-needs-autocommit")
+    assert (refused.code, refused.error["code"]) == (7, "pooler-needs-autocommit")
+    assert refused.error["state"] == "rolled back; at 001"
+    assert refused.revisions == {"001": "applied", "002": "not applied", "003": "not applied"}
     assert "002" in refused.error["message"]
     assert database.index("ix_t_a") == "absent"
     assert (database.tables, database.versions) == ({"t", "t001"}, ["001"])
+
+    again = migrate(project, pooled.url, "--allow-pooler")
+    assert (again.code, again.error["code"]) == (4, "pooler-needs-autocommit"), "this one changed nothing"
+
+
+@needs_pgbouncer
+def test_the_limits_of_the_database_are_not_those_of_a_migration(
+    project: AlembicProject, database: Database, pooled: Database
+) -> None:
+    """Fault 13 through a pooler: neither the revisions nor the run lock's own transaction are ended."""
+    if database.value("SELECT current_setting('transaction_timeout', true)") is None:
+        pytest.skip("this server has no transaction_timeout")
+    name = database.value("SELECT current_database()")
+    database.execute(f"ALTER DATABASE {name} SET transaction_timeout = '300ms'")
+    project.add("002", "001", "op.execute('SELECT pg_sleep(0.5)')")
+
+    ended = migrate(project, pooled.url, "--allow-pooler")
+
+    assert (ended.code, ended.applied) == (0, ["001", "002", "003"]), ended.outcome.out
+
+
+@pytest.fixture(params=["stand-in", pytest.param("PgBouncer", marks=needs_pgbouncer)])
+def pooled_url(request: pytest.FixtureRequest, database: Database) -> Iterator[str]:
+    """The URL of PgBouncer, and of a proxy that tells clients another process than the one that answers."""
+    if request.param == "PgBouncer":
+        with pgbouncer(database.url, pool_size=POOL) as url:
+            yield url
+        return
+    with Proxy(database.url) as proxy:
+        proxy.hides_backends = True
+        yield proxy.url
+
+
+def test_a_signal_through_a_pooler(project: AlembicProject, database: Database, pooled_url: str) -> None:
+    """Fault 6: the process is known for as long as the transaction has it, and only so long."""
+    project.add("002", "001", lines(make_table("t002"), SLEEP))
+    with migrating(project, pooled_url, "--allow-pooler") as run:
+        run.wait_for_statement("pg_sleep")
+        until(lambda: is_active(database, "pg_sleep"), "the server runs it")
+        run.send(signal.SIGTERM)
+        until(lambda: not is_active(database, "pg_sleep"), "it is cancelled", timeout_s=2)
+        ended = run.end()
+
+    assert (ended.code, ended.error["code"]) == (143, "interrupted")
+    assert ended.error["state"] == "rolled back; at 001"
+    assert (database.tables, database.versions) == ({"t001"}, ["001"])
+
+
+def test_blockers_are_named_through_a_pooler(
+    project: AlembicProject, database: Database, pooled_url: str
+) -> None:
+    """Fault 11."""
+    project.add("002", "001", 'op.execute("ALTER TABLE t001 ADD COLUMN a integer")')
+    assert migrate(project, database.url, "001").code == 0
+    with database.transaction("SELECT * FROM t001", application="nightly report") as reader:
+        pid = reader.info.backend_pid
+        ended = migrate(project, pooled_url, "--allow-pooler", "--retry-for", "800ms")
+
+    assert (ended.code, ended.error["code"]) == (7, "lock-timeout")
+    assert f"pid {pid}" in ended.error["message"]
+    assert [blocker["pid"] for blocker in ended.all("lock-wait")[0]["blockers"]] == [pid]
+
+
+def is_active(database: Database, part: str) -> bool:
+    return bool(
+        database.value(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active'"
+            " AND pid <> pg_backend_pid() AND position(%s IN query) > 0",
+            [part],
+        )
+    )

@@ -125,6 +125,23 @@ def test_a_signal_while_waiting_for_a_lock(project: AlembicProject, database: Da
     assert ended.error["state"] == "rolled back; at 001"
 
 
+def test_a_signal_in_the_pause_between_two_tries(project: AlembicProject, database: Database) -> None:
+    """Fault 6: the journal knows of it, as of a signal during a statement."""
+    project.add("002", "001", 'op.execute("ALTER TABLE t001 ADD COLUMN a integer")')
+    assert migrate(project, database.url, "001").code == 0
+    with (
+        database.transaction("SELECT * FROM t001"),
+        migrating(project, database.url, "--lock-timeout", "20ms") as run,
+    ):
+        run.wait_for("retrying", lambda event: event["pause_s"] > 0.3)
+        run.send(signal.SIGTERM)
+        ended = run.end(timeout_s=SOON_S + 3)
+
+    assert (ended.code, ended.error["code"]) == (143, "interrupted")
+    assert ended.error["state"] == "rolled back; at 001"
+    assert database.journal("revision, state, error")[-1] == ("002", "failed", "interrupted by SIGTERM")
+
+
 def test_a_signal_between_two_revisions(project: AlembicProject, database: Database) -> None:
     """Fault 6: revisions that are applied stay; no further one begins."""
     project.env_py.write_text(

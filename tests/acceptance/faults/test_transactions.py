@@ -98,3 +98,28 @@ def test_a_revision_releases_the_run_lock(project: AlembicProject, database: Dat
     assert ended.code == 7, ended.outcome.out
     assert ended.error["state"] == "rolled back; at 001"
     assert (database.tables, database.versions) == ({"t001"}, ["001"])
+
+
+@pytest.mark.parametrize(
+    "leaving",
+    [
+        pytest.param("import sys; sys.exit()", id="sys.exit()"),
+        pytest.param("import sys; sys.exit('enough')", id="with words"),
+        pytest.param("import sys; sys.exit(0)", id="as if all were well"),
+        pytest.param("raise KeyboardInterrupt", id="KeyboardInterrupt"),
+        pytest.param("raise type('Odd', (BaseException,), {})('enough')", id="no Exception at all"),
+    ],
+)
+def test_a_revision_leaves_python(project: AlembicProject, database: Database, leaving: str) -> None:
+    """It ends its revision and nothing else: rolled back, told, and in the journal."""
+    project.add("002", "001", lines(make_table("t002"), leaving))
+
+    ended = migrate(project, database.url)
+
+    assert (ended.code, ended.error["code"]) == (7, "revision-failed"), ended.outcome.err
+    assert ended.error["state"] == "rolled back; at 001"
+    assert ended.revisions == {"001": "applied", "002": "not applied", "003": "not applied"}
+    assert "002_step_002.py, line" in ended.error["message"]
+    assert (database.tables, database.versions) == ({"t001"}, ["001"])
+    assert database.journal()[-1] == ("002", "upgrade", "failed")
+    assert database.advisory_locks == 0

@@ -4,6 +4,7 @@
 where that is safe; the main thread owns the signals, the watchdog and the display.
 """
 
+from agent_factory.migrate.engine.failure import explain, place_in_revision
 from agent_factory.migrate.engine.run import run_plan
 
-__all__ = ["run_plan"]
+__all__ = ["explain", "place_in_revision", "run_plan"]

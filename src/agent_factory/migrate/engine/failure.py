@@ -42,7 +42,7 @@ class RunFailedError(Exception):
 
     def __init__(
         self,
-        cause: Exception,
+        cause: BaseException,
         *,
         running: Running | None,
         lost_session: str | None = None,
@@ -69,7 +69,7 @@ class RunFailedError(Exception):
         if self.truth is None:
             self.truth = look_up(project, target, lost_session=self.lost_session)
         ended = self.outcomes(project, plan)
-        state = self._state()
+        state = self._state(ended)
         again = f"go on: {target.command(plan.command)}"
         if flight.signal is not None:
             during = f" during revision {self.running.revision.id}" if self.running else ""
@@ -77,7 +77,7 @@ class RunFailedError(Exception):
                 flight.signal, during=during, state=state, next_steps=(again,), revisions=ended
             )
             if self._leaves_something(ended):
-                error.next_steps = self._undo(target)
+                error.next_steps = self._undo(target, plan)
             return error
         code, cause, next_steps = explain(self.cause, target)
         if self.lost_session is not None:
@@ -91,7 +91,11 @@ class RunFailedError(Exception):
         message = "\n".join(line for line in (message, *self._details()) if line)
         if self._leaves_something(ended):
             return LeftBehindError(
-                code, message, state=state, next_steps=(*next_steps, *self._undo(target)), revisions=ended
+                code,
+                message,
+                state=state,
+                next_steps=(*next_steps, *self._undo(target, plan)),
+                revisions=ended,
             )
         return RolledBackError(
             code,
@@ -105,15 +109,20 @@ class RunFailedError(Exception):
         if self.running is None:
             return ""
         revision = self.running.revision.id
-        if RevisionOutcome(revision=revision, outcome=Outcome.APPLIED) in ended:
+        if self._is_applied(ended):
             return f"revision {revision} is committed; only the answer did not arrive: "
         return f"revision {revision} failed: "
+
+    def _is_applied(self, ended: tuple[RevisionOutcome, ...]) -> bool:
+        return self.running is not None and any(
+            item.revision == self.running.revision.id and item.outcome is Outcome.APPLIED for item in ended
+        )
 
     def _leaves_something(self, ended: tuple[RevisionOutcome, ...]) -> bool:
         unclear = (Outcome.UNKNOWN, Outcome.PARTLY_COMMITTED)
         return self.left_index is not None or any(item.outcome in unclear for item in ended)
 
-    def _state(self) -> str:
+    def _state(self, ended: tuple[RevisionOutcome, ...]) -> str:
         truth = self.truth
         if truth is None or truth.current is None:
             return truth.at if truth else "not known"
@@ -121,7 +130,7 @@ class RunFailedError(Exception):
             return f"{truth.at}; a part of {self.running.revision.id} is committed"
         if self.left_index:
             return f"{truth.at}; the INVALID index {self.left_index} is left behind"
-        return f"rolled back; {truth.at}"
+        return truth.at if self._is_applied(ended) else f"rolled back; {truth.at}"
 
     def _details(self) -> list[str]:
         running = self.running
@@ -132,14 +141,14 @@ class RunFailedError(Exception):
             lines += [f"  {' '.join(statement.split())}" for statement in running.committed]
         return lines
 
-    def _undo(self, target: Target) -> tuple[str, ...]:
+    def _undo(self, target: Target, plan: Plan) -> tuple[str, ...]:
         if self.left_index:
             return (f"DROP INDEX CONCURRENTLY {self.left_index}",)
         if self.running is not None and self.running.committed:
-            revision = self.running.revision.id
+            resume = target.command(f"{plan.command} --resume {self.running.revision.id}")
             return (
-                "undo the committed statements by hand, or finish what is missing",
-                f"where the revision can run over them: {target.command(f'upgrade --resume {revision}')}",
+                f"undo the committed statements by hand, then: {resume}",
+                f"or, where the revision can run over them, at once: {resume}",
             )
         return (f"when the database answers again: {target.command('current')}",)
 
@@ -169,6 +178,9 @@ def explain(error: BaseException, target: Target) -> tuple[str, str, tuple[str, 
 
 def _explain_by_itself(error: BaseException) -> tuple[str, str, tuple[str, ...]]:
     """What an exception of a revision says; one with a ``code`` and a ``hint`` speaks for itself."""
+    if isinstance(error, SystemExit):
+        step = "have the revision raise an exception that says what is wrong"
+        return "revision-failed", f"it ends Python itself: sys.exit({error.code!r})", (step,)
     code, hint = getattr(error, "code", None), getattr(error, "hint", None)
     steps = (hint,) if isinstance(hint, str) else ()
     if isinstance(code, str):
@@ -176,7 +188,7 @@ def _explain_by_itself(error: BaseException) -> tuple[str, str, tuple[str, ...]]
     return "revision-failed", f"{type(error).__name__}: {error}", steps
 
 
-def place_in_revision(error: Exception, revision: Revision | None) -> str:
+def place_in_revision(error: BaseException, revision: Revision | None) -> str:
     """The line of the revision file that failed, and its statement when there is one."""
     lines = []
     if revision is not None:

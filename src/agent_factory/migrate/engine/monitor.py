@@ -44,19 +44,20 @@ def _watch(target: Target, flight: Flight, done: threading.Event) -> None:
             contextlib.suppress(Exception),
             connect(target, read_only=True, application_name="af-db monitor") as connection,
         ):
-            _look_until(connection, flight.backend_pid, flight, done)
+            _look_until(connection, flight, done)
 
 
-def _look_until(connection: sa.Connection, pid: int, flight: Flight, done: threading.Event) -> None:
+def _look_until(connection: sa.Connection, flight: Flight, done: threading.Event) -> None:
     blocked_by: tuple[int, ...] = ()
     shown = -1
     cancelled_at = 0.0
     while True:
-        if flight.busy_s() < LOOK_AFTER_S:
+        pid = flight.backend_pid
+        if pid is None or flight.busy_s() < LOOK_AFTER_S:
             blocked_by, shown = (), -1
         elif flight.signal is not None:
             if time.monotonic() - cancelled_at > CANCEL_EVERY_S:
-                _cancel(connection, pid)
+                _cancel(connection, flight)
                 cancelled_at = time.monotonic()
         elif found := server.blockers(connection, pid):
             flight.blockers = found
@@ -73,6 +74,6 @@ def _look_until(connection: sa.Connection, pid: int, flight: Flight, done: threa
             return
 
 
-def _cancel(connection: sa.Connection, pid: int) -> None:
-    with own_cursor(connection) as cursor:
-        cursor.execute("SELECT pg_cancel_backend(%s)", [pid])
+def _cancel(connection: sa.Connection, flight: Flight) -> None:
+    with flight.cancelling() as pid, own_cursor(connection) as cursor:
+        cursor.execute("SELECT pg_cancel_backend(%s)", [pid])  # of NULL is NULL

@@ -5,7 +5,7 @@ import random
 import signal
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,8 @@ from agent_factory.migrate.engine.monitor import monitored
 from agent_factory.migrate.engine.run_journal import RunJournal
 from agent_factory.migrate.engine.supervision import Flight, StoppedError, supervise
 from agent_factory.migrate.engine.truth import look_up, outcomes
-from agent_factory.migrate.engine.watch import Running, Watch, has_written
-from agent_factory.migrate.errors import MigrationError, Outcome, RefusedError
+from agent_factory.migrate.engine.watch import NO_TRANSACTION_TIMEOUT, Running, Watch, has_written
+from agent_factory.migrate.errors import MigrationError, Outcome, RefusedError, RolledBackError
 from agent_factory.migrate.events import Emit, Retrying, RevisionApplied, RevisionStarted, RunStarted, Warned
 from agent_factory.migrate.options import RunOptions
 from agent_factory.migrate.origin import Origin
@@ -38,20 +38,31 @@ CONNECTION_CHECK_INTERVAL = "1s"
 
 SHORT_TRIES = 10
 DROP_LOCK_TIMEOUT_S = 60.0
+CheckAgain = Callable[[sa.Connection], None]
 _RETRIED = frozenset({"lock-timeout", "deadlock"})
 
 
 def run_plan(
-    project: Project, target: Target, plan: Plan, options: RunOptions, origin: Origin, emit: Emit
+    project: Project,
+    target: Target,
+    plan: Plan,
+    options: RunOptions,
+    origin: Origin,
+    emit: Emit,
+    *,
+    check_again: CheckAgain | None = None,
 ) -> tuple[AppliedRevision, ...]:
     """Run every revision of the plan and return what ran; empty when another run did it meanwhile.
+
+    ``check_again`` is called under the lock, before the first revision, with the connection that works; it
+    raises what makes the plan one that must not run any more.
 
     Raises AlreadyRunningError, RefusedError when what was confirmed no longer holds, RolledBackError when a
     revision failed and left nothing behind, LeftBehindError when it had committed a part of itself or its
     outcome is not known, InterruptedRunError for a signal, and CannotConnectError.
     """
     flight = Flight(options.statement_timeout_s)
-    run = _Run(project, target, plan, options, origin, flight)
+    run = _Run(project, target, plan, options, origin, flight, check_again)
     with monitored(target, flight):
         return supervise(run.work, flight, emit)
 
@@ -67,7 +78,9 @@ class _Run:
         options: RunOptions,
         origin: Origin,
         flight: Flight,
+        check_again: CheckAgain | None,
     ) -> None:
+        self._check_again = check_again
         self._project = project
         self._target = target
         self._plan = plan
@@ -144,6 +157,7 @@ class _Run:
         with connect(self._target) as beside, beside.begin():
             with own_cursor(beside) as cursor:
                 cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+                cursor.execute(f"SELECT {NO_TRANSACTION_TIMEOUT}", {"local": True})
             self._take(beside, for_transaction=True)
             self._lock_connection = beside
             yield
@@ -166,6 +180,7 @@ class _Run:
                 "SELECT set_config('synchronous_commit', 'on', false) "
                 "WHERE current_setting('synchronous_commit') = 'off'"
             )
+            cursor.execute(f"SELECT {NO_TRANSACTION_TIMEOUT}", {"local": False})
             self._connection.connection.commit()
         # PostgreSQL 14 and newer have the setting, and refuse it on systems that cannot do it.
         with contextlib.suppress(psycopg2.Error), own_cursor(self._connection) as cursor:
@@ -181,6 +196,8 @@ class _Run:
             current = alembic_project.read_current(self._project, connection)
             if current != self._plan.before and not self._still_holds(current):
                 return
+            if self._check_again is not None:
+                self._check_again(connection)
             if self._is_postgresql:
                 self._look_at_the_past()
             else:
@@ -194,7 +211,7 @@ class _Run:
         while True:
             try:
                 alembic_project.run(self._project, connection, self._remaining(), self._hooks())
-            except Exception as error:  # noqa: BLE001 - a revision may raise anything
+            except BaseException as error:  # noqa: BLE001 - a revision may raise anything, SystemExit too
                 self._pause(self._after_failure(error))
             else:
                 return
@@ -224,25 +241,29 @@ class _Run:
         connection = self._connection
         invalid = {index.name for index in server.invalid_indexes(connection)}
         self._invalid_before = frozenset(invalid)
-        if not self._journal.open(connection, may_write=self._facts.may_write_journal):
+        if not self._journal.open(
+            connection,
+            may_write=self._facts.may_write_journal,
+            own_session=not self._options.allow_pooler,
+        ):
             message = "this role may not write to the schema af_db: the run goes on without a journal"
             self._flight.emit(Warned(code="no-journal", message=message))
-            return
-        self._stamp_environment()
+            if not self._facts.may_read_journal:
+                return
+        name = journal.read_environment(connection)
+        stamp = preflight.check_environment(name, self._target, self._options)
         entries = journal.read(connection)
         applied = alembic_project.applied_revisions(self._project, self._plan.before)
-        for edited in preflight.check_edited(entries, applied, self._target, self._options):
-            journal.accept(connection, edited.revision, edited.file_sha256)
+        accepted = preflight.check_edited(entries, applied, self._target, self._options)
         unfinished = preflight.check_unfinished(connection, entries, self._plan, self._options)
+        if self._journal.is_open:
+            if stamp is not None:
+                journal.write_environment(connection, stamp)
+            for edited in accepted:
+                journal.accept(connection, edited.revision, edited.file_sha256)
         self._watch.done = unfinished.done
         self._unfinished = unfinished
         self._invalid_before = frozenset(invalid.difference(map(indexes.bare_name, unfinished.broken)))
-
-    def _stamp_environment(self) -> None:
-        name = journal.read_environment(self._connection)
-        stamp = preflight.check_environment(name, self._target, self._options)
-        if stamp is not None:
-            journal.write_environment(self._connection, stamp)
 
     def _remaining(self) -> Plan:
         done = {applied.revision for applied in self._applied}
@@ -254,6 +275,9 @@ class _Run:
         def started(revision: str) -> None:
             self._start(steps[revision])
 
+        def recording(_revision: str) -> None:
+            self._send_journal_row()
+
         def recorded(_revision: str) -> None:
             with self._flight.asking():
                 self._record()
@@ -261,14 +285,15 @@ class _Run:
         def committed(_revision: str) -> None:
             self._finish()
 
-        return Hooks(started=started, recorded=recorded, committed=committed)
+        return Hooks(started=started, recording=recording, recorded=recorded, committed=committed)
 
     def _start(self, revision: Revision) -> None:
         running, self._retried = self._retried, None
         if running is not None:
             # Tried again: the budget and the clock go on.
             running.statements, running.built = [], []
-            running.is_recorded = running.is_marked = running.is_in_transaction = False
+            running.is_recorded = running.is_journalled = running.is_marked = False
+            running.is_in_transaction = False
             running.ended_by = ""
             running.attempt += 1
             self._watch.running = running
@@ -282,29 +307,34 @@ class _Run:
                 RevisionStarted(revision=revision, number=len(self._applied) + 1, total=len(self._plan.steps))
             )
 
+    def _send_journal_row(self) -> None:
+        """Have the journal's row travel with the version row, which is about to be sent."""
+        running = self._require_running()
+        driver: Any = self._connection.connection.dbapi_connection
+        if self._journal.is_open and not running.is_journalled:
+            driver.ahead = self._journal.applied_row(running)
+            running.is_journalled = True
+
     def _record(self) -> None:
-        """Inside the revision's transaction, after its version row: the checks and the journal's row."""
+        """Inside the revision's transaction, after its version row and the journal's: the checks."""
         running = self._require_running()
         running.is_recorded = True
-        for name in running.built:
+        if self._journal.is_open and not running.is_journalled:
+            raise RuntimeError("a version row was written unseen, so without the journal's")
+        for name in (*running.built, *self._broken_unnamed(running)):
             if server.find_index(self._connection, name) is False:
                 running.is_recorded = False
                 raise InvalidIndexError(name)
         if not self._is_postgresql:
             foreign_keys.check(self._connection, self._broken_before)
-        if self._journal.is_open:
-            holds_lock = self._journal.applied(running)
-        else:
-            holds_lock = not self._is_postgresql or run_lock.still_held(self._connection)
-        if self._lock_connection is None and not holds_lock:
-            raise LockLostError(running.revision.id)
-        if self._lock_connection is not None:
+        elif self._lock_connection is not None:
             with own_cursor(self._lock_connection) as cursor:
                 cursor.execute("SELECT 1")  # the lock lives as long as this connection's transaction
+        elif not running.is_journalled and not run_lock.still_held(self._connection):
+            raise LockLostError
 
     def _finish(self) -> None:
         running = self._require_running()
-        self._flight.leave()
         self._watch.running = None
         self._applied.append(
             AppliedRevision(
@@ -331,7 +361,7 @@ class _Run:
             )
         self._journal.started(running, self._unfinished.statements.get(running.revision.id, ()))
 
-    def _after_failure(self, error: Exception) -> float:
+    def _after_failure(self, error: BaseException) -> float:
         """Clean up; return the pause after which to try again, or raise RunFailedError."""
         self._flight.leave()
         running = self._watch.running
@@ -341,9 +371,14 @@ class _Run:
             raise RunFailedError(error, running=running, lost_session=self._lost_session())
         with contextlib.suppress(sa.exc.SQLAlchemyError):
             self._connection.rollback()
+        if journal.lost_lock(error):
+            error = LockLostError()
         left_index = self._drop_broken_indexes(running)
         if isinstance(error, MigrationError) and not (running and running.committed):
             truth = look_up(self._project, self._target)
+            if self._applied:
+                # "Refused" would mean that nothing has changed.
+                error = RolledBackError(error.code, error.message, next_steps=error.next_steps)
             error.state = f"rolled back; {truth.at}"
             error.revisions = outcomes(self._project, self._plan, truth, None)
             raise error
@@ -382,6 +417,7 @@ class _Run:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             if self._flight.signal is not None:
+                self._record_failure(self._retried, "stopped")
                 raise RunFailedError(StoppedError(), running=self._retried)
             time.sleep(min(left, 0.05))
 
@@ -397,7 +433,12 @@ class _Run:
 
     def _drop_broken_indexes(self, running: Running | None) -> str | None:
         """Drop the INVALID indexes that this revision has made; return one that could not be dropped."""
-        for name in running.built if running is not None else ():
+        if running is None:
+            return None
+        names = [*running.built]
+        with contextlib.suppress(psycopg2.Error):
+            names += self._broken_unnamed(running)
+        for name in names:
             if indexes.bare_name(name) in self._invalid_before:
                 continue  # it was there before: a person decides
             try:
@@ -407,6 +448,16 @@ class _Run:
             except Exception:  # noqa: BLE001 - the cause is told; this only adds to it
                 return name
         return None
+
+    def _broken_unnamed(self, running: Running) -> tuple[str, ...]:
+        """Where the revision builds indexes whose names the server picks: what was not INVALID before."""
+        if not running.builds_unnamed:
+            return ()
+        return tuple(
+            index.sql_name
+            for index in server.invalid_indexes(self._connection)
+            if index.builder_pid is None and index.name not in self._invalid_before
+        )
 
     def _record_failure(self, running: Running | None, cause: str) -> None:
         if running is None:
@@ -445,8 +496,8 @@ class _Run:
 class LockLostError(Exception):
     """A revision has released the run lock (pg_advisory_unlock_all, DISCARD ALL)."""
 
-    def __init__(self, revision: str) -> None:
-        super().__init__(f"{revision} has released af-db's run lock, so another run may have begun")
+    def __init__(self) -> None:
+        super().__init__("the revision has released af-db's run lock, so another run may have begun")
 
 
 def _shown(revisions: tuple[str, ...]) -> str:

@@ -1,15 +1,19 @@
 """What one run writes into the journal."""
 
 import contextlib
+import re
 from collections.abc import Sequence
 
 import psycopg2
 import sqlalchemy as sa
 
 from agent_factory.migrate import journal
+from agent_factory.migrate.cursors import own_cursor
 from agent_factory.migrate.engine.watch import Running
 from agent_factory.migrate.origin import Origin
 from agent_factory.migrate.plan import Direction
+
+_DROPS_PREPARED = re.compile(r"\b(DEALLOCATE|DISCARD)\b", re.IGNORECASE)
 
 
 class RunJournal:
@@ -21,15 +25,22 @@ class RunJournal:
         self._origin = origin
         self._connection: sa.Connection | None = None
         self._earlier: tuple[str, ...] = ()
+        self._has_own_session = self._is_prepared = False
 
     @property
     def is_open(self) -> bool:
         return self._connection is not None
 
-    def open(self, connection: sa.Connection, *, may_write: bool) -> bool:
-        """Make the journal where it is missing; False, and nothing is written, where this role may not."""
+    def open(self, connection: sa.Connection, *, may_write: bool, own_session: bool) -> bool:
+        """Make the journal where it is missing; False, and nothing is written, where this role may not.
+
+        ``own_session`` says that the session is nobody else's, as it may be behind a pooler.
+        """
         if may_write or journal.prepare(connection):
             self._connection = connection
+            self._has_own_session = self._is_prepared = own_session
+            if own_session:
+                journal.prepare_statement(connection)
         return self._connection is not None
 
     def started(self, running: Running, earlier: Sequence[str]) -> None:
@@ -47,9 +58,16 @@ class RunJournal:
         if self._connection is not None:
             journal.note_statement(self._connection, self._run_id, running.revision.id, statement)
 
-    def applied(self, running: Running) -> bool:
-        """Write the row in the revision's own transaction; False when the run lock is not held any more."""
-        return self._connection is None or self._write(running, "applied", running.committed)
+    def applied_row(self, running: Running) -> bytes:
+        """Return the SQL of the row that belongs into the revision's own transaction; none without a journal.
+
+        It fails where the run lock is not held any more.
+        """
+        if self._connection is None:
+            return b""
+        if any(_DROPS_PREPARED.search(statement) for statement in running.statements):
+            self._is_prepared = False
+        return self._row(self._connection, running, "applied", running.committed)
 
     def failed(self, running: Running, cause: str) -> None:
         """Write the failure in a transaction of its own, where the connection still can."""
@@ -66,11 +84,22 @@ class RunJournal:
 
     def _write(
         self, running: Running, state: str, statements: Sequence[str], error: str | None = None
-    ) -> bool:
-        if self._connection is None:
-            return True
-        return journal.record(
-            self._connection,
+    ) -> None:
+        if self._connection is not None:
+            row = self._row(self._connection, running, state, statements, error)
+            with own_cursor(self._connection) as cursor:
+                cursor.execute(row)
+
+    def _row(
+        self,
+        connection: sa.Connection,
+        running: Running,
+        state: str,
+        statements: Sequence[str],
+        error: str | None = None,
+    ) -> bytes:
+        return journal.row(
+            connection,
             run_id=self._run_id,
             revision=running.revision,
             direction=self._direction,
@@ -79,4 +108,6 @@ class RunJournal:
             statements=statements,
             seconds=running.seconds,
             error=error,
+            needs_lock=self._has_own_session and state == "applied",
+            is_prepared=self._is_prepared,
         )

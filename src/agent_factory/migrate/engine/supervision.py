@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any, TypeVar
 
-from agent_factory.migrate.events import Emit, Event
+from agent_factory.migrate.events import Emit, Event, Warned
 from agent_factory.migrate.server import Session
 
 TICK_S = 0.05
@@ -45,6 +45,7 @@ class Flight:
         self.blockers: tuple[Session, ...] = ()
         self.backend_pid: int | None = None
         self._statement_limit_s = statement_limit_s
+        self._cancelling = threading.Lock()
         self._driver: Any = None
         self._since: float | None = None
         self._asking_since: float | None = None
@@ -57,6 +58,17 @@ class Flight:
     def watch(self, driver: Any) -> None:
         """Name the driver's connection that is to be cancelled or cut; None when it is done with."""
         self._driver = driver
+
+    def let_go(self) -> None:
+        """Say that the server's process is no longer ours, once no request to cancel is on its way to it."""
+        with self._cancelling:
+            self.backend_pid = None
+
+    @contextlib.contextmanager
+    def cancelling(self) -> Iterator[int | None]:
+        """The process whose statement may be cancelled in the block, None when none may: it stays ours."""
+        with self._cancelling:
+            yield self.backend_pid if self.busy_s() else None
 
     def check_stop(self) -> None:
         """Raise StoppedError when a signal has come."""
@@ -150,7 +162,17 @@ def supervise(work: Callable[[], T], flight: Flight, emit: Emit) -> T:
 def _hand_on(flight: Flight, emit: Emit) -> None:
     with contextlib.suppress(queue.Empty):
         while True:
-            emit(flight.events.get_nowait())
+            _tell(flight.events.get_nowait(), emit)
+
+
+def _tell(event: Event, emit: Emit) -> None:
+    """Have the event told. That it cannot be told must not end the run: nobody would wait for the worker."""
+    try:
+        emit(event)
+    except BaseException as error:  # noqa: BLE001 - whatever it is
+        what = f"{type(event).__name__} could not be shown: {type(error).__name__}: {error}"
+        with contextlib.suppress(BaseException):
+            emit(Warned(code="event-not-shown", message=what))
 
 
 @contextlib.contextmanager

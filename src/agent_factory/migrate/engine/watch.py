@@ -19,6 +19,13 @@ from agent_factory.migrate.plan import Revision
 NO_STATEMENT = "DO $$ BEGIN END $$"
 """What runs in place of a statement whose work an earlier run has done."""
 
+NO_TRANSACTION_TIMEOUT = (
+    "CASE WHEN current_setting('transaction_timeout', true) <> '0' "
+    "THEN set_config('transaction_timeout', '0', %(local)s) END"
+)
+"""An SQL expression that lifts the limit of whole transactions, where the server has it (17 and newer): it
+would end the session, and with it the run lock."""
+
 _READS = re.compile(
     r"\s*(SELECT|SHOW|SET|PRAGMA|EXPLAIN|WITH\b(?!.*\b(INSERT|UPDATE|DELETE)\b))", re.IGNORECASE | re.DOTALL
 )
@@ -47,7 +54,8 @@ class TransactionEndedError(Exception):
 @dataclass(slots=True)
 class Running:
     """The revision that runs. ``statements`` are those of its open transaction that change something,
-    ``committed`` those that are committed before its end, ``built`` the indexes it builds CONCURRENTLY.
+    ``committed`` those that are committed before its end, ``built`` the indexes it builds CONCURRENTLY;
+    ``builds_unnamed`` says that it builds more, under names that the server picks.
     ``ended_by`` is how its transaction was ended before the revision was."""
 
     revision: Revision
@@ -56,7 +64,9 @@ class Running:
     statements: list[str] = field(default_factory=list)
     committed: list[str] = field(default_factory=list)
     built: list[str] = field(default_factory=list)
+    builds_unnamed: bool = False
     is_marked: bool = False
+    is_journalled: bool = False
     is_recorded: bool = False
     is_in_transaction: bool = False
     was_written: bool = False
@@ -98,6 +108,9 @@ class Watch:
         sa.event.listen(engine, "commit", self._commit)
         sa.event.listen(engine, "begin", self._begin)
         sa.event.listen(engine, "rollback", self._rollback)
+        driver: Any = connection.connection.dbapi_connection
+        if isinstance(driver, WatchedConnection):
+            driver.when_committed = self.flight.leave
 
     def _limit(self, connection: sa.Connection) -> None:
         """Have the limits hold in this transaction, whatever a rollback or a revision has made of them.
@@ -114,9 +127,10 @@ class Watch:
             return
         with driver.cursor() as cursor:
             cursor.execute(
-                "SELECT set_config('lock_timeout', %(lock)s, %(local)s), "
+                "SELECT pg_backend_pid(), set_config('lock_timeout', %(lock)s, %(local)s), "
                 "set_config('statement_timeout', %(statement)s, %(local)s), "
-                "set_config('idle_in_transaction_session_timeout', %(idle)s, %(local)s)",
+                "set_config('idle_in_transaction_session_timeout', %(idle)s, %(local)s), "
+                f"{NO_TRANSACTION_TIMEOUT}",
                 {
                     "lock": _milliseconds(lock_timeout_s),
                     "statement": _milliseconds(self.statement_timeout_s),
@@ -124,6 +138,7 @@ class Watch:
                     "local": not self.for_session,
                 },
             )
+            self.flight.backend_pid = cursor.fetchone()[0]
         self._in_force = wanted if self.for_session else None
 
     def _before(
@@ -141,7 +156,11 @@ class Watch:
                     running.committed.append(statement)
                     return NO_STATEMENT, ()
                 running.built.append(name)
+            elif indexes.builds_unnamed(statement):
+                running.builds_unnamed = True
             driver: Any = connection.connection.dbapi_connection
+            if not self.for_session and (_is_autocommit(driver) or _ending(statement)):
+                self.flight.let_go()  # the server may give the process away before we hear of it
             if _is_autocommit(driver):
                 self._limit_autocommit(connection, statement)
                 self.before_autocommit(running, statement)
@@ -167,8 +186,14 @@ class Watch:
         seconds = self.concurrent_lock_timeout_s if concurrent else self.lock_timeout_max_s
         with own_cursor(connection) as cursor:
             cursor.execute(
-                "SELECT set_config('lock_timeout', %s, false), set_config('statement_timeout', %s, false)",
-                [_milliseconds(seconds), _milliseconds(self.statement_timeout_s)],
+                "SELECT set_config('lock_timeout', %(lock)s, false), "
+                "set_config('statement_timeout', %(statement)s, false), "
+                f"{NO_TRANSACTION_TIMEOUT}",
+                {
+                    "lock": _milliseconds(seconds),
+                    "statement": _milliseconds(self.statement_timeout_s),
+                    "local": False,
+                },
             )
         self._in_force = None
 
@@ -185,10 +210,7 @@ class Watch:
             running.committed += [statement] if changes else []
             return
         if isinstance(driver, WatchedConnection):
-            ending = _MAY_END.search(statement) and _ENDS_TRANSACTION.search(
-                _QUOTED.sub(" ", statement).strip()
-            )
-            if ending:
+            if ending := _ending(statement):
                 running.statements += [statement] if changes else []
                 self._end(running, "commit" if ending["commit"] else "rollback", statement)
             running.is_in_transaction = True
@@ -209,9 +231,17 @@ class Watch:
             running.statements = []
             running.is_in_transaction = False
             running.ended_by = "commit"
-        self.flight.enter()
+        if isinstance(driver, WatchedConnection):
+            self.flight.enter()  # the driver tells when it is done: SQLAlchemy has no event for that
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Behind a pooler the transaction's process may be a stranger's from here on."""
+        if not self.for_session:
+            self.flight.let_go()
 
     def _rollback(self, _connection: sa.Connection) -> None:
+        self._let_go()
         self._in_force = None
         if self.running is not None and not self.running.is_recorded:
             self.running.is_in_transaction = False
@@ -237,6 +267,13 @@ def has_written(connection: sa.Connection) -> bool:
         cursor.execute("SELECT txid_current_if_assigned() IS NOT NULL")
         (written,) = cursor.fetchone()
         return bool(written)
+
+
+def _ending(statement: str) -> re.Match[str] | None:
+    """Find the COMMIT or ROLLBACK in a statement, or None."""
+    if not _MAY_END.search(statement):
+        return None
+    return _ENDS_TRANSACTION.search(_QUOTED.sub(" ", statement).strip())
 
 
 def _is_autocommit(driver: Any) -> bool:

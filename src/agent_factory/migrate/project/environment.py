@@ -1,6 +1,7 @@
 """Alembic's environment, as af-db runs it: env.py on our connection, by our rules."""
 
 import contextlib
+import functools
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,9 +15,10 @@ from alembic.runtime.migration import MigrationContext, MigrationInfo, Migration
 from alembic.script import ScriptDirectory
 
 from agent_factory.migrate.errors import NOT_TOUCHED, MigrationError, UsageError
-from agent_factory.migrate.plan import Direction, Plan
+from agent_factory.migrate.plan import Direction, Plan, Revision
 from agent_factory.migrate.project.history import Project
 from agent_factory.migrate.project.output import stdout_kept_clean
+from agent_factory.migrate.project.version_rows import VersionRows
 
 ENV_PY_CONTRACT = """connection = context.config.attributes.get("connection")
 if connection is not None:
@@ -25,17 +27,22 @@ if connection is not None:
         context.run_migrations()"""
 
 
+def _ignore(_revision: str) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hooks:
     """Called for each revision with its id, in the thread that runs it.
 
-    ``recorded`` is called when its version row is written, still inside its transaction; ``committed``
-    when that transaction has ended well.
+    ``recording`` is called when its version row is about to be sent, ``recorded`` when it is written, still
+    inside its transaction; ``committed`` when that transaction has ended well.
     """
 
     started: Callable[[str], None]
-    recorded: Callable[[str], None]
-    committed: Callable[[str], None]
+    recording: Callable[[str], None] = _ignore
+    recorded: Callable[[str], None] = _ignore
+    committed: Callable[[str], None] = _ignore
 
 
 @contextlib.contextmanager
@@ -52,7 +59,7 @@ def sharing(
 
     def build_environment(config: Config, script: ScriptDirectory, **options: Any) -> EnvironmentContext:
         if plan is not None and hooks is not None:
-            options["fn"] = _announce_steps(project, plan, hooks)
+            options["fn"] = _announce_steps(project, plan, hooks, rows)
         environment = EnvironmentContext(config, script, **options)
         # Alembic finds the module-level proxies by the exact class, so a subclass would not do.
         environment.configure = _configure_shared(  # type: ignore[method-assign]
@@ -67,14 +74,36 @@ def sharing(
 
     commands: Any = command  # the names that are replaced are not ones that the module declares as public
     originals = commands.EnvironmentContext, commands.ScriptDirectory
+    rows = VersionRows(connection)
     project.config.attributes["connection"] = connection
     commands.EnvironmentContext, commands.ScriptDirectory = build_environment, LoadedScripts
     try:
-        with stdout_kept_clean():
+        with stdout_kept_clean(), rows.noticed():
             yield build_environment
     finally:
         commands.EnvironmentContext, commands.ScriptDirectory = originals
         del project.config.attributes["connection"]
+
+
+def look(project: Project, connection: sa.Connection) -> tuple[tuple[str, ...], MigrationContext]:
+    """Run env.py without a step; return the rows of the version table that it names, and what it configured.
+
+    Nothing is written, and the transaction is left open. Raises UsageError when env.py does not take the
+    shared connection.
+    """
+    found: list[tuple[tuple[str, ...], MigrationContext]] = []
+
+    def remember(current: Any, context: MigrationContext) -> list[RevisionStep]:
+        found.append((current, context))
+        return []
+
+    with (
+        sharing(project, connection) as build_environment,
+        build_environment(project.config, project.script, fn=remember, dont_mutate=True),
+        env_py_errors(project),
+    ):
+        project.script.run_env()
+    return found[0]
 
 
 IncludeName = Callable[[str | None, Any, Any], bool]
@@ -113,23 +142,31 @@ def _without_own_schema(include_name: IncludeName | None) -> IncludeName:
     return include
 
 
-def _announce_steps(project: Project, plan: Plan, hooks: Hooks) -> Callable[..., Iterator[RevisionStep]]:
+def _announce_steps(
+    project: Project, plan: Plan, hooks: Hooks, rows: VersionRows
+) -> Callable[..., Iterator[RevisionStep]]:
     """The plan's own steps, announced one by one: what runs is what was shown, whatever its target meant."""
-    build_step = (
-        MigrationStep.upgrade_from_script
-        if plan.direction is Direction.UPGRADE
-        else MigrationStep.downgrade_from_script
-    )
 
-    def steps(_current: Any, _context: MigrationContext) -> Iterator[RevisionStep]:
+    def steps(_current: Any, context: MigrationContext) -> Iterator[RevisionStep]:
         for revision in plan.steps:
-            script = project.script.get_revision(revision.id)
+            step = migration_step(project, plan.direction, revision)
             hooks.started(revision.id)
-            yield build_step(project.script.revision_map, script)
+            rows.expect(context, step, functools.partial(hooks.recording, revision.id))
+            yield step
             # Alembic asks for the next step after the transaction of this one has ended.
             hooks.committed(revision.id)
 
     return steps
+
+
+def migration_step(project: Project, direction: Direction, revision: Revision) -> RevisionStep:
+    """Return Alembic's step of a revision."""
+    build_step = (
+        MigrationStep.upgrade_from_script
+        if direction is Direction.UPGRADE
+        else MigrationStep.downgrade_from_script
+    )
+    return build_step(project.script.revision_map, project.script.get_revision(revision.id))
 
 
 def _announce_recorded(hooks: Hooks) -> Callable[..., None]:
@@ -147,7 +184,7 @@ def env_py_errors(project: Project) -> Iterator[None]:
         yield
     except (MigrationError, sa.exc.DBAPIError):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         location = project.script.env_py_location
         lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == location]
         raise UsageError(

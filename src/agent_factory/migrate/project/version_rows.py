@@ -1,0 +1,60 @@
+"""The statements by which Alembic moves its version table: noticed before they are sent, and made cheap."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.runtime.migration import MigrationContext, RevisionStep
+
+_Statement = tuple[Any, Any, Any]
+
+
+class VersionRows:
+    """What is expected of the version table on one connection."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+        self._table: sa.Table | None = None
+        self._announce: Callable[[], None] | None = None
+        self._move: dict[str, str] | None = None
+        self._update: sa.Update | None = None
+
+    def expect(self, context: MigrationContext, step: RevisionStep, announce: Callable[[], None]) -> None:
+        """Call ``announce`` when the row of this step is about to be sent."""
+        self._table = context._version  # not by its name: a revision may have a table of its own for it
+        self._announce = announce
+        self._move = None
+        if len(step.from_revisions) == len(step.to_revisions) == 1:
+            self._move = {"before": step.from_revisions[0], "after": step.to_revisions[0]}
+
+    @contextlib.contextmanager
+    def noticed(self) -> Iterator[None]:
+        """Listen for the block."""
+        sa.event.listen(self._connection, "before_execute", self._before, retval=True)
+        try:
+            yield
+        finally:
+            sa.event.remove(self._connection, "before_execute", self._before)
+
+    def _before(
+        self, _connection: sa.Connection, statement: Any, rows: Any, values: Any, _options: Any
+    ) -> _Statement:
+        if not isinstance(statement, sa.Update | sa.Insert | sa.Delete) or statement.table is not self._table:
+            return statement, rows, values
+        if self._announce is not None:
+            self._announce()
+        if isinstance(statement, sa.Update) and self._move is not None:
+            # Alembic spells the revisions out, so SQLAlchemy would compile a new statement each time.
+            return self._cached_update(statement), rows, self._move
+        return statement, rows, values
+
+    def _cached_update(self, statement: sa.Update) -> sa.Update:
+        if self._update is None:
+            version = statement.table.c.version_num
+            self._update = (
+                sa.update(statement.table)
+                .values(version_num=sa.bindparam("after"))
+                .where(version == sa.bindparam("before"))
+            )
+        return self._update
