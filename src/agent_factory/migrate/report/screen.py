@@ -1,0 +1,90 @@
+"""Where text goes. Off a terminal it is plain: nothing is cut, wrapped or coloured; Rich is not loaded."""
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from typing import TextIO
+
+from agent_factory.redaction import redact
+
+Part = tuple[str, str]
+"""Words and their style."""
+
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""What moves the cursor, starts another line, or turns the direction in which a line is read."""
+
+
+class Screen:
+    """A stream that nobody watches: a pipe, a file, the log of a CI job."""
+
+    is_terminal = False
+    width = 10_000
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def line(self, *parts: Part) -> None:
+        """Print one line."""
+        self._write(["".join(text for text, _style in parts)])
+
+    def lines(self, lines: Iterable[Sequence[Part]]) -> None:
+        """Print lines that are laid out already: one that is too long goes on at the terminal's edge."""
+        self._write("".join(text for text, _style in parts) for parts in lines)
+
+    def facts(self, rows: Sequence[tuple[str, str]]) -> None:
+        """Print names and values under each other."""
+        width = max((len(name) for name, _value in rows), default=0)
+        self._write(f"{name:<{width}}  {value}" for name, value in rows)
+
+    def table(
+        self,
+        columns: Sequence[Part],
+        rows: Sequence[tuple[Sequence[str], str]],
+        *,
+        unwrapped: frozenset[str] = frozenset(),  # noqa: ARG002 - nothing is wrapped here
+    ) -> None:
+        """Print a table: columns are names and styles, rows are cells and the row's style.
+
+        On a terminal the cells of ``unwrapped`` columns are kept on one line.
+        """
+        names = [name for name, _style in columns]
+        table = [names, *(cells for cells, _style in rows)]
+        widths = [max(len(row[index]) for row in table) for index in range(len(names))]
+        lines = [
+            "   ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in table
+        ]
+        self._write([lines[0], "\u2500" * (sum(widths) + 3 * (len(widths) - 1)), *lines[1:]])
+
+    def move(self, text: str) -> None:
+        """Show a line that moves while something takes its time; not here."""
+
+    def stop(self) -> None:
+        """End the moving line."""
+
+    def ask(self, question: str) -> bool:
+        """Ask yes or no: nobody is here, and that is a no."""
+        self.line((question, ""))
+        return False
+
+    def ask_for(self, question: str) -> str:
+        """Ask for a word: nobody is here to say one."""
+        self.line((question, ""))
+        return ""
+
+    def _write(self, lines: Iterable[str]) -> None:
+        self._stream.write("".join(f"{clean(line).rstrip()}\n" for line in lines))
+        self._stream.flush()
+
+
+def open_screen(stream: TextIO) -> Screen:
+    """Return the screen of this stream; FORCE_COLOR makes a terminal of a pipe, as it does for Rich."""
+    if not stream.isatty() and not os.environ.get("FORCE_COLOR"):
+        return Screen(stream)
+    from agent_factory.migrate.report.terminal import TerminalScreen
+
+    return TerminalScreen(stream)
+
+
+def clean(text: str) -> str:
+    """Return the text without secrets, and without what moves the cursor and could hide lines of a plan."""
+    return CONTROL.sub("", redact(text))

@@ -1,0 +1,101 @@
+"""A terminal with a person before it. This is the only module that imports Rich."""
+
+from collections.abc import Iterable, Sequence
+from typing import TextIO
+
+from rich import box
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.prompt import Confirm, Prompt
+from rich.table import Column, Table
+from rich.text import Text
+
+from agent_factory.migrate.report.screen import Part, Screen, clean
+
+
+class TerminalScreen(Screen):
+    """A terminal: colours, tables that fit, questions, and a line that moves."""
+
+    is_terminal = True
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        # Rich answers NO_COLOR itself. Markup would eat [brackets] of names and messages.
+        self._console = _Console(file=stream, markup=False, highlight=False, emoji=False)
+        self.width = self._console.width
+        self._progress: Progress | None = None
+
+    def line(self, *parts: Part) -> None:
+        console = self._progress.console if self._progress is not None else self._console
+        console.print(Text.assemble(*((clean(text), style) for text, style in parts)))
+
+    def lines(self, lines: Iterable[Sequence[Part]]) -> None:
+        texts = [Text.assemble(*((clean(text), style) for text, style in parts)) for parts in lines]
+        if texts:
+            self._console.print(Text("\n").join(texts), soft_wrap=True)
+
+    def facts(self, rows: Sequence[tuple[str, str]]) -> None:
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(style="dim", no_wrap=True)
+        grid.add_column(overflow="fold")
+        for name, value in rows:
+            grid.add_row(name, Text(clean(value)))
+        self._console.print(grid)
+
+    def table(
+        self,
+        columns: Sequence[Part],
+        rows: Sequence[tuple[Sequence[str], str]],
+        *,
+        unwrapped: frozenset[str] = frozenset(),
+    ) -> None:
+        grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False)
+        for name, style in columns:
+            grid.add_column(name, style=style, overflow="fold", no_wrap=name in unwrapped)
+        for cells, style in rows:
+            grid.add_row(*(Text(clean(cell)) for cell in cells), style=style)
+        self._console.print(grid)
+
+    def move(self, text: str) -> None:
+        """Show a line that moves while something takes its time, with the seconds it has taken."""
+        self.stop()
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+        )
+        self._progress.add_task(" ".join(clean(text).split()), total=None)
+        self._progress.start()
+
+    def stop(self) -> None:
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+    def ask(self, question: str) -> bool:
+        """Ask yes or no; the end of the input is a no."""
+        try:
+            return _YesOrNo.ask(Text(clean(question)), console=self._console, default=False)
+        except EOFError:
+            self._console.print()
+            return False
+
+    def ask_for(self, question: str) -> str:
+        """Ask for a word; the end of the input is an empty one."""
+        try:
+            return Prompt.ask(Text(clean(question)), console=self._console, default="", show_default=False)
+        except EOFError:
+            self._console.print()
+            return ""
+
+
+class _YesOrNo(Confirm):
+    def process_response(self, value: str) -> bool:
+        return super().process_response({"yes": "y", "no": "n"}.get(value.strip().lower(), value))
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError  # Rich would end the process, whatever runs
