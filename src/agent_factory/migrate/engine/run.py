@@ -5,9 +5,8 @@ import random
 import signal
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -19,11 +18,12 @@ from agent_factory.migrate.connection import ReconnectedError, connect
 from agent_factory.migrate.cursors import own_cursor
 from agent_factory.migrate.engine import foreign_keys
 from agent_factory.migrate.engine.failure import InvalidIndexError, RunFailedError, explain
+from agent_factory.migrate.engine.hold import run_lock_held
 from agent_factory.migrate.engine.monitor import monitored
 from agent_factory.migrate.engine.run_journal import RunJournal
 from agent_factory.migrate.engine.supervision import Flight, StoppedError, supervise
 from agent_factory.migrate.engine.truth import look_up, outcomes
-from agent_factory.migrate.engine.watch import NO_TRANSACTION_TIMEOUT, Running, Watch, has_written
+from agent_factory.migrate.engine.watch import Running, Watch, has_written
 from agent_factory.migrate.errors import MigrationError, Outcome, RefusedError, RolledBackError
 from agent_factory.migrate.events import Emit, Retrying, RevisionApplied, RevisionStarted, RunStarted, Warned
 from agent_factory.migrate.options import RunOptions
@@ -32,9 +32,6 @@ from agent_factory.migrate.plan import Plan, Revision
 from agent_factory.migrate.project import Hooks, Project
 from agent_factory.migrate.results import AppliedRevision
 from agent_factory.migrate.target import Target
-
-CONNECTION_CHECK_INTERVAL = "1s"
-"""How soon the server ends a session whose client is gone: measured, an orphan lives 0.6 s instead of 6.6."""
 
 SHORT_TRIES = 10
 DROP_LOCK_TIMEOUT_S = 60.0
@@ -97,7 +94,7 @@ class _Run:
         self._broken_before: list[foreign_keys.Violation] = []
         self._connection: sa.Connection
         self._lock_connection: sa.Connection | None = None
-        self._facts: server.ServerFacts
+        self._facts: server.ServerFacts | None = None
         self._watch = Watch(
             flight=flight,
             before_early_commit=self._mark_started,
@@ -116,7 +113,8 @@ class _Run:
                 self._connection = connection
                 self._flight.watch(connection.connection.dbapi_connection)
                 try:
-                    with self._locked():
+                    with run_lock_held(connection, self._target, self._options, self._flight) as held:
+                        self._facts, self._lock_connection = held.facts, held.beside
                         self._run_under_lock()
                 except (StoppedError, sa.exc.SQLAlchemyError, psycopg2.Error, ReconnectedError) as error:
                     # Before the first revision, or between two: no revision is to blame.
@@ -130,66 +128,6 @@ class _Run:
             raise failure.to_error(self._project, self._target, self._plan, self._flight) from failure.cause
         return tuple(self._applied)
 
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Hold the run lock for the block: on the connection that works, or beside it behind a pooler."""
-        if not self._is_postgresql:
-            folder = Path(self._target.url.database or ".").absolute().parent
-            with run_lock.held_on_folder(
-                folder,
-                wait_s=self._options.lock_wait_s,
-                emit=self._flight.emit,
-                check_stop=self._flight.check_stop,
-            ):
-                yield
-            return
-        with self._flight.asking():
-            facts = server.read_facts(self._connection)
-        preflight.check_server(facts, self._target, self._options)
-        # Behind a pooler the process changes with each transaction: another's could be cancelled.
-        self._flight.backend_pid = None if self._options.allow_pooler else facts.pid
-        self._facts = facts
-        if not self._options.allow_pooler:
-            self._settle_session()
-            self._take(self._connection)
-            yield
-            return
-        with connect(self._target) as beside, beside.begin():
-            with own_cursor(beside) as cursor:
-                cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-                cursor.execute(f"SELECT {NO_TRANSACTION_TIMEOUT}", {"local": True})
-            self._take(beside, for_transaction=True)
-            self._lock_connection = beside
-            yield
-
-    def _take(self, connection: sa.Connection, *, for_transaction: bool = False) -> None:
-        run_lock.take(
-            connection,
-            wait_s=self._options.lock_wait_s,
-            emit=self._flight.emit,
-            check_stop=self._flight.check_stop,
-            asking=self._flight.asking,
-            for_transaction=for_transaction,
-        )
-
-    def _settle_session(self) -> None:
-        """Set what holds for the whole session; not behind a pooler, where others would inherit it."""
-        with own_cursor(self._connection) as cursor:
-            # What is told as applied has to survive a crash of the server.
-            cursor.execute(
-                "SELECT set_config('synchronous_commit', 'on', false) "
-                "WHERE current_setting('synchronous_commit') = 'off'"
-            )
-            cursor.execute(f"SELECT {NO_TRANSACTION_TIMEOUT}", {"local": False})
-            self._connection.connection.commit()
-        # PostgreSQL 14 and newer have the setting, and refuse it on systems that cannot do it.
-        with contextlib.suppress(psycopg2.Error), own_cursor(self._connection) as cursor:
-            cursor.execute(
-                "SELECT set_config('client_connection_check_interval', %s, false)",
-                [CONNECTION_CHECK_INTERVAL],
-            )
-            self._connection.connection.commit()
-
     def _run_under_lock(self) -> None:
         connection = self._connection
         with self._flight.asking():
@@ -198,8 +136,8 @@ class _Run:
                 return
             if self._check_again is not None:
                 self._check_again(connection)
-            if self._is_postgresql:
-                self._look_at_the_past()
+            if self._facts is not None:
+                self._look_at_the_past(self._facts)
             else:
                 self._broken_before = foreign_keys.violations(connection)
         for name in self._unfinished.broken:
@@ -236,19 +174,19 @@ class _Run:
     def _command(self) -> str:
         return self._target.command(self._plan.command)
 
-    def _look_at_the_past(self) -> None:
+    def _look_at_the_past(self, facts: server.ServerFacts) -> None:
         """Open the journal, and check under the lock what was checked before the question."""
         connection = self._connection
         invalid = {index.name for index in server.invalid_indexes(connection)}
         self._invalid_before = frozenset(invalid)
         if not self._journal.open(
             connection,
-            may_write=self._facts.may_write_journal,
+            may_write=facts.may_write_journal,
             own_session=not self._options.allow_pooler,
         ):
             message = "this role may not write to the schema af_db: the run goes on without a journal"
             self._flight.emit(Warned(code="no-journal", message=message))
-            if not self._facts.may_read_journal:
+            if not facts.may_read_journal:
                 return
         name = journal.read_environment(connection)
         stamp = preflight.check_environment(name, self._target, self._options)
