@@ -27,7 +27,7 @@ from tests.postgres import throwaway_server
 from tests.projects import AlembicProject, make_project
 
 ALEMBIC, AF_DB = TOOLS = ("alembic", "af-db")
-UPGRADE = {ALEMBIC: ("upgrade",), AF_DB: ("prod", "upgrade", "--yes")}
+UPGRADE = {ALEMBIC: ("upgrade",), AF_DB: ("prod", "upgrade", "--yes", "--no-rehearsal")}
 
 ENV_PY = """
 import os

@@ -74,6 +74,6 @@ def run_installed(
 
 
 def bare_environment(url: str | None) -> dict[str, str]:
-    """The environment of a container: a path, a home, and the database."""
+    """The environment of a container: a path, a home, and the database; plans are not rehearsed."""
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return environment | ({"DATABASE_URL": url} if url else {})
+    return environment | {"AF_DB_REHEARSAL": "false"} | ({"DATABASE_URL": url} if url else {})

@@ -11,11 +11,16 @@ import pytest
 
 from agent_factory.url import DatabaseURL, parse_url
 from tests.commands import CommandLine
+from tests.golden_files import GoldenFiles
 from tests.postgres import throwaway_server
 from tests.projects import AlembicProject, make_project
 
 SERVER_VARIABLE = "AF_DB_TEST_URL"
 _run = contextlib.ExitStack()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="Write the files of tests/golden anew.")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -48,6 +53,8 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch, server_url: DatabaseURL) 
             *("GITHUB_ACTIONS", "PY_COLORS"),
         }:
             monkeypatch.delenv(name)
+    # A rehearsal takes a second; the tests that are about it switch it on.
+    monkeypatch.setenv("AF_DB_REHEARSAL", "false")
 
 
 @pytest.fixture
@@ -101,3 +108,9 @@ def af_db(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
 def project(tmp_path: Path) -> AlembicProject:
     """An Alembic project of its own with the revisions 001, 002 and 003, each of which makes a table."""
     return make_project(tmp_path / f"project_{uuid.uuid4().hex[:8]}", tables=3)
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> GoldenFiles:
+    """Compare a text with a file: ``golden("plan/plain.txt", text)``."""
+    return GoldenFiles(updates=request.config.getoption("--update-golden"))

@@ -1,16 +1,16 @@
-"""Durations as people write them: ``200ms``, ``5s``, ``2min``, ``1h``; a bare number is seconds."""
+"""Durations as people write them: ``200ms``, ``5s``, ``2min``, ``1h``, ``7d``; a bare number is seconds."""
 
 import re
 
-_UNITS = {"ms": 0.001, "s": 1.0, "": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
-_WRITTEN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|)\s*")
+_UNITS = {"ms": 0.001, "s": 1.0, "": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_WRITTEN = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d|)\s*")
 
 
 def parse_duration(text: str) -> float:
     """Return the seconds that the text means. Raises ValueError."""
     match = _WRITTEN.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} is not a duration such as 200ms, 5s, 2min or 1h")
+        raise ValueError(f"{text!r} is not a duration such as 200ms, 5s, 2min, 1h or 7d")
     return float(match[1]) * _UNITS[match[2]]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from agent_factory.migrate.plan import Plan, Revision
+from agent_factory.migrate.plan import Revision
 from agent_factory.migrate.server import Session
 
 
@@ -96,8 +96,5 @@ Event = (
     | Warned
 )
 Emit = Callable[[Event], None]
-Confirm = Callable[[Plan, tuple[Warned, ...]], None]
-"""Shows the plan with its warnings and asks; raises RefusedError when the answer is no."""
-
 ConfirmName = Callable[[str | None, str], None]
 """Asks whether a database is to change its environment name; raises RefusedError when the answer is no."""

@@ -19,6 +19,7 @@ from agent_factory.migrate import run_lock
 from agent_factory.migrate.cursors import own_cursor
 from agent_factory.migrate.origin import Origin
 from agent_factory.migrate.plan import Direction, Revision
+from agent_factory.migrate.revision_files import normalised
 from agent_factory.redaction import redact
 
 _CREATE = """
@@ -141,8 +142,7 @@ class Edited:
 
 def normalised_source(revision: Revision) -> str:
     """Return the file's text as it is hashed: line ends and blanks at the end of a line do not count."""
-    lines = revision.path.read_text(encoding="utf-8").splitlines()
-    return "\n".join(line.rstrip() for line in lines).rstrip("\n") + "\n"
+    return normalised(revision.path.read_text(encoding="utf-8"))
 
 
 def source_sha256(source: str) -> str:

@@ -21,3 +21,17 @@ class RunOptions:
     accept_edited: tuple[str, ...] = ()
     resume: tuple[str, ...] = ()
     environment: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RehearsalOptions:
+    """Whether a plan is rehearsed first, where, and which hazards were allowed by name.
+
+    ``required`` turns a rehearsal that cannot be had into a refusal; ``scratch_url`` is a server to make the
+    throwaway database on, instead of one that is started here.
+    """
+
+    wanted: bool = True
+    required: bool = False
+    scratch_url: str | None = None
+    allow: tuple[str, ...] = ()

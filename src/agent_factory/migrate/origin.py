@@ -36,9 +36,19 @@ def find_origin(root: Path, ci_url: str | None) -> Origin:
         git_commit=commit,
         git_dirty=dirty,
         ci_url=ci_url,
-        af_db_version=version("agent-factory"),
-        alembic_version=version("alembic"),
+        af_db_version=af_db_version(),
+        alembic_version=alembic_version(),
     )
+
+
+def af_db_version() -> str:
+    """Return the version of af-db."""
+    return version("agent-factory")
+
+
+def alembic_version() -> str:
+    """Return the version of Alembic."""
+    return version("alembic")
 
 
 def _git_state(root: Path) -> tuple[str | None, bool | None]:

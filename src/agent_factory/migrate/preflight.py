@@ -156,6 +156,22 @@ def check_edited(
     return edited
 
 
+def indexes_begun(entries: dict[str, journal.Entry], plan: Plan) -> tuple[str, ...]:
+    """Return the indexes, as SQL names them, that an unfinished run has begun to build for this plan.
+
+    The next run goes on with them: it skips those that PostgreSQL has finished, and builds the others again.
+    """
+    return tuple(
+        name
+        for step in plan.steps
+        if (entry := entries.get(step.id)) is not None
+        and entry.state == "started"
+        and entry.direction is plan.direction
+        for statement in entry.statements
+        if (name := indexes.built_by(statement)) is not None
+    )
+
+
 def check_unfinished(
     connection: sa.Connection, entries: dict[str, journal.Entry], plan: Plan, options: RunOptions
 ) -> Unfinished:

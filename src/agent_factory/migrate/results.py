@@ -1,10 +1,12 @@
 """What commands return. Text and JSON are two views of these values."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from agent_factory.migrate.errors import ExitCode
+from agent_factory.migrate.findings import CheckResult
 from agent_factory.migrate.plan import Plan, Revision
 
 
@@ -121,11 +123,15 @@ class CreateResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MergeResult:
-    """A new revision that joins ``heads``; ``revision`` is None when there was one head already."""
+    """A new revision that joins ``heads``; ``revision`` is None when there was one head already.
+
+    ``notes`` say which tables both sides change, where that was allowed, and what could not be found out.
+    """
 
     revision: Revision | None
     path: Path | None
     heads: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:
@@ -145,4 +151,47 @@ class EnvironmentResult:
         return ExitCode.DONE
 
 
-Result = EnvironmentResult | CurrentResult | HistoryResult | RunResult | CreateResult | MergeResult
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebasedFile:
+    """A revision that gets another place in the history: its id, parents and file before and after."""
+
+    message: str
+    id_before: str
+    id: str
+    parents_before: tuple[str, ...]
+    parents: tuple[str, ...]
+    path_before: Path
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebaseResult:
+    """What a branch's revisions become behind those of ``against``; none where they follow it already.
+
+    ``heads`` are what they follow. ``written`` says that the files were changed. ``notes`` are for people.
+    """
+
+    against: str
+    heads: tuple[str, ...]
+    files: tuple[RebasedFile, ...]
+    written: bool
+    notes: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.DONE
+
+
+ConfirmRebase = Callable[[RebaseResult], None]
+"""Shows what would change and asks; raises RefusedError when the answer is no."""
+
+Result = (
+    EnvironmentResult
+    | CurrentResult
+    | HistoryResult
+    | RunResult
+    | CreateResult
+    | MergeResult
+    | RebaseResult
+    | CheckResult
+)

@@ -42,9 +42,11 @@ class Sample:
 
 def installations() -> tuple[Installation, ...]:
     """One installation of each major version: the wheel's, which are always there, and the machine's own."""
-    candidates = (*local_installations("initdb"), *wheel_installations("initdb"))
-    complete = (item for item in candidates if (item.bin_dir / "pg_dump").exists())
-    found = {item.major: item for item in complete}
+    found = {}
+    for item in (*local_installations("initdb"), *wheel_installations("initdb")):
+        folder = (item.bin_dir / "initdb").resolve().parent  # PATH may have links to a part of the programs
+        if (folder / "pg_dump").exists():
+            found[item.major] = Installation(bin_dir=folder, major=item.major)
     return tuple(found[major] for major in sorted(found) if major >= OLDEST_FOR_THE_SAMPLE)
 
 

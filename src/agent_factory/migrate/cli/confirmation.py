@@ -4,15 +4,17 @@ import contextlib
 import sys
 
 from agent_factory.migrate.cli.invocation import Invocation
-from agent_factory.migrate.errors import UNCHANGED, RefusedError
-from agent_factory.migrate.events import Confirm, ConfirmName, Warned
+from agent_factory.migrate.errors import NOT_TOUCHED, UNCHANGED, RefusedError
+from agent_factory.migrate.events import ConfirmName, Warned
 from agent_factory.migrate.plan import Direction, Plan
 from agent_factory.migrate.report.text import Report
+from agent_factory.migrate.results import ConfirmRebase, RebaseResult
+from agent_factory.migrate.review import Confirm, PlanResult
 from agent_factory.migrate.target import Environment, Target, shared_with_others
 
 
 def confirmation(invocation: Invocation, target: Target, *, yes: bool) -> Confirm:
-    """Return the function that shows a plan and asks about it.
+    """Return the function that shows a plan and asks about it, unless a consent is missing that no yes gives.
 
     ``prod`` always asks, and so does ``local`` on a server that looks like one that others use. A downgrade
     there wants the database's name typed. ``--yes`` answers; without it and without a terminal the answer
@@ -21,7 +23,7 @@ def confirmation(invocation: Invocation, target: Target, *, yes: bool) -> Confir
     report = invocation.report
     asks = target.environment is Environment.PROD or shared_with_others(target.url)
 
-    def confirm(plan: Plan, warnings: tuple[Warned, ...]) -> None:
+    def confirm(plan: Plan, warnings: tuple[Warned, ...], rehearsed: PlanResult | None) -> None:
         warnings = (*_of_target(target, plan), *warnings)
         texts = [warning.message for warning in warnings]
         if invocation.tells_machines:
@@ -29,7 +31,9 @@ def confirmation(invocation: Invocation, target: Target, *, yes: bool) -> Confir
                 invocation.emit(warning)
         else:
             with contextlib.suppress(OSError):  # a reader that left must not decide
-                report.plan(plan, target, texts)
+                report.plan(plan, target, texts, rehearsed)
+        if rehearsed is not None and rehearsed.allow:
+            raise _needs_consent(plan, target, rehearsed.allow)
         if yes or not asks:
             return
         again = target.command(f"{plan.direction} {plan.target} --yes")
@@ -41,7 +45,7 @@ def confirmation(invocation: Invocation, target: Target, *, yes: bool) -> Confir
                 next_steps=(f"where the plan above is what you want: {again}",),
             )
         if invocation.tells_machines:
-            report.plan(plan, target, texts)
+            report.plan(plan, target, texts, rehearsed)
         if not _agreed(report, plan, target):
             raise RefusedError(
                 "declined",
@@ -51,6 +55,18 @@ def confirmation(invocation: Invocation, target: Target, *, yes: bool) -> Confir
             )
 
     return confirm
+
+
+def _needs_consent(plan: Plan, target: Target, flag: str) -> RefusedError:
+    return RefusedError(
+        "needs-consent",
+        f"the plan has serious hazards that were not allowed by name: {flag.removeprefix('--allow ')}",
+        state=UNCHANGED,
+        next_steps=(
+            "take the safe form that is told with each hazard",
+            f"or accept them: {target.command(f'{plan.direction} {plan.target} {flag}')}",
+        ),
+    )
 
 
 def _of_target(target: Target, plan: Plan) -> tuple[Warned, ...]:
@@ -83,6 +99,33 @@ def name_confirmation(report: Report, target: Target, *, yes: bool) -> ConfirmNa
                 f"declined: {target} still calls itself {before}",
                 state=UNCHANGED,
                 next_steps=(target.command(f"environment {name}"),),
+            )
+
+    return confirm
+
+
+def rebase_confirmation(report: Report, target: Target, *, yes: bool) -> ConfirmRebase:
+    """Return the function that shows which files would change, and asks."""
+
+    def confirm(result: RebaseResult) -> None:
+        with contextlib.suppress(OSError):
+            report.rebase(result)
+        if yes:
+            return
+        if not _on_a_terminal():
+            raise RefusedError(
+                "no-terminal",
+                "there is no terminal to ask on, and no --yes: no file was changed",
+                state=NOT_TOUCHED,
+                next_steps=(f"where that is what you want: {target.command('rebase --yes')}",),
+            )
+        count = len(result.files)
+        if not report.ask(f"Change {count} file{'s' if count > 1 else ''}?"):
+            raise RefusedError(
+                "declined",
+                "declined: no file was changed",
+                state=NOT_TOUCHED,
+                next_steps=(f"to do it after all: {target.command('rebase')}",),
             )
 
     return confirm

@@ -5,11 +5,12 @@ import os
 import shlex
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Self
 
 import typer
@@ -26,9 +27,11 @@ from agent_factory.redaction import redact
 
 if TYPE_CHECKING:
     from agent_factory.migrate.events import Event
+    from agent_factory.migrate.findings import CheckResult
     from agent_factory.migrate.project import Project
     from agent_factory.migrate.report.text import Report
     from agent_factory.migrate.results import Result
+    from agent_factory.migrate.review import PlanResult
     from agent_factory.migrate.target import Target
     from agent_factory.settings import Settings
 
@@ -61,6 +64,7 @@ class Invocation:
         self._undo = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
+        self._undo.enter_context(_signals_end_the_command())
         return self
 
     def __exit__(
@@ -78,21 +82,32 @@ class Invocation:
         return Report(paths_from=self._started_in, live=self._progress is ProgressForm.AUTO)
 
     @cached_property
-    def project(self) -> "Project":
-        """The project of ``--config``, or the nearest one; its folder becomes the working directory."""
-        from agent_factory.migrate.project import find_config, open_project
+    def config_path(self) -> Path:
+        """The file of ``--config``, or the nearest one; its folder becomes the working directory."""
+        from agent_factory.migrate.project import find_config
 
         config_path = self._config or find_config(self._started_in)
         if config_path.is_file():
             self._undo.enter_context(contextlib.chdir(config_path.parent))
-        return open_project(config_path)
+        return config_path
+
+    @cached_property
+    def project(self) -> "Project":
+        """The project of ``config_path``."""
+        from agent_factory.migrate.project import open_project
+
+        return open_project(self.config_path)
+
+    def local_settings(self) -> "Settings":
+        """Read the environment, and for what it leaves unset the project's .env."""
+        return _read_settings(self.config_path.parent / ".env")
 
     def local_target(self) -> "Target":
         """The database of the environment, of the project's .env, or the embedded default, in this order."""
         from agent_factory.migrate.target import local_target
         from agent_factory.settings import DEFAULT_DATABASE_URL
 
-        self.settings = _read_settings(self.project.root / ".env")
+        self.settings = self.local_settings()
         url = self.settings.database_url
         return local_target(url.get_secret_value() if url else DEFAULT_DATABASE_URL, command=self._called)
 
@@ -105,6 +120,10 @@ class Invocation:
         return production_target(
             url.get_secret_value() if url else None, sslmode=self.settings.pgsslmode, command=self._called
         )
+
+    def path(self, given: Path) -> Path:
+        """Return a path that was typed where the command began; the working directory is another now."""
+        return self._started_in / given
 
     @property
     def tells_machines(self) -> bool:
@@ -133,9 +152,36 @@ class Invocation:
                 self.report.result(result)
         raise typer.Exit(int(result.exit_code))
 
+    def show_plan(self, result: "PlanResult", form: str) -> None:
+        """Print a plan in this form, and end the command; what only a terminal needs goes to it."""
+        with _reader_may_leave():
+            if self._json:
+                from agent_factory.migrate.report.json import render_plan
+
+                typer.echo(render_plan(self._command, result))
+            elif form == "text":
+                self.report.plan_result(result)
+            else:
+                typer.echo(_render_plan(result, form), nl=False)
+            if result.saved and not self._json:
+                self.report.note(f"saved: {result.saved}")
+        raise typer.Exit(int(result.exit_code))
+
+    def show_check(self, result: "CheckResult", form: str) -> None:
+        """Print the findings in this form, and end the command with the result's exit code."""
+        with _reader_may_leave():
+            if self._json:
+                from agent_factory.migrate.report.json import render_result
+
+                typer.echo(render_result(self._command, result))
+            else:
+                typer.echo(_render_check(result, form, self._started_in), nl=False)
+        raise typer.Exit(int(result.exit_code))
+
     def _show_failure(self, error: BaseException) -> int:
         if isinstance(error, KeyboardInterrupt):
-            error = InterruptedRunError(signal.SIGINT, state=NOT_TOUCHED)
+            number = error.number if isinstance(error, _EndedBySignal) else signal.SIGINT
+            error = InterruptedRunError(number, state=NOT_TOUCHED)
         if isinstance(error, MigrationError):
             with _reader_may_leave():
                 if self._json:
@@ -154,6 +200,57 @@ class Invocation:
         return int(ExitCode.BUG)
 
 
+class _EndedBySignal(KeyboardInterrupt):
+    """SIGTERM or SIGHUP; like Ctrl-C it is no error that anything may catch on the way."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+@contextlib.contextmanager
+def _signals_end_the_command() -> Iterator[None]:
+    """Have an orchestrator's signals undo what the command began (servers, files), as Ctrl-C does.
+
+    While a plan runs, the engine has its own handlers.
+    """
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        raise _EndedBySignal(number)
+
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {getattr(signal, name): signal.signal(getattr(signal, name), end) for name in names}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if signal.getsignal(number) is end:
+                signal.signal(number, handler)
+
+
+def _render_plan(result: "PlanResult", form: str) -> str:
+    if form == "markdown":
+        from agent_factory.migrate.report.markdown import render_markdown
+
+        return render_markdown(result)
+    if form == "html":
+        from agent_factory.migrate.report.html import render_html
+
+        return render_html(result)
+    from agent_factory.migrate.report.sql import render_sql
+
+    return render_sql(result)
+
+
+def _render_check(result: "CheckResult", form: str, paths_from: Path) -> str:  # noqa: ARG001
+    from agent_factory.migrate.report.findings_text import render_text
+
+    return render_text(result, paths_from=paths_from)
+
+
 @contextlib.contextmanager
 def _reader_may_leave() -> Iterator[None]:
     """Take no offence when the reader of our output has left, as `head` does: the exit code is the same."""
@@ -165,6 +262,8 @@ def _reader_may_leave() -> Iterator[None]:
 def flush_output() -> None:
     """Write what is buffered; where nobody reads it, drop it, or Python would exit with 120."""
     for stream in (sys.stdout, sys.stderr):
+        if stream.closed:  # by a revision
+            continue
         try:
             stream.flush()
         except OSError:
@@ -178,11 +277,18 @@ def show_bug(error: BaseException) -> None:
 
 
 def _read_settings(env_file: Path | None) -> "Settings":
-    from agent_factory.settings import let_the_url_decide, read_settings
+    from agent_factory.settings import MalformedEnvFileError, let_the_url_decide, read_settings
 
     let_the_url_decide()
     try:
         return read_settings(env_file)
+    except MalformedEnvFileError as error:
+        raise UsageError(
+            "malformed-env-file",
+            str(error),
+            state=NOT_TOUCHED,
+            next_steps=("correct that line, or set DATABASE_URL in the environment",),
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             "unreadable-env-file",

@@ -1,12 +1,14 @@
 """From the command line and the settings to the limits of a run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
+from agent_factory.migrate.configuration import read_configuration
 from agent_factory.migrate.durations import parse_duration
 from agent_factory.migrate.errors import NOT_TOUCHED, UsageError
-from agent_factory.migrate.options import RunOptions
+from agent_factory.migrate.options import RehearsalOptions, RunOptions
 from agent_factory.settings import Settings
 
 
@@ -26,13 +28,51 @@ def run_options(parameters: Mapping[str, Any], settings: Settings) -> RunOptions
         text = parameters.get(name) or getattr(settings, f"af_db_{name}")
         if text is None:
             continue
-        try:
-            values[field.name] = parse_duration(text)
-        except ValueError as error:
-            raise UsageError(
-                "bad-duration",
-                f"--{name.replace('_', '-')} (AF_DB_{name.upper()}): {error}",
-                state=NOT_TOUCHED,
-                next_steps=(f"--{name.replace('_', '-')} 30s",),
-            ) from error
+        option = f"--{name.replace('_', '-')}"
+        values[field.name] = parse_limit(option, text, f"{option} (AF_DB_{name.upper()})")
     return RunOptions(**values)
+
+
+def parse_limit(option: str, text: str, called: str = "") -> float:
+    """Return the seconds that an option's text means. Raises UsageError for a duration that is none."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise UsageError(
+            "bad-duration",
+            f"{called or option}: {error}",
+            state=NOT_TOUCHED,
+            next_steps=(f"{option} 30s",),
+        ) from error
+
+
+def rehearsal_options(
+    root: Path,
+    settings: Settings,
+    *,
+    allow: Sequence[str] | None,
+    scratch_url: str | None,
+    no_rehearsal: bool,
+    known: Sequence[str] | None = None,
+) -> RehearsalOptions:
+    """Return whether and where a plan is rehearsed: the command line's word, else the settings'.
+
+    ``known`` are the names that ``allow`` may have, by default those of plans. Raises UsageError for
+    another one.
+    """
+    from_settings = settings.af_db_scratch_url
+    url = scratch_url or (from_settings.get_secret_value() if from_settings else None)
+    return RehearsalOptions(
+        wanted=settings.af_db_rehearsal and not no_rehearsal,
+        required=read_configuration(root).require_rehearsal and not no_rehearsal,
+        scratch_url=url,
+        allow=_allowed(allow or (), known),
+    )
+
+
+def _allowed(texts: Sequence[str], known: Sequence[str] | None) -> tuple[str, ...]:
+    if not texts:
+        return ()
+    from agent_factory.migrate.consents import OF_PLANS, parse_consents
+
+    return parse_consents(texts, OF_PLANS if known is None else known)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from agent_factory.migrate.cli import local, options, prod
+from agent_factory.migrate.cli.checks import add_project_check
 from agent_factory.migrate.cli.invocation import Invocation, flush_output, show_bug
 from agent_factory.migrate.errors import INTERRUPTED, MEANINGS, NOT_TOUCHED, ExitCode, UsageError
 from agent_factory.redaction import redact
@@ -65,6 +66,9 @@ def current(
         invocation.show(
             status.current(invocation.project, invocation.local_target(), check_heads=check_heads)
         )
+
+
+add_project_check(app)
 
 
 def run(arguments: list[str]) -> int:

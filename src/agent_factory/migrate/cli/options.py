@@ -83,13 +83,42 @@ Progress = Annotated[
     ProgressForm, typer.Option("--progress", help="How progress is told: auto, plain lines, JSON lines.")
 ]
 
+Allow = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow",
+        metavar="HAZARD[,...]",
+        help="Consent to serious hazards of the plan by their names, and to drift.",
+        show_default=False,
+    ),
+]
+ScratchUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--scratch-url",
+        metavar="URL",
+        help="A PostgreSQL to rehearse on, else one is started; a password is safer in AF_DB_SCRATCH_URL.",
+        show_default=False,
+    ),
+]
+NoRehearsal = Annotated[bool, typer.Option("--no-rehearsal", help="Do not rehearse (AF_DB_REHEARSAL=false).")]
+PlanFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--plan",
+        metavar="FILE",
+        help="Run this saved plan, and nothing if anything differs from it.",
+        show_default=False,
+    ),
+]
+
 UPGRADE_HELP = """Upgrade to a revision; the default is the newest.
 
 Shows the target, the current revision and the plan; prod then asks. Durations are written 200ms, 5s,
-2min or 1h."""
+2min, 1h or 7d."""
 DOWNGRADE_HELP = """Go back to a revision: -1, -2, 001, base.
 
-Can lose data, so prod wants the database's name typed. Durations are written 200ms, 5s, 2min or 1h."""
+Can lose data, so prod wants the database's name typed. Durations are written 200ms, 5s, 2min, 1h or 7d."""
 
 
 class RelativeRevisionCommand(TyperCommand):

@@ -60,6 +60,10 @@ def _run_command(
         allow_pooler: options.AllowPooler = False,
         accept_edited: options.AcceptEdited = None,
         resume: options.Resume = None,
+        allow: options.Allow = None,
+        plan: options.PlanFile = None,
+        scratch_url: options.ScratchUrl = None,
+        no_rehearsal: options.NoRehearsal = False,
         environment: options.Environment = None,
         progress: options.Progress = options.ProgressForm.AUTO,
         config: options.Config = None,
@@ -67,18 +71,29 @@ def _run_command(
     ) -> None:
         with Invocation(context, config, json=json, progress=progress) as invocation:
             from agent_factory.migrate.cli.confirmation import confirmation
-            from agent_factory.migrate.cli.limits import run_options
+            from agent_factory.migrate.cli.limits import rehearsal_options, run_options
+            from agent_factory.migrate.saved_plan import read_for
             from agent_factory.migrate.workflows.run import run
 
             gc.freeze()  # what is imported stays; from here on there may be garbage
+            gc.set_threshold(20_000)  # not all 700 objects: an operation of Alembic's makes hundreds
             gc.enable()
             target = open_target(invocation)
+            saved = read_for(direction, invocation.path(plan)) if plan else None
             result = run(
                 invocation.project,
                 target,
                 direction,
-                revision,
+                saved.target if saved else revision,
                 options=run_options(context.params, invocation.settings),
+                rehearsal=rehearsal_options(
+                    invocation.project.root,
+                    invocation.settings,
+                    allow=allow,
+                    scratch_url=scratch_url,
+                    no_rehearsal=no_rehearsal,
+                ),
+                saved=saved,
                 ci_url=invocation.settings.ci_url,
                 confirm=confirmation(invocation, target, yes=yes),
                 emit=invocation.emit,

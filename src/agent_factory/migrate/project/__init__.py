@@ -4,36 +4,59 @@ It works on any project whose ``env.py`` takes the shared connection
 (``config.attributes["connection"]``), and asks nothing else of it.
 """
 
-from agent_factory.migrate.project.commands import create, create_empty, merge, read_current, run
+from agent_factory.migrate.project.commands import (
+    create,
+    create_empty,
+    merge,
+    read_current,
+    run,
+    stamp,
+)
 from agent_factory.migrate.project.environment import Hooks
 from agent_factory.migrate.project.history import (
     Project,
     ancestors,
     applied_revisions,
-    find_config,
+    env_py,
     is_known,
-    open_project,
     plan,
     require_known,
     revisions,
     several_heads,
 )
+from agent_factory.migrate.project.offline import render_offline
+from agent_factory.migrate.project.opening import (
+    HistoryFiles,
+    configure,
+    find_config,
+    open_project,
+    read_history_files,
+)
+from agent_factory.migrate.project.version_table import VersionTable, read_version_table
 
 __all__ = [
+    "HistoryFiles",
     "Hooks",
     "Project",
+    "VersionTable",
     "ancestors",
     "applied_revisions",
+    "configure",
     "create",
     "create_empty",
+    "env_py",
     "find_config",
     "is_known",
     "merge",
     "open_project",
     "plan",
     "read_current",
+    "read_history_files",
+    "read_version_table",
+    "render_offline",
     "require_known",
     "revisions",
     "run",
     "several_heads",
+    "stamp",
 ]

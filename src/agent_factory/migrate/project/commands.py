@@ -7,11 +7,10 @@ from typing import Any, cast
 import sqlalchemy as sa
 from alembic import command
 from alembic.operations.ops import MigrationScript
-from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import Script
 
 from agent_factory.migrate.plan import Direction, Plan, Revision
-from agent_factory.migrate.project.environment import Hooks, env_py_errors, sharing
+from agent_factory.migrate.project.environment import Hooks, look, sharing
 from agent_factory.migrate.project.history import Project, as_revision
 from agent_factory.migrate.project.output import stdout_kept_clean
 
@@ -21,20 +20,9 @@ def read_current(project: Project, connection: sa.Connection) -> tuple[str, ...]
 
     Nothing is written. Raises UsageError when env.py does not take the shared connection.
     """
-    found: list[tuple[str, ...]] = []
-
-    def remember(current: Any, _context: MigrationContext) -> list[RevisionStep]:
-        found.append(current)
-        return []
-
-    with (
-        sharing(project, connection) as build_environment,
-        build_environment(project.config, project.script, fn=remember, dont_mutate=True),
-        env_py_errors(project),
-    ):
-        project.script.run_env()
+    found, _context = look(project, connection)
     connection.rollback()
-    return tuple(sorted(found[0]))
+    return tuple(sorted(found))
 
 
 def run(project: Project, connection: sa.Connection, plan: Plan, hooks: Hooks) -> None:
@@ -45,6 +33,13 @@ def run(project: Project, connection: sa.Connection, plan: Plan, hooks: Hooks) -
     run_command = command.upgrade if plan.direction is Direction.UPGRADE else command.downgrade
     with sharing(project, connection, plan=plan, hooks=hooks):
         run_command(project.config, plan.target)
+
+
+def stamp(project: Project, connection: sa.Connection, revisions: tuple[str, ...]) -> None:
+    """Write into the version table that the database is at these revisions, and run nothing."""
+    if revisions:
+        with sharing(project, connection):
+            command.stamp(project.config, list(revisions))
 
 
 def create(

@@ -1,34 +1,20 @@
-"""The history of an Alembic project: its configuration, its revisions, and the way between two of them."""
+"""The history of an Alembic project: its revisions, and the way between two of them."""
 
-import argparse
-import configparser
 import contextlib
 import re
-import sys
-import tomllib
-import traceback
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
-from alembic.script.revision import (
-    CycleDetected,
-    MultipleHeads,
-    RangeNotAncestorError,
-    ResolutionError,
-    RevisionError,
-)
+from alembic.script.revision import MultipleHeads, RangeNotAncestorError, ResolutionError, RevisionError
 from alembic.util import CommandError
 
 from agent_factory.migrate.errors import NOT_TOUCHED, RefusedError, UsageError
+from agent_factory.migrate.history_faults import describe_heads
 from agent_factory.migrate.plan import Direction, Plan, Revision
-from agent_factory.migrate.project.output import stdout_kept_clean
 from agent_factory.migrate.target import Target
-
-CONFIG_NAMES = ("alembic.ini", "pyproject.toml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,54 +35,9 @@ class Project:
         return tuple(sorted(self.script.get_heads()))
 
 
-def find_config(start: Path) -> Path:
-    """Return the nearest ``alembic.ini``, or ``pyproject.toml`` with ``[tool.alembic]``, going upward.
-
-    Raises UsageError when there is none.
-    """
-    for folder in (start, *start.parents):
-        ini, toml = (folder / name for name in CONFIG_NAMES)
-        if ini.is_file():
-            return ini
-        if toml.is_file() and re.search(
-            r"^\[tool\.alembic\]", toml.read_text(encoding="utf-8"), re.MULTILINE
-        ):
-            return toml
-    raise UsageError(
-        "no-project",
-        f"no alembic.ini in {start} or any folder above it",
-        state=NOT_TOUCHED,
-        next_steps=("run af-db inside the project, or name the file: af-db -c PATH/alembic.ini ...",),
-    )
-
-
-def open_project(config_path: Path) -> Project:
-    """Read the configuration and every revision file, and check that they make one history.
-
-    Raises UsageError for a file that is not there or not understood, for two files with one id, for a
-    missing parent and for a cycle, naming the files.
-    """
-    if not config_path.is_file():
-        raise UsageError(
-            "no-project",
-            f"there is no file {config_path}",
-            state=NOT_TOUCHED,
-            next_steps=("correct the path after -c/--config",),
-        )
-    ini = config_path if config_path.suffix != ".toml" else None
-    config = Config(
-        ini,
-        toml_file=config_path.with_name("pyproject.toml"),
-        stdout=sys.stderr,
-        cmd_opts=argparse.Namespace(quiet=True),
-    )
-    with _broken_history(config, config_path), warnings.catch_warnings():
-        # Alembic only warns of two files with one id and of a missing parent, and then runs what is left.
-        warnings.filterwarnings("error", category=UserWarning)
-        with stdout_kept_clean():
-            script = ScriptDirectory.from_config(config)
-            script.get_heads()
-    return Project(config_path=config_path, config=config, script=script)
+def env_py(project: Project) -> Path:
+    """Return the path of the project's env.py."""
+    return Path(project.script.env_py_location)
 
 
 def revisions(project: Project) -> tuple[Revision, ...]:
@@ -187,7 +128,7 @@ def several_heads(heads: Sequence[str]) -> UsageError:
     """Return the error of a history with several heads, where one is meant."""
     return UsageError(
         "multiple-heads",
-        f"the history has {len(heads)} heads: {', '.join(heads)}",
+        describe_heads(heads),
         state=NOT_TOUCHED,
         next_steps=("join them: af-db local merge", "or name one of them, or `heads` for all"),
     )
@@ -263,75 +204,3 @@ def _revision_errors(
         if not said or "Ambiguous" in said:
             said = f"{revision!r} means no revision that can be reached from {at}"
         raise UsageError("no-such-step", said, state=NOT_TOUCHED, next_steps=see) from error
-
-
-@contextlib.contextmanager
-def _broken_history(config: Config, config_path: Path) -> Iterator[None]:
-    """Translate what is wrong with the configuration or the revision files as a whole."""
-    try:
-        yield
-    except UserWarning as warning:
-        said = str(warning)
-        twice = re.search(r"Revision (\S+) is present more than once", said)
-        if twice:
-            files = _files_with_id(config, twice[1])
-            raise UsageError(
-                "duplicate-revision",
-                f"revision {twice[1]} is the id of several files: {', '.join(files)}",
-                state=NOT_TOUCHED,
-                next_steps=("give the newer one the next free number (file name, revision, down_revision)",),
-            ) from warning
-        raise UsageError(
-            "broken-history",
-            said,
-            state=NOT_TOUCHED,
-            next_steps=("bring the missing file back, for example: git checkout BRANCH -- alembic/versions",),
-        ) from warning
-    except CycleDetected as error:
-        raise UsageError(
-            "revision-cycle",
-            f"the revisions follow each other in a circle: {error}",
-            state=NOT_TOUCHED,
-            next_steps=("correct down_revision in one of them",),
-        ) from error
-    except (CommandError, RevisionError) as error:
-        raise UsageError(
-            "broken-project",
-            f"Alembic cannot read this project: {error}",
-            state=NOT_TOUCHED,
-            next_steps=("correct the configuration or the file that it names",),
-        ) from error
-    except (configparser.Error, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        # Not the error's own words: they repeat the line, and a line may hold a password.
-        raise UsageError(
-            "broken-project",
-            f"{config_path.name} cannot be read ({type(error).__name__})",
-            state=NOT_TOUCHED,
-            next_steps=(f"correct {config_path.name}",),
-        ) from None
-    except (Exception, SystemExit) as error:
-        raise UsageError(
-            "broken-revision-file",
-            f"a revision file cannot be imported: {_place(error)}{type(error).__name__}: {error}",
-            state=NOT_TOUCHED,
-            next_steps=("correct the file",),
-        ) from error
-
-
-def _place(error: BaseException) -> str:
-    if isinstance(error, SyntaxError):
-        return f"{error.filename}, line {error.lineno}: "
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{last.filename}, line {last.lineno}: "
-
-
-def _files_with_id(config: Config, revision: str) -> list[str]:
-    locations = config.get_version_locations_list()
-    folders = locations or [str(Path(config.get_alembic_option("script_location") or "") / "versions")]
-    declaration = re.compile(rf"^revision\b[^=\n]*=\s*['\"]{re.escape(revision)}['\"]", re.MULTILINE)
-    return sorted(
-        path.name
-        for folder in folders
-        for path in Path(folder).rglob("*.py")
-        if declaration.search(path.read_text(encoding="utf-8"))
-    )

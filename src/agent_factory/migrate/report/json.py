@@ -5,12 +5,16 @@ import re
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent_factory.migrate.errors import ExitCode, MigrationError
 from agent_factory.migrate.events import Event, RevisionApplied, RevisionStarted
+from agent_factory.migrate.report.screen import CONTROL
 from agent_factory.migrate.results import Result
 from agent_factory.redaction import redact
+
+if TYPE_CHECKING:
+    from agent_factory.migrate.review import PlanResult
 
 SCHEMA_VERSION = 1
 """Rises when a field is renamed or removed; new fields may come at any time."""
@@ -19,6 +23,13 @@ SCHEMA_VERSION = 1
 def render_result(command: str, result: Result) -> str:
     """Return the document of a command that did its job."""
     return _dump({"command": command, "exit_code": int(result.exit_code), **asdict(result)})
+
+
+def render_plan(command: str, result: "PlanResult") -> str:
+    """Return the document of a reviewed plan; ``high`` counts what needs a consent of its own."""
+    facts = asdict(result)
+    facts["review"]["high"] = len(result.review.high)
+    return _dump({"command": command, "exit_code": int(result.exit_code), **facts})
 
 
 def render_error(command: str, error: MigrationError) -> str:
@@ -46,7 +57,7 @@ def render_event(event: Event) -> str:
     name = re.sub(r"(?<!^)(?=[A-Z])", "-", type(event).__name__).lower()
     name = {"warned": "warning"}.get(name, name)
     at = datetime.now().astimezone().isoformat(timespec="milliseconds")
-    return json.dumps(_clean({"event": name, "at": at, **facts}), ensure_ascii=False)
+    return _write({"event": name, "at": at, **facts})
 
 
 def render_bug(command: str, error: BaseException) -> str:
@@ -58,8 +69,13 @@ def render_bug(command: str, error: BaseException) -> str:
 
 def _dump(document: dict[str, Any]) -> str:
     document = {"schema_version": SCHEMA_VERSION, **document}
+    return _write(document, indent=2)
+
+
+def _write(document: dict[str, Any], *, indent: int | None = None) -> str:
     # Redaction works on the values: a secret's characters may be escaped in the finished text.
-    return json.dumps(_clean(document), indent=2, ensure_ascii=False)
+    text = json.dumps(_clean(document), indent=indent, ensure_ascii=False)
+    return CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _clean(value: Any) -> Any:

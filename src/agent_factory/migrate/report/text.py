@@ -32,6 +32,7 @@ from agent_factory.migrate.results import (
     HistoryEntry,
     HistoryResult,
     MergeResult,
+    RebaseResult,
     Result,
     RunResult,
 )
@@ -74,6 +75,8 @@ class Report:
                 self._run(result)
             case CreateResult() | MergeResult():
                 self._written(result)
+            case RebaseResult():
+                self._rebased(result)
 
     def error(self, error: MigrationError) -> None:
         """Print what happened, which state the database is in, and what to type next."""
@@ -120,6 +123,12 @@ class Report:
         self._err.line()
         for warning in warnings:
             self._err.line(*_warning(warning))
+
+    def rebase(self, result: RebaseResult) -> None:
+        """Print what would become of a branch's files, before any is changed."""
+        from agent_factory.migrate.report.rebase_text import show_moves
+
+        show_moves(self._err, result)
 
     def ask(self, question: str) -> bool:
         """Ask yes or no."""
@@ -218,8 +227,8 @@ class Report:
         self._out.line((f"{before} -> ", ""), (after, "bold green"))
 
     def _written(self, result: CreateResult | MergeResult) -> None:
-        for note in result.notes if isinstance(result, CreateResult) else ():
-            self.note(f"not compared: {note}")
+        for note in result.notes:
+            self.note(f"not compared: {note}" if isinstance(result, CreateResult) else note)
         if result.revision is None or result.path is None:
             why = (
                 f"nothing to merge: the history has one head, {show_revisions(result.heads)}"
@@ -230,6 +239,17 @@ class Report:
             return
         self._out.line((self._shown(result.path), "bold"))
         self.note("review it, then: af-db local upgrade")
+
+    def _rebased(self, result: RebaseResult) -> None:
+        from agent_factory.migrate.report.rebase_text import show_moves, summary
+
+        if result.files and not result.written:
+            show_moves(self._out, result)
+        self._out.line((summary(result), "bold" if result.written else ""))
+        for note in result.notes:
+            self.note(note)
+        if result.written:
+            self.note("check it: af-db check, then: af-db local upgrade")
 
     def _several_heads(self, heads: tuple[str, ...]) -> None:
         if len(heads) > 1:

@@ -1,4 +1,4 @@
-"""New revision files: from the models, empty, or joining heads."""
+"""New revision files: from the models, or empty."""
 
 import re
 
@@ -6,7 +6,7 @@ from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.connection import connect
 from agent_factory.migrate.errors import NOT_TOUCHED, UNCHANGED, RefusedError, UsageError
 from agent_factory.migrate.project import Project
-from agent_factory.migrate.results import CreateResult, MergeResult
+from agent_factory.migrate.results import CreateResult
 from agent_factory.migrate.target import Target
 
 
@@ -16,7 +16,7 @@ def create(project: Project, target: Target, message: str, *, empty: bool = Fals
     Raises RefusedError when the database is behind, since the difference would then repeat revisions that
     are there already; UsageError for a message without a word or a history with several heads.
     """
-    _require_words(message)
+    require_words(message)
     if len(project.heads) > 1:
         raise alembic_project.several_heads(project.heads)
     if empty:
@@ -37,18 +37,8 @@ def create(project: Project, target: Target, message: str, *, empty: bool = Fals
     return CreateResult(revision=written, path=written.path if written else None, notes=notes)
 
 
-def merge(project: Project, message: str | None = None) -> MergeResult:
-    """Write a revision that joins all heads; no file when there is one head."""
-    heads = project.heads
-    if len(heads) < 2:
-        return MergeResult(revision=None, path=None, heads=heads)
-    message = message or f"merge {' and '.join(heads)}"
-    _require_words(message)
-    revision = alembic_project.merge(project, message)
-    return MergeResult(revision=revision, path=revision.path, heads=heads)
-
-
-def _require_words(message: str) -> None:
+def require_words(message: str) -> None:
+    """Raise UsageError for a message that cannot be a file's name and its first line."""
     if not re.search(r"\w", message) or re.search(r'["\\\x00-\x1f\x7f-\x9f]', message):
         raise UsageError(
             "bad-message",

@@ -4,18 +4,21 @@ import contextlib
 
 import sqlalchemy as sa
 
-from agent_factory.migrate import journal, preflight, server
+from agent_factory.migrate import journal, preflight, run_lock, server
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.connection import ReconnectedError, connect
 from agent_factory.migrate.engine import run_plan
 from agent_factory.migrate.errors import LeftBehindError, MigrationError
-from agent_factory.migrate.events import Confirm, Emit, Warned
-from agent_factory.migrate.options import RunOptions
+from agent_factory.migrate.events import Emit, Warned
+from agent_factory.migrate.options import RehearsalOptions, RunOptions
 from agent_factory.migrate.origin import find_origin
 from agent_factory.migrate.plan import Direction, Plan
 from agent_factory.migrate.project import Project
 from agent_factory.migrate.results import RunResult
+from agent_factory.migrate.review import Confirm
+from agent_factory.migrate.saved_plan import SavedPlan
 from agent_factory.migrate.target import Target
+from agent_factory.migrate.workflows.stage import Stage
 from agent_factory.migrate.workflows.status import describe, read_current
 
 
@@ -26,22 +29,34 @@ def run(
     revision: str,
     *,
     options: RunOptions,
+    rehearsal: RehearsalOptions,
+    saved: SavedPlan | None,
     ci_url: str | None,
     confirm: Confirm,
     emit: Emit,
 ) -> RunResult:
     """Bring the database to ``revision``.
 
-    ``confirm`` is handed the plan, unless it is empty, and raises RefusedError when the answer is no; only
-    then is anything changed. What the database is at afterwards is read over a second connection: a
-    transaction that was rolled back silently is an error, not a success.
+    ``prod`` rehearses the plan first. ``confirm`` is handed it, unless it is empty, and raises RefusedError
+    when the answer is no; only then is anything changed. With a ``saved`` plan nothing else than it is run.
+    What the database is at afterwards is read over a second connection: a transaction that was rolled back
+    silently is an error, not a success; and so is a schema that is not the rehearsal's.
     """
     with connect(target, read_only=True) as looking:
         plan, warnings = _plan(project, target, looking, direction, revision, options)
-        if not plan.steps:
+        if not plan.steps and (saved is None or plan.before == saved.after):
             return _nothing_to_do(project, target, plan, plan.before)
-        confirm(plan, warnings)
-        applied = run_plan(project, target, plan, options, find_origin(project.root, ci_url), emit)
+        stage = Stage(project, target, plan, looking, rehearsal, saved)
+        confirm(plan, warnings, stage.result)
+        applied = run_plan(
+            project,
+            target,
+            plan,
+            options,
+            find_origin(project.root, ci_url),
+            emit,
+            check_again=stage.check_again,
+        )
         reached = _look_again(project, target, looking)
     if not applied:
         return _nothing_to_do(project, target, plan, reached)
@@ -53,6 +68,7 @@ def run(
             state=f"at {', '.join(reached) or 'base'}",
             next_steps=(f"compare: {target.command('history')}",),
         )
+    stage.check_reached()
     return RunResult(
         database=str(target),
         plan=plan,
@@ -82,12 +98,24 @@ def _plan(
     entries = journal.read(connection) if facts.may_read_journal else {}
     applied = alembic_project.applied_revisions(project, current)
     preflight.check_edited(entries, applied, target, options)
+    if any(entry.state == "started" for entry in entries.values()):
+        _check_unfinished(connection, plan, options)
     warnings = preflight.find_warnings(facts, server.invalid_indexes(connection), options)
     outside = preflight.ran_outside(entries, applied) if entries else ()
     if outside:
         message = f"{', '.join(outside)} ran without af-db: its journal does not know of it"
         warnings = (*warnings, Warned(code="ran-outside", message=message))
     return plan, warnings
+
+
+def _check_unfinished(connection: sa.Connection, plan: Plan, options: RunOptions) -> None:
+    """Refuse what an earlier run has not finished, before anybody is asked.
+
+    What a run that still goes on has begun is no such thing: it is waited for, so the journal is read after
+    it was seen that there is none.
+    """
+    if server.lock_holder(connection, run_lock.KEY) is None:
+        preflight.check_unfinished(connection, journal.read(connection), plan, options)
 
 
 def _look_again(project: Project, target: Target, looking: sa.Connection) -> tuple[str, ...]:

@@ -1,0 +1,1 @@
+"""What the checks look at: one module per question."""

@@ -1,0 +1,243 @@
+"""Whether a database is as its history and its journal say: findings from facts that were read before."""
+
+from collections.abc import Mapping, Sequence
+
+from agent_factory.migrate import journal, preflight
+from agent_factory.migrate import project as alembic_project
+from agent_factory.migrate.catalog import Catalog, CatalogObject, Difference
+from agent_factory.migrate.findings import Finding, finding
+from agent_factory.migrate.plan import Direction, Revision
+from agent_factory.migrate.project import Project, VersionTable
+from agent_factory.migrate.server import Constraint, Index, Session
+from agent_factory.migrate.target import Target
+
+SHOWN_REVISIONS = 20
+
+
+def check_place(project: Project, target: Target, table: VersionTable) -> tuple[Finding, ...]:
+    """Compare the version table with the history: behind, ahead, and rows that cannot be."""
+    at = ", ".join(table.rows) or "base"
+    found: list[Finding] = []
+    for row in sorted({row for row in table.rows if table.rows.count(row) > 1}):
+        message = f"{table.name} holds {row} {table.rows.count(row)} times"
+        found.append(finding("duplicate-version-rows", message, object=table.name))
+    unknown = [row for row in dict.fromkeys(table.rows) if not alembic_project.is_known(project, row)]
+    found += [
+        finding(
+            "database-ahead",
+            f"the database is at {row}, which no file of this checkout has",
+            object=table.name,
+            remedy="git pull",
+        )
+        for row in unknown
+    ]
+    for row in dict.fromkeys(table.rows):
+        later = [other for other in table.rows if other != row and row in _ancestors(project, other)]
+        if later:
+            message = f"{table.name} holds {row} beside {later[0]}, which builds on it"
+            remedy = f"DELETE FROM {table.name} WHERE version_num = '{row}'"  # noqa: S608 - for a person
+            found.append(finding("overlapping-rows", message, object=table.name, remedy=remedy))
+    if not table.has_key:
+        remedy = f"ALTER TABLE {table.name} ADD PRIMARY KEY (version_num)"
+        message = f"{table.name} has no primary key"
+        found.append(
+            finding(
+                "version-table-key",
+                message,
+                object=table.name,
+                remedy=remedy if target.url.backend == "postgresql" else None,
+            )
+        )
+    pending = _pending(project, table.rows)
+    if pending and not unknown:
+        count = len(pending)
+        message = f"the database is at {at}, {count} revision{'s' if count > 1 else ''} behind"
+        found.append(finding("behind", message, details=_shown(pending), remedy=target.command("upgrade")))
+    return tuple(found)
+
+
+def newest_known(project: Project, rows: Sequence[str]) -> tuple[str, ...] | None:
+    """Return the rows that no other one builds on; None where one of them is not known here."""
+    if not all(alembic_project.is_known(project, row) for row in rows):
+        return None
+    return tuple(
+        row
+        for row in dict.fromkeys(rows)
+        if not any(row in _ancestors(project, other) for other in rows if other != row)
+    )
+
+
+def check_versioned(table: VersionTable, found: Catalog) -> tuple[Finding, ...]:
+    """Find a database that has tables and does not say at which revision it is."""
+    tables = [one.name for one in found.objects if one.kind == "table"]
+    if table.rows or not tables:
+        return ()
+    named = ", ".join(tables[:5]) + (f" and {len(tables) - 5} more" if len(tables) > 5 else "")
+    message = f"{table.name} holds no revision, and yet there are tables: {named}"
+    return (finding("not-versioned", message, object=table.name),)
+
+
+def check_journal(
+    project: Project,
+    target: Target,
+    entries: dict[str, journal.Entry],
+    rows: Sequence[str],
+    running: Session | None,
+) -> tuple[Finding, ...]:
+    """Compare what the journal knows with the files, and with where the database is.
+
+    ``running`` is the session that holds the run lock: what it has begun is not unfinished.
+    """
+    applied = alembic_project.applied_revisions(project, rows)
+    found = [_edited(item, applied, target) for item in journal.edited(entries, applied)]
+    if running is not None:
+        found.append(finding("migration-running", f"a migration is running: {running}"))
+    else:
+        unfinished = [entry for entry in entries.values() if entry.state == "started"]
+        found += [_unfinished(entry, target) for entry in unfinished]
+    if newest_known(project, rows) is None:
+        return tuple(found)  # nobody knows what is applied
+    return (*found, *_ran_outside(project, entries, applied))
+
+
+def check_indexes(
+    invalid: Sequence[Index], drift: Sequence[Difference], found: Catalog | None
+) -> tuple[Finding, ...]:
+    """Find INVALID indexes; where the migrations want one, ``drift`` tells how it is to be."""
+    wanted = {_bare(item.name): item for item in drift if item.kind == "index" and item.expected}
+    of_constraints = {
+        _bare(_index_of(one))
+        for one in (found.objects if found else ())
+        if one.kind == "constraint" and one.table and "INVALID" in one.clauses
+    }
+    findings = []
+    for index in invalid:
+        if index.builder_pid is not None:
+            message = f"{index} on {index.table} is being built (pid {index.builder_pid})"
+            findings.append(finding("index-in-progress", message, object=str(index)))
+            continue
+        mended = wanted.get(_bare(str(index)))
+        remedy = index.drop_command
+        details: tuple[str, ...] = ()
+        if _bare(str(index)) in of_constraints:
+            remedy = f"REINDEX INDEX CONCURRENTLY {index.sql_name}"
+        elif mended is not None and mended.remedy is not None:
+            remedy = mended.remedy
+            details = (f"or without it: {index.drop_command}",)
+        message = f"index {index} on {index.table} is INVALID"
+        findings.append(finding("invalid-index", message, object=str(index), details=details, remedy=remedy))
+    return tuple(findings)
+
+
+def check_constraints(constraints: Sequence[Constraint], found: Catalog | None) -> tuple[Finding, ...]:
+    """Find constraints that were left NOT VALID, in the schemas that are looked at."""
+    names = {one.name for one in found.objects if one.kind in ("table", "domain")} if found else None
+    return tuple(
+        finding(
+            "constraint-not-valid",
+            f"constraint {one.name} on {one.of} is NOT VALID",
+            object=f"{one.of}.{one.name}",
+            details=(one.definition,),
+            remedy=one.validate_command,
+        )
+        for one in constraints
+        if names is None or one.of in names
+    )
+
+
+def told_otherwise(difference: Difference) -> bool:
+    """Say whether it is an INVALID index or a NOT VALID constraint, which have findings of their own."""
+    found, expected = difference.found or "", difference.expected or ""
+    if difference.kind in ("index", "constraint") and found.endswith(" INVALID"):
+        return True
+    return bool(expected) and found.replace(" NOT VALID", "") == expected
+
+
+def check_environment(target: Target, name: str | None, expected: str | None) -> tuple[Finding, ...]:
+    """Compare what the database calls itself with ``expected``: None is anything but production."""
+    if name is None and expected is not None:
+        message = f"the database does not say that it is {expected}"
+        return (finding("no-environment-name", message, remedy=target.command(f"environment {expected}")),)
+    if name == expected or (expected is None and name != preflight.PRODUCTION):
+        return ()
+    said = f", not {expected}" if expected else ", and this is a command for a developer's database"
+    return (finding("wrong-environment", f"the database calls itself {name}{said}"),)
+
+
+def _ancestors(project: Project, revision: str) -> frozenset[str]:
+    return alembic_project.ancestors(project, [revision])
+
+
+def _pending(project: Project, rows: Sequence[str]) -> list[Revision]:
+    applied = alembic_project.ancestors(project, rows)
+    return [item for item in reversed(alembic_project.revisions(project)) if item.id not in applied]
+
+
+def _shown(revisions: Sequence[Revision]) -> tuple[str, ...]:
+    lines = [f"{item.id} {item.message}".rstrip() for item in revisions[:SHOWN_REVISIONS]]
+    if len(revisions) > SHOWN_REVISIONS:
+        lines.append(f"and {len(revisions) - SHOWN_REVISIONS} more")
+    return tuple(lines)
+
+
+def _edited(item: journal.Edited, applied: Sequence[Revision], target: Target) -> Finding:
+    path = next(revision.path for revision in applied if revision.id == item.revision)
+    return finding(
+        "edited-revision",
+        f"{path.name} ({item.revision}) changed after it was applied",
+        file=path,
+        details=(f"expected  sha256 {item.applied_sha256[:12]}", f"found     sha256 {item.file_sha256[:12]}"),
+        remedy=target.command("history --diff"),
+    )
+
+
+def _unfinished(entry: journal.Entry, target: Target) -> Finding:
+    return finding(
+        "unfinished-revision",
+        f"the {entry.direction} of {entry.revision} began at {entry.started_at:%Y-%m-%d %H:%M:%S %Z} "
+        "and did not end; a part of it may be committed",
+        details=tuple(" ".join(statement.split()) for statement in entry.statements),
+        remedy=target.command("upgrade" if entry.direction is Direction.UPGRADE else "downgrade"),
+    )
+
+
+def _ran_outside(
+    project: Project, entries: Mapping[str, journal.Entry], applied: Sequence[Revision]
+) -> list[Finding]:
+    """Revisions that something else than af-db ran: before the journal began is how it is, after is wrong."""
+    if not entries:
+        return []
+    there = {revision.id for revision in applied}
+    known = there - set(preflight.ran_outside(dict(entries), applied))
+    early: list[Revision] = []
+    late: list[Revision] = []
+    for revision in reversed(applied):
+        if revision.id not in known:
+            is_late = bool(_ancestors(project, revision.id) & known)
+            (late if is_late else early).append(revision)
+    gone = [
+        entry.revision
+        for entry in entries.values()
+        if entry.state == "applied" and entry.direction is Direction.UPGRADE and entry.revision not in there
+    ]
+    found = []
+    if late:
+        message = f"{', '.join(item.id for item in late)} ran without af-db: its journal does not know of it"
+        found.append(finding("ran-outside", message, details=_shown(late)))
+    if gone:
+        message = f"{', '.join(gone)} was undone without af-db: its journal has it as applied"
+        found.append(finding("ran-outside", message))
+    if early:
+        message = f"{', '.join(item.id for item in early)} ran before the journal began"
+        found.append(finding("ran-before-journal", message, details=_shown(early)))
+    return found
+
+
+def _index_of(constraint: CatalogObject) -> str:
+    """The name of the index that keeps a constraint: the constraint's, in the schema of its table."""
+    schema = str(constraint.table).partition(".")[0]
+    return f"{schema}.{constraint.name.removeprefix(f'{constraint.table}.')}"
+
+
+def _bare(name: str) -> str:
+    return name.replace('"', "")

@@ -1,0 +1,80 @@
+"""``plan``, the same for both groups but for the target; it reads only."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent_factory.migrate.cli import options
+from agent_factory.migrate.cli.invocation import Invocation
+from agent_factory.migrate.cli.runs import OpenTarget
+from agent_factory.migrate.plan import Direction
+
+
+class PlanForm(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    HTML = "html"
+    SQL = "sql"
+
+
+def add_plan_command(app: typer.Typer, open_target: OpenTarget) -> None:
+    """Add the command that rehearses a plan for the database which ``open_target`` names."""
+
+    @app.command()
+    def plan(
+        context: typer.Context,
+        revision: options.UpgradeRevision = "head",
+        downgrade: Annotated[
+            str | None,
+            typer.Option(
+                "--downgrade",
+                metavar="REVISION",
+                help="Plan the way back to this revision.",
+                show_default=False,
+            ),
+        ] = None,
+        out: Annotated[
+            Path | None,
+            typer.Option(
+                "--out", metavar="FILE", help="Save it for: upgrade --plan FILE.", show_default=False
+            ),
+        ] = None,
+        valid_for: Annotated[
+            str, typer.Option("--valid-for", metavar="DURATION", help="How long the saved plan is good.")
+        ] = "7d",
+        form: Annotated[PlanForm, typer.Option("--format", help="How it is printed.")] = PlanForm.TEXT,
+        allow: options.Allow = None,
+        scratch_url: options.ScratchUrl = None,
+        no_rehearsal: options.NoRehearsal = False,
+        config: options.Config = None,
+        json: options.Json = False,
+    ) -> None:
+        """Rehearse what is pending and show it: what each statement locks, for how long, what is at risk.
+
+        Nothing is written to the database; a role that may only read is enough.
+        """
+        as_json = json or form is PlanForm.JSON
+        with Invocation(context, config, json=as_json) as invocation:
+            from agent_factory.migrate.cli.limits import parse_limit, rehearsal_options
+            from agent_factory.migrate.workflows.plan import plan as run
+
+            target = open_target(invocation)
+            result = run(
+                invocation.project,
+                target,
+                Direction.UPGRADE if downgrade is None else Direction.DOWNGRADE,
+                revision if downgrade is None else downgrade,
+                options=rehearsal_options(
+                    invocation.project.root,
+                    invocation.settings,
+                    allow=allow,
+                    scratch_url=scratch_url,
+                    no_rehearsal=no_rehearsal,
+                ),
+                save_to=invocation.path(out) if out else None,
+                valid_for_s=parse_limit("--valid-for", valid_for),
+            )
+            invocation.show_plan(result, form)

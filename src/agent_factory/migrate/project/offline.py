@@ -1,0 +1,86 @@
+"""The SQL of a plan without a database, as far as Alembic can write it."""
+
+import io
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext, RevisionStep
+
+from agent_factory.migrate.plan import Direction, Plan, Revision
+from agent_factory.migrate.project.environment import migration_step
+from agent_factory.migrate.project.history import Project
+from agent_factory.migrate.project.output import stdout_kept_clean
+
+_OWN = ("BEGIN", "COMMIT", "-- Running")
+
+
+def render_offline(project: Project, plan: Plan) -> dict[str, tuple[str, ...] | Exception]:
+    """Return for each revision the statements that ``alembic --sql`` writes for it, or why it cannot.
+
+    It runs env.py's offline part. A revision that asks the database cannot be shown (measured, Alembic 1.20:
+    ``get_bind()`` is None there); the ones after it can.
+    """
+    rendered: dict[str, tuple[str, ...] | Exception] = {}
+    at, steps = plan.before, plan.steps
+    while steps:
+        began: list[Revision] = []
+        try:
+            _render(project, plan.direction, steps, at, began, rendered)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a revision may raise anything
+            cause = error if isinstance(error, Exception) else RuntimeError("it ends the process")
+            if not began:
+                return rendered | dict.fromkeys((step.id for step in steps), cause)
+            rendered[began[-1].id] = cause
+        at = (began[-1].id,) if plan.direction is Direction.UPGRADE else began[-1].parents
+        steps = steps[len(began) :]
+    return rendered
+
+
+def _render(
+    project: Project,
+    direction: Direction,
+    steps: Sequence[Revision],
+    at: Sequence[str],
+    began: list[Revision],
+    rendered: dict[str, tuple[str, ...] | Exception],
+) -> None:
+    buffer = io.StringIO()
+
+    def announce(_current: Any, _context: MigrationContext) -> Iterator[RevisionStep]:
+        for revision in steps:
+            began.append(revision)
+            buffer.seek(0)
+            buffer.truncate()
+            yield migration_step(project, direction, revision)
+            rendered[revision.id] = _statements(buffer.getvalue())
+
+    before, project.config.output_buffer = project.config.output_buffer, buffer
+    try:
+        with (
+            stdout_kept_clean(),
+            EnvironmentContext(
+                project.config,
+                project.script,
+                fn=announce,
+                as_sql=True,
+                starting_rev=list(at) or "base",
+                destination_rev=steps[-1].id,
+            ),
+        ):
+            project.script.run_env()
+    finally:
+        project.config.output_buffer = before
+
+
+def _statements(sql: str) -> tuple[str, ...]:
+    """Alembic ends each statement with a semicolon and an empty line, and adds its own around them."""
+    parts = (part.strip() for part in sql.split(";\n\n"))
+    lines = (
+        "\n".join(line for line in part.splitlines() if not line.startswith("-- Running")) for part in parts
+    )
+    return tuple(
+        line.strip()
+        for line in lines
+        if line.strip() and line.strip() not in _OWN and "alembic_version" not in line
+    )

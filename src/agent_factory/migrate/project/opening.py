@@ -1,0 +1,249 @@
+"""Opening an Alembic project: its configuration, and its revision files, also where they make no history."""
+
+import argparse
+import configparser
+import contextlib
+import os
+import re
+import sys
+import tomllib
+import traceback
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.script.revision import RevisionError
+from alembic.util import CommandError, load_python_file
+
+from agent_factory.migrate.errors import NOT_TOUCHED, UsageError
+from agent_factory.migrate.findings import RULES
+from agent_factory.migrate.history_faults import find_faults
+from agent_factory.migrate.project.history import Project
+from agent_factory.migrate.project.output import stdout_kept_clean
+from agent_factory.migrate.revision_files import (
+    DECLARATIONS,
+    FILE_NAME,
+    Broken,
+    RevisionFile,
+    read_revision_file,
+    with_values,
+)
+
+CONFIG_NAMES = ("alembic.ini", "pyproject.toml")
+
+_WARNED = r"Revision \S+ (is present|referenced)|File .* loaded twice"
+"""What Alembic only warns of, and then runs what is left (alembic.script, 1.20)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryFiles:
+    """The files of a project, whether or not they make a history.
+
+    ``folders`` are where they are, ``has_subfolders`` says that deeper ones count. ``project`` is None where
+    Alembic refuses the files, and ``refusal`` then tells why. ``file_template`` is how Alembic names new
+    ones, and ``env_py`` the file that runs them.
+    """
+
+    config_path: Path
+    files: tuple[RevisionFile, ...]
+    folders: tuple[Path, ...]
+    has_subfolders: bool
+    file_template: str
+    env_py: Path
+    project: Project | None
+    refusal: UsageError | None
+
+
+def find_config(start: Path) -> Path:
+    """Return the nearest ``alembic.ini``, or ``pyproject.toml`` with ``[tool.alembic]``, going upward.
+
+    Raises UsageError when there is none.
+    """
+    for folder in (start, *start.parents):
+        ini, toml = (folder / name for name in CONFIG_NAMES)
+        if ini.is_file():
+            return ini
+        if toml.is_file() and re.search(
+            r"^\[tool\.alembic\]", toml.read_text(encoding="utf-8"), re.MULTILINE
+        ):
+            return toml
+    raise UsageError(
+        "no-project",
+        f"no alembic.ini in {start} or any folder above it",
+        state=NOT_TOUCHED,
+        next_steps=("run af-db inside the project, or name the file: af-db -c PATH/alembic.ini ...",),
+    )
+
+
+def open_project(config_path: Path) -> Project:
+    """Read the configuration and every revision file, and check that they make one history.
+
+    Raises UsageError for a file that is not there or not understood, and for everything else for which
+    Alembic refuses the history, naming the files.
+    """
+    project = configure(config_path)
+    _load(project)
+    return project
+
+
+def read_history_files(config_path: Path) -> HistoryFiles:
+    """Read the configuration and every revision file; what is wrong with these is told in the result.
+
+    Raises UsageError for a configuration that is not there or not understood.
+    """
+    project = configure(config_path)
+    refusal = None
+    try:
+        _load(project)
+    except UsageError as error:
+        refusal = error
+    script = project.script
+    return HistoryFiles(
+        config_path=config_path,
+        files=_loaded_files(project) if refusal is None else _imported_files(project),
+        folders=tuple(folder.resolve() for folder in script._version_locations),
+        has_subfolders=script.recursive_version_locations,
+        file_template=script.file_template,
+        env_py=Path(script.env_py_location).absolute(),
+        project=None if refusal else project,
+        refusal=refusal,
+    )
+
+
+def configure(config_path: Path) -> Project:
+    """Read the configuration, and of the revision files nothing: they may make no history.
+
+    Raises UsageError for a configuration that is not there or not understood.
+    """
+    if not config_path.is_file():
+        raise UsageError(
+            "no-project",
+            f"there is no file {config_path}",
+            state=NOT_TOUCHED,
+            next_steps=("correct the path after -c/--config",),
+        )
+    config = Config(
+        config_path if config_path.suffix != ".toml" else None,
+        toml_file=config_path.with_name("pyproject.toml"),
+        stdout=sys.stderr,
+        cmd_opts=argparse.Namespace(quiet=True),
+    )
+    with _configuration_errors(config_path), stdout_kept_clean():
+        return Project(config_path=config_path, config=config, script=ScriptDirectory.from_config(config))
+
+
+def _load(project: Project) -> None:
+    """Have Alembic read the revision files."""
+    try:
+        with warnings.catch_warnings(), stdout_kept_clean():
+            warnings.filterwarnings("error", _WARNED, UserWarning)
+            project.script.get_heads()
+    except (Exception, SystemExit) as error:
+        raise _refusal(project, error) from error
+
+
+def _refusal(project: Project, error: BaseException) -> UsageError:
+    """What is wrong with the files, in our words where we see it too, else in Alembic's."""
+    faults = find_faults(_imported_files(project))
+    if faults:
+        first, *others = faults
+        more = ("see everything that is wrong: af-db check",) if others else ()
+        return UsageError(
+            first.code,
+            first.message,
+            state=NOT_TOUCHED,
+            next_steps=(first.remedy or RULES[first.code].help, *more),
+        )
+    own_words = isinstance(error, UserWarning | CommandError | RevisionError)
+    return _broken_project(str(error) if own_words else f"{type(error).__name__}: {error}")
+
+
+def _broken_project(said: str) -> UsageError:
+    return UsageError(
+        "broken-project",
+        f"Alembic cannot read this project: {said}",
+        state=NOT_TOUCHED,
+        next_steps=("correct the configuration or the file that it names",),
+    )
+
+
+@contextlib.contextmanager
+def _configuration_errors(config_path: Path) -> Iterator[None]:
+    try:
+        yield
+    except CommandError as error:
+        raise _broken_project(str(error)) from error
+    except Exception as error:  # noqa: BLE001 - Alembic reads it with whatever there is
+        # Not the error's own words: they repeat the line, and a line may hold a password.
+        hidden = isinstance(error, configparser.Error | tomllib.TOMLDecodeError | UnicodeDecodeError)
+        raise UsageError(
+            "broken-project",
+            f"{config_path.name} cannot be read ({type(error).__name__})" + ("" if hidden else f": {error}"),
+            state=NOT_TOUCHED,
+            next_steps=(f"correct {config_path.name}",),
+        ) from (None if hidden else error)
+
+
+def _loaded_files(project: Project) -> tuple[RevisionFile, ...]:
+    """The files with what Alembic, which has run them, found them to declare."""
+    files = {file.path: file for file in _read_files(project)}
+    for script in project.script.walk_revisions():
+        path = Path(script.path)
+        file = files.get(path) or RevisionFile(path=path, name=_name(project, path), source="")
+        declared = {
+            name: getattr(script.module, name) for name in DECLARATIONS if hasattr(script.module, name)
+        }
+        files[path] = with_values(file, {"revision": script.revision, **declared})
+    return tuple(files.values())
+
+
+def _imported_files(project: Project) -> tuple[RevisionFile, ...]:
+    """The files with what running each of them gives, or why it cannot be run."""
+    with stdout_kept_clean():
+        return tuple(_imported(file) for file in _read_files(project))
+
+
+def _imported(file: RevisionFile) -> RevisionFile:
+    if file.broken is not None:
+        return file
+    try:
+        module = load_python_file(file.path.parent, file.path.name)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a revision may raise anything
+        return replace(file, broken=_why_not_imported(error, file.path))
+    return with_values(file, {name: getattr(module, name) for name in DECLARATIONS if hasattr(module, name)})
+
+
+def _read_files(project: Project) -> tuple[RevisionFile, ...]:
+    """The files that Alembic would take for revisions, in its order, each once."""
+    found: dict[Path, None] = {}
+    for folder in project.script._version_locations:
+        for root, folders, names in os.walk(folder):
+            paths = [Path(root, name) for name in sorted(names) if FILE_NAME.fullmatch(name)]
+            found.update((path.resolve(), None) for path in paths)
+            deeper = sorted(set(folders) - {"__pycache__"})
+            folders[:] = deeper if project.script.recursive_version_locations else []
+    return tuple(
+        read_revision_file(path, path.read_bytes(), name=_name(project, path))
+        for path in found
+        if path.is_file()
+    )
+
+
+def _name(project: Project, path: Path) -> str:
+    root = project.root.resolve()
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+def _why_not_imported(error: BaseException, path: Path) -> Broken:
+    """Why an import failed, and on which line of this file; a place elsewhere is part of the words."""
+    said = f"it cannot be imported: {type(error).__name__}: {error}"
+    if isinstance(error, SyntaxError):  # of something that the file imports
+        return Broken(why=f"{said} ({error.filename}, line {error.lineno})")
+    trace = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in trace if frame.filename == str(path)]
+    if trace[-1].filename != str(path):
+        said += f" ({trace[-1].filename}, line {trace[-1].lineno})"
+    return Broken(why=said, line=lines[-1] if lines else None)

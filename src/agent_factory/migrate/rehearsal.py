@@ -1,0 +1,234 @@
+"""A rehearsal: the plan's revisions run on a throwaway copy of the database's schema, and are watched.
+
+A copy without rows predicts locks, rewrites and scans (measured: 55 of 58 kinds of statement took the same
+with no rows as with 200,000). SQLite rehearses on a copy of the file.
+"""
+
+import contextlib
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from agent_factory.migrate import project as alembic_project
+from agent_factory.migrate.catalog import Catalog, Scope, read_catalog
+from agent_factory.migrate.connection import connect
+from agent_factory.migrate.hazards import RehearsedRevision
+from agent_factory.migrate.plan import Plan
+from agent_factory.migrate.project import Hooks, Project
+from agent_factory.migrate.replay import (
+    OF_ROLES_AND_ROWS,
+    ReplayFailedError,
+    blank_database,
+    failures_named,
+    made_by_migrations,
+    migrate_to,
+    scratch_like,
+)
+from agent_factory.migrate.scratch import CannotCopyError, Scratch, ScratchUnavailableError, copy_schema
+from agent_factory.migrate.target import Environment, Target
+from agent_factory.migrate.trace import Trace, tracing
+from agent_factory.url import DatabaseURL
+
+COPIED = Scope(leave_out_kinds=OF_ROLES_AND_ROWS)
+"""What a copy of a schema has: it is made without rows, and without owners and rights."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What the migrations up to the plan make of an empty database; ``catalog`` None and why not."""
+
+    catalog: Catalog | None
+    why_not: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsal:
+    """What was seen. ``server`` says where it ran, ``schema_from`` where the schema there came from.
+
+    ``notes`` are how the copy differs from the original. ``before`` and ``after`` are the copy's catalog.
+    ``history`` is None where it was not asked for.
+    """
+
+    revisions: tuple[RehearsedRevision, ...]
+    server: str
+    schema_from: str
+    notes: tuple[str, ...]
+    before: Catalog
+    after: Catalog
+    history: History | None = None
+
+
+class RehearsalFailedError(Exception):
+    """A revision failed on the copy: ``cause`` is what it raised, ``notes`` how the copy differs."""
+
+    def __init__(self, cause: BaseException, revision: str, notes: tuple[str, ...]) -> None:
+        super().__init__(f"{revision}: {cause}")
+        self.cause = cause
+        self.revision = revision
+        self.notes = notes
+
+
+def rehearse(
+    project: Project,
+    target: Target,
+    plan: Plan,
+    looking: sa.Connection,
+    *,
+    scratch_url: str | None = None,
+    with_history: bool = False,
+    without_indexes: Sequence[str] = (),
+) -> Rehearsal:
+    """Run the plan on a copy; ``looking`` is a connection that reads the original, and only reads it.
+
+    ``without_indexes`` are dropped from the copy first: an unfinished run has built them, and the plan does.
+    ``with_history`` says to run the migrations before the plan as well, beside the copy.
+
+    Raises RehearsalFailedError, and ScratchUnavailableError where no server is to be had.
+    """
+    with _copy(project, target, plan, looking, scratch_url) as copy, connect(copy.target) as connection:
+        for name in without_indexes:
+            with connection.begin():
+                connection.exec_driver_sql(f"DROP INDEX IF EXISTS {name}")
+        before = read_catalog(connection, COPIED)
+        with tracing(connection) as trace:
+            revisions = _run(project, connection, plan, trace, copy.notes)
+        after = read_catalog(connection, COPIED)
+        history = None
+        if with_history and copy.is_migrated:
+            history = History(catalog=before)
+        elif with_history:
+            history = _replay(project, target, plan, looking, copy, scratch_url)
+        return Rehearsal(
+            revisions=revisions,
+            server=copy.server,
+            schema_from=copy.schema_from,
+            notes=copy.notes,
+            before=before,
+            after=after,
+            history=history,
+        )
+
+
+def run_traced(project: Project, target: Target, plan: Plan) -> tuple[RehearsedRevision, ...]:
+    """Run a plan on a throwaway database and return what was seen. Raises RehearsalFailedError."""
+    with connect(target) as connection, tracing(connection) as trace:
+        return _run(project, connection, plan, trace, ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Copy:
+    target: Target
+    server: str
+    schema_from: str
+    notes: tuple[str, ...]
+    scratch: Scratch | None = None
+    is_migrated: bool = False
+
+
+@contextlib.contextmanager
+def _copy(
+    project: Project, target: Target, plan: Plan, looking: sa.Connection, scratch_url: str | None
+) -> Iterator[_Copy]:
+    if target.url.backend == "sqlite":
+        with _copied_file(target) as path:
+            url = DatabaseURL(backend="sqlite", database=str(path))
+            yield _Copy(
+                target=Target(url=url, environment=Environment.LOCAL),
+                server="SQLite",
+                schema_from="a copy of the file",
+                notes=(),
+            )
+        return
+    with scratch_like(target, looking, scratch_url=scratch_url) as scratch:
+        yield _give_schema(project, target, plan, scratch)
+
+
+@contextlib.contextmanager
+def _copied_file(target: Target) -> Iterator[Path]:
+    source = Path(target.url.database)
+    with tempfile.TemporaryDirectory(prefix="af-db-rehearsal-") as folder:
+        path = Path(folder, source.name)
+        if source.exists():
+            with (
+                contextlib.closing(
+                    sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)
+                ) as original,
+                contextlib.closing(sqlite3.connect(path)) as copy,
+            ):
+                original.backup(copy)
+        yield path
+
+
+def _give_schema(project: Project, target: Target, plan: Plan, scratch: Scratch) -> _Copy:
+    """Give the scratch database production's schema, else what the migrations make."""
+    try:
+        copied = copy_schema(target, scratch)
+    except CannotCopyError as error:
+        notes = (*scratch.gaps, f"the schema could not be copied: {error}")
+        try:
+            migrate_to(project, scratch.target, plan.before)
+        except ReplayFailedError as failure:
+            raise RehearsalFailedError(failure.cause, failure.revision, notes) from failure
+        return _Copy(
+            target=scratch.target,
+            server=scratch.origin,
+            schema_from=f"the migrations up to {', '.join(plan.before) or 'base'}",
+            notes=notes,
+            scratch=scratch,
+            is_migrated=True,
+        )
+    with connect(scratch.target) as connection:
+        alembic_project.stamp(project, connection, plan.before)
+    return _Copy(
+        target=scratch.target,
+        server=scratch.origin,
+        schema_from="a copy of the database's own",
+        notes=(*scratch.gaps, *copied.gaps),
+        scratch=scratch,
+    )
+
+
+def _replay(
+    project: Project,
+    target: Target,
+    plan: Plan,
+    looking: sa.Connection,
+    copy: _Copy,
+    scratch_url: str | None,
+) -> History:
+    """Make what the migrations make up to the plan, beside the copy; say so where they do not run."""
+    try:
+        with blank_database(target, looking, scratch_url=scratch_url, beside=copy.scratch) as blank:
+            return History(catalog=made_by_migrations(project, blank, plan.before, COPIED))
+    except ReplayFailedError as error:
+        return History(catalog=None, why_not=f"the migrations do not run on an empty database: {error}")
+    except ScratchUnavailableError as error:
+        return History(catalog=None, why_not=str(error))
+
+
+def _run(
+    project: Project, connection: sa.Connection, plan: Plan, trace: Trace, notes: tuple[str, ...]
+) -> tuple[RehearsedRevision, ...]:
+    steps = {step.id: step for step in plan.steps}
+    rehearsed: list[RehearsedRevision] = []
+
+    def committed(revision: str) -> None:
+        statements = trace.take()
+        rehearsed.append(
+            RehearsedRevision(
+                revision=steps[revision],
+                transactional=all(statement.transactional for statement in statements),
+                statements=statements,
+            )
+        )
+
+    try:
+        with failures_named(plan) as started:
+            alembic_project.run(project, connection, plan, Hooks(started=started.append, committed=committed))
+    except ReplayFailedError as error:
+        raise RehearsalFailedError(error.cause, error.revision, notes) from error.cause
+    return tuple(rehearsed)

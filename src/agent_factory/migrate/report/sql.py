@@ -1,0 +1,99 @@
+"""A plan's statements as one SQL text, in the transactions in which af-db runs them."""
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from agent_factory.migrate.plan import Direction, Plan, Revision
+from agent_factory.migrate.report import plan_words as words
+from agent_factory.migrate.report.folding import one_line
+from agent_factory.migrate.report.screen import clean
+from agent_factory.migrate.review import PlanResult, ReviewedRevision, ReviewedStatement
+from agent_factory.redaction import MASK
+
+
+def render_sql(result: PlanResult) -> str:
+    """Return the SQL of the plan: to be read, not run instead of it.
+
+    What Alembic writes into its version table, and what a revision does in Python, is not among the
+    statements that were seen; the first is told in comments.
+    """
+    inexact = _inexact(result)
+    result = words.cleaned(result)
+    review = result.review
+    lines = [_comment(f"Plan: {words.route(review.plan)}")]
+    lines += [_comment(f"{name}: {value}") for name, value in words.facts(result)]
+    if not review.plan.steps:
+        return "\n".join([*lines, _comment("nothing to do")]) + "\n"
+    lines.append(_comment(f"{words.amounts(review)}; {words.findings(review)}"))
+    lines += [_comment(f"high: {hazard.code}: {words.place(hazard)}") for hazard in review.high]
+    lines += [_comment(f"note: {note}") for note in review.notes]
+    for number, revision in enumerate(review.revisions, start=1):
+        lines += ["", *_revision(review.plan, number, revision, inexact)]
+    return "\n".join(lines) + "\n"
+
+
+def _revision(
+    plan: Plan, number: int, revision: ReviewedRevision, inexact: frozenset[tuple[str, int]]
+) -> Iterator[str]:
+    step = revision.revision
+    yield _comment(f"[{number}/{len(plan.steps)}] {step.id} {step.message}")
+    yield _comment(", ".join(words.manner(revision, plan.direction)))
+    version = _comment(f"alembic_version: {_version(plan, step)}")
+    if not revision.shown:
+        yield _comment(f"its statements cannot be shown: {revision.why_not}")
+        yield version
+        return
+    by_transaction = groupby(revision.statements, lambda statement: statement.transactional)
+    parts = [(inside, [*part]) for inside, part in by_transaction]
+    if not parts or not parts[-1][0]:
+        parts.append((True, []))
+    for index, (inside, statements) in enumerate(parts):
+        body: list[str] = []
+        for statement in statements:
+            body += ["", *_statement(statement, is_exact=(step.id, statement.number) not in inexact)]
+        is_last = index == len(parts) - 1
+        if inside:
+            yield from ["", "BEGIN;", *body, *(["", version] if is_last else []), "COMMIT;"]
+        else:
+            yield from body
+
+
+def _statement(statement: ReviewedStatement, *, is_exact: bool) -> Iterator[str]:
+    duration = f", {words.duration(statement.estimate)}" if statement.estimate else ""
+    yield _comment(f"statement {statement.number}{duration}")
+    if not is_exact:
+        yield _comment(f"not as it was executed: secrets ({MASK}) and control characters are left out")
+    if statement.times > 1:
+        yield _comment(f"it runs {words.counted(statement.times, 'time')}, with other values")
+    yield _terminated(statement.sql)
+
+
+def _terminated(sql: str) -> str:
+    """Return the statement with a semicolon, which must not become part of a comment at its end."""
+    text = sql.strip()
+    last = text.rpartition("\n")[2]
+    if "--" in last:
+        return f"{text}\n;"
+    return text if text.endswith(";") else f"{text};"
+
+
+def _version(plan: Plan, step: Revision) -> str:
+    """Say which row Alembic's version table has after this step."""
+    parents = ", ".join(step.parents)
+    if plan.direction is Direction.UPGRADE:
+        return f"{step.id} follows {parents}" if parents else f"{step.id} is the first"
+    return f"{step.id} goes, {parents} is there again" if parents else f"{step.id} goes"
+
+
+def _comment(text: str) -> str:
+    return f"-- {one_line(text)}".rstrip()
+
+
+def _inexact(result: PlanResult) -> frozenset[tuple[str, int]]:
+    """Return the statements, by revision and number, of which something is not shown."""
+    return frozenset(
+        (item.revision.id, statement.number)
+        for item in result.review.revisions
+        for statement in item.statements
+        if clean(statement.sql) != statement.sql
+    )

@@ -1,0 +1,161 @@
+"""Whether a database is as its migrations made it; nothing is written to it."""
+
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+
+from agent_factory.migrate import journal, preflight, run_lock, server
+from agent_factory.migrate import project as alembic_project
+from agent_factory.migrate.catalog import Catalog, Difference, Scope, compare, read_catalog
+from agent_factory.migrate.checks.database import (
+    check_constraints,
+    check_environment,
+    check_indexes,
+    check_journal,
+    check_place,
+    check_versioned,
+    newest_known,
+    told_otherwise,
+)
+from agent_factory.migrate.checks.drift import confirmed, drift_finding
+from agent_factory.migrate.connection import connect
+from agent_factory.migrate.findings import CheckResult, Finding
+from agent_factory.migrate.options import RehearsalOptions, RunOptions
+from agent_factory.migrate.project import Project, VersionTable
+from agent_factory.migrate.replay import (
+    OF_ROLES_AND_ROWS,
+    Blank,
+    ReplayFailedError,
+    blank_database,
+    made_by_migrations,
+    scratch_like,
+)
+from agent_factory.migrate.scratch import CannotCopyError, ScratchUnavailableError, copy_schema
+from agent_factory.migrate.target import Target
+
+
+@dataclass(slots=True, kw_only=True)
+class _Notes:
+    """What has come out so far."""
+
+    findings: list[Finding] = field(default_factory=list)
+    looked_at: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+
+def check_database(
+    project: Project, target: Target, *, options: RehearsalOptions, environment: str | None = None
+) -> CheckResult:
+    """Look for everything that a database should not have, or not be.
+
+    Drift is found by running the migrations on a throwaway database and comparing the two catalogs, unless
+    ``options`` want none. ``environment`` is what the database should call itself. A check that cannot be
+    made is told with the reason; it is no finding.
+    """
+    notes = _Notes()
+    with connect(target, read_only=True) as looking:
+        table = alembic_project.read_version_table(project, looking)
+        scope = Scope(leave_out_kinds=OF_ROLES_AND_ROWS, version_table=table.name)
+        found = read_catalog(looking, scope)
+        notes.looked_at.append("where the database is, and its version table")
+        notes.findings += [*check_place(project, target, table), *check_versioned(table, found)]
+        if target.url.backend == "postgresql":
+            _check_records(project, target, looking, table, environment, notes)
+        else:
+            notes.skipped += ["journal: SQLite has none", "environment name: SQLite has none"]
+        drift = _find_drift(project, target, looking, table, found, scope, options, notes)
+        if target.url.backend == "postgresql":
+            notes.looked_at += ["INVALID indexes", "constraints left NOT VALID"]
+            notes.findings += check_indexes(server.invalid_indexes(looking), drift, found)
+            notes.findings += check_constraints(server.unvalidated_constraints(looking), found)
+        notes.findings += [drift_finding(item) for item in drift if not told_otherwise(item)]
+    return CheckResult(
+        what=str(target),
+        findings=tuple(notes.findings),
+        ignored=(),
+        looked_at=tuple(notes.looked_at),
+        skipped=tuple(notes.skipped),
+    )
+
+
+def _check_records(
+    project: Project,
+    target: Target,
+    looking: sa.Connection,
+    table: VersionTable,
+    environment: str | None,
+    notes: _Notes,
+) -> None:
+    """Check what af-db itself keeps in the database: the journal, and the environment name."""
+    facts = server.read_facts(looking)
+    if not facts.may_read_journal:
+        why = f"{facts.role} may not read af_db" if journal.is_kept(looking) else "the database keeps none"
+        notes.skipped += [f"journal: {why}", f"environment name: {why}"]
+        return
+    running = server.lock_holder(looking, run_lock.KEY)
+    entries = journal.read(looking)
+    notes.findings += check_journal(project, target, entries, table.rows, running)
+    notes.looked_at.append("the journal: edited and unfinished revisions, and what ran without af-db")
+    expected = preflight.expected_environment(target, RunOptions(environment=environment))
+    notes.findings += check_environment(target, journal.read_environment(looking), expected)
+    notes.looked_at.append("the environment name")
+
+
+def _find_drift(
+    project: Project,
+    target: Target,
+    looking: sa.Connection,
+    table: VersionTable,
+    found: Catalog,
+    scope: Scope,
+    options: RehearsalOptions,
+    notes: _Notes,
+) -> tuple[Difference, ...]:
+    """Return where the database is not what its migrations make, or say why that cannot be known."""
+    at = newest_known(project, table.rows)
+    if not options.wanted:
+        notes.skipped.append("drift: no throwaway database is wanted (--no-rehearsal, AF_DB_REHEARSAL=false)")
+        return ()
+    if at is None or check_versioned(table, found):
+        notes.skipped.append("drift: it is not known which migrations the database has")
+        return ()
+    try:
+        with blank_database(target, looking, scratch_url=options.scratch_url) as blank:
+            expected = made_by_migrations(project, blank, at, scope)
+            differences = compare(expected, found)
+            if differences:
+                differences = _confirmed(target, looking, blank, expected, differences, scope, options)
+            where = f"drift: {len(found.objects)} objects, against the migrations run on {blank.server}"
+            lacking = f" (not there: {'; '.join(blank.gaps)})" if blank.gaps else ""
+    except ScratchUnavailableError as error:
+        notes.skipped.append(f"drift: no throwaway server: {'; '.join(error.reasons)}")
+        return ()
+    except ReplayFailedError as error:
+        notes.skipped.append(f"drift: the migrations do not run on an empty database: {error}")
+        return ()
+    notes.looked_at.append(f"{where}{lacking}")
+    return differences
+
+
+def _confirmed(
+    target: Target,
+    looking: sa.Connection,
+    blank: Blank,
+    expected: Catalog,
+    differences: tuple[Difference, ...],
+    scope: Scope,
+    options: RehearsalOptions,
+) -> tuple[Difference, ...]:
+    """Leave out what a server of another version only prints otherwise, as a copy of the schema there shows.
+
+    PostgreSQL 15 qualifies the columns of a view, 16 does not (measured).
+    """
+    if blank.scratch is None or blank.scratch.major == server.read_facts(looking).version // 10_000:
+        return differences
+    try:
+        with scratch_like(target, looking, scratch_url=options.scratch_url, beside=blank.scratch) as scratch:
+            copy_schema(target, scratch)
+            with connect(scratch.target, read_only=True) as copy:
+                return confirmed(differences, compare(expected, read_catalog(copy, scope)))
+    except (CannotCopyError, ScratchUnavailableError):
+        return differences

@@ -1,0 +1,212 @@
+"""A plan, rehearsed and reviewed, without running it."""
+
+import contextlib
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from agent_factory.migrate import journal, preflight, review, saved_plan, server
+from agent_factory.migrate import project as alembic_project
+from agent_factory.migrate.catalog import Scope, read_catalog
+from agent_factory.migrate.checks.drift import drift_notes, find_drift
+from agent_factory.migrate.connection import connect
+from agent_factory.migrate.consents import DRIFT
+from agent_factory.migrate.engine import explain, place_in_revision
+from agent_factory.migrate.errors import UNCHANGED, RefusedError
+from agent_factory.migrate.hazards import count_hits
+from agent_factory.migrate.options import RehearsalOptions
+from agent_factory.migrate.origin import af_db_version, alembic_version
+from agent_factory.migrate.plan import Direction, Plan
+from agent_factory.migrate.project import Project
+from agent_factory.migrate.rehearsal import COPIED, Rehearsal, RehearsalFailedError, rehearse
+from agent_factory.migrate.review import PlanResult, Review
+from agent_factory.migrate.scratch import ScratchUnavailableError
+from agent_factory.migrate.sizes import table_sizes
+from agent_factory.migrate.target import Environment, Target
+from agent_factory.migrate.workflows.status import describe, read_journal
+from agent_factory.redaction import redact
+
+SAVED_SCOPE = Scope(leave_out_kinds=frozenset({"comment", "populated"}))
+"""What of the catalog a saved plan depends on."""
+
+
+def plan(
+    project: Project,
+    target: Target,
+    direction: Direction,
+    revision: str,
+    *,
+    options: RehearsalOptions,
+    save_to: Path | None,
+    valid_for_s: float,
+) -> PlanResult:
+    """Rehearse the way to ``revision`` and say what it would do; the database is only read.
+
+    With ``save_to`` the plan is written there, to be run by ``upgrade --plan`` within ``valid_for_s``.
+    """
+    with connect(target, read_only=True) as looking:
+        current = alembic_project.read_current(project, looking)
+        found = alembic_project.plan(project, target, direction, revision, current)
+        reviewed, rehearsal = review_plan(project, target, found, looking, options)
+        if save_to is not None:
+            made_at = saved_plan.now()
+            saved_plan.write(
+                fingerprint(
+                    project,
+                    target,
+                    found,
+                    looking,
+                    rehearsal,
+                    allowed=options.allow,
+                    expires_at=saved_plan.lifetime(made_at, valid_for_s),
+                ),
+                save_to,
+            )
+    return PlanResult(
+        database=str(target),
+        before=describe(project, found.before),
+        review=reviewed,
+        allow=consent_flag(reviewed, options.allow),
+        saved=save_to,
+    )
+
+
+def review_plan(
+    project: Project, target: Target, found: Plan, looking: sa.Connection, options: RehearsalOptions
+) -> tuple[Review, Rehearsal | None]:
+    """Return what a plan would do; from a rehearsal, or from what Alembic can write without a database.
+
+    Raises RefusedError when a revision fails at the rehearsal, and when one is required and cannot be had.
+    """
+    if not options.wanted or not found.steps:
+        return _without_rehearsal(project, found, () if options.wanted else ("--no-rehearsal",)), None
+    entries = read_journal(looking) or {}
+    try:
+        rehearsal = rehearse(
+            project,
+            target,
+            found,
+            looking,
+            scratch_url=options.scratch_url,
+            with_history=_looks_for_drift(target, found, entries),
+            without_indexes=preflight.indexes_begun(entries, found),
+        )
+    except ScratchUnavailableError as error:
+        if options.required:
+            raise _required(target, found, error) from error
+        return _without_rehearsal(project, found, error.reasons), None
+    except RehearsalFailedError as error:
+        raise _failed(target, found, error) from error
+    sizes = table_sizes(looking) if target.url.backend == "postgresql" else {}
+    counted = count_hits(looking, rehearsal.revisions)
+    reviewed = review.review(found, rehearsal, sizes, counted)
+    if rehearsal.history is not None:
+        drift = find_drift(rehearsal, read_catalog(looking, COPIED))
+        reviewed = replace(
+            reviewed, drift=drift, notes=(*reviewed.notes, *drift_notes(rehearsal.history, drift))
+        )
+    return reviewed, rehearsal
+
+
+def _looks_for_drift(target: Target, found: Plan, entries: dict[str, journal.Entry]) -> bool:
+    """Drift is looked for before production is upgraded; a way back is not to be held up by it.
+
+    Nor is what goes on from an unfinished run: there, the tables have a part of the plan already.
+    """
+    if target.environment is not Environment.PROD or found.direction is not Direction.UPGRADE:
+        return False
+    return not any(step.id in entries and entries[step.id].state == "started" for step in found.steps)
+
+
+def _without_rehearsal(project: Project, found: Plan, reasons: tuple[str, ...]) -> Review:
+    return review.without_rehearsal(found, alembic_project.render_offline(project, found), reasons)
+
+
+def fingerprint(
+    project: Project,
+    target: Target,
+    found: Plan,
+    connection: sa.Connection,
+    rehearsal: Rehearsal | None,
+    *,
+    allowed: tuple[str, ...],
+    expires_at: datetime | None = None,
+) -> saved_plan.SavedPlan:
+    """Return everything that decides what the plan does, as it is now."""
+    sql = {
+        item.revision.id: tuple(redact(statement.sql) for statement in item.statements)
+        for item in (rehearsal.revisions if rehearsal else ())
+    }
+    made_at = saved_plan.now()
+    return saved_plan.SavedPlan(
+        direction=found.direction,
+        target=found.target,
+        before=found.before,
+        after=found.after,
+        revisions=tuple(
+            saved_plan.SavedRevision(
+                id=step.id,
+                file=step.path.name,
+                sha256=saved_plan.file_sha256(step.path),
+                sql=sql.get(step.id),
+            )
+            for step in found.steps
+        ),
+        env_py_sha256=saved_plan.file_sha256(alembic_project.env_py(project)),
+        identity=saved_plan.Identity(
+            backend=target.url.backend,
+            database=target.name if target.url.backend == "postgresql" else Path(target.name).name,
+            system_identifier=server.system_identifier(connection)
+            if target.url.backend == "postgresql"
+            else None,
+        ),
+        catalog_sha256=read_catalog(connection, SAVED_SCOPE).sha256,
+        allowed=allowed,
+        af_db_version=af_db_version(),
+        alembic_version=alembic_version(),
+        made_at=made_at,
+        expires_at=expires_at or made_at,
+    )
+
+
+def consent_flag(reviewed: Review, allowed: tuple[str, ...]) -> str:
+    """Return the flag that serious hazards and drift still need: ``--allow deletes-data``; empty for none."""
+    needed = dict.fromkeys(str(hazard.code) for hazard in reviewed.high)
+    if reviewed.drift:
+        needed[DRIFT] = None
+    missing = [name for name in needed if name not in allowed]
+    return f"--allow {','.join(missing)}" if missing else ""
+
+
+def _required(target: Target, found: Plan, error: ScratchUnavailableError) -> RefusedError:
+    return RefusedError(
+        "rehearsal-required",
+        "[tool.af-db] wants every plan rehearsed, and it cannot be: " + "; ".join(error.reasons),
+        state=UNCHANGED,
+        next_steps=(
+            "pip install 'agent-factory[rehearsal]'",
+            f"or name a PostgreSQL to use: {target.command(found.command)} --scratch-url URL",
+        ),
+    )
+
+
+def _failed(target: Target, found: Plan, error: RehearsalFailedError) -> RefusedError:
+    step = next((step for step in found.steps if step.id == error.revision), None)
+    cause = error.cause
+    _code, said, next_steps = explain(cause, target)
+    lines = [f"at the rehearsal, revision {error.revision} failed: {said}"]
+    with contextlib.suppress(AttributeError):
+        lines += [line for line in place_in_revision(cause, step).splitlines() if line]
+    lines += [f"the copy differs: {note}" for note in error.notes]
+    return RefusedError(
+        "rehearsal-failed",
+        "\n".join(lines),
+        state=UNCHANGED,
+        next_steps=(
+            *next_steps,
+            "where only the copy is to blame, a server that has what it lacks: --scratch-url URL",
+            f"or without: {target.command(found.command)} --no-rehearsal",
+        ),
+    )

@@ -1,0 +1,128 @@
+"""A run and its rehearsal: what was seen before it, and whether it came out the same."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from agent_factory.migrate import saved_plan
+from agent_factory.migrate.catalog import Catalog, Difference, compare, read_catalog
+from agent_factory.migrate.connection import connect
+from agent_factory.migrate.consents import DRIFT
+from agent_factory.migrate.errors import UNCHANGED, LeftBehindError, RefusedError
+from agent_factory.migrate.options import RehearsalOptions
+from agent_factory.migrate.plan import Plan
+from agent_factory.migrate.project import Project
+from agent_factory.migrate.rehearsal import COPIED, Rehearsal
+from agent_factory.migrate.review import PlanResult
+from agent_factory.migrate.saved_plan import SavedPlan
+from agent_factory.migrate.target import Environment, Target
+from agent_factory.migrate.workflows.plan import consent_flag, fingerprint, review_plan
+from agent_factory.migrate.workflows.status import describe
+
+SHOWN_DIFFERENCES = 20
+
+
+class Stage:
+    """What is known of one plan from its rehearsal to its end. ``local`` rehearses nothing.
+
+    ``result`` is the reviewed plan, None where it was not asked for.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        target: Target,
+        plan: Plan,
+        looking: sa.Connection,
+        options: RehearsalOptions,
+        saved: SavedPlan | None,
+    ) -> None:
+        self._project = project
+        self._target = target
+        self._plan = plan
+        self._saved = saved
+        self._rehearsal: Rehearsal | None = None
+        self._before: Catalog | None = None
+        self.result: PlanResult | None = None
+        if target.environment is Environment.PROD and options.wanted:
+            allowed = (*options.allow, *(saved.allowed if saved else ()))
+            review, self._rehearsal = review_plan(project, target, plan, looking, options)
+            self.result = PlanResult(
+                database=str(target),
+                before=describe(project, plan.before),
+                review=review,
+                allow=consent_flag(review, allowed),
+                saved=None,
+            )
+            if review.drift and DRIFT not in allowed:
+                raise self._drifted(review.drift, self.result.allow)
+        if self._rehearsal is not None:
+            self._before = read_catalog(looking, COPIED)
+        self._check_saved(looking)
+
+    def check_again(self, connection: sa.Connection) -> None:
+        """Raise RefusedError when the database is not any more what the plan was made for."""
+        self._check_saved(connection)
+        if self._before is None:
+            return
+        changed = compare(self._before, read_catalog(connection, COPIED))
+        if changed:
+            raise RefusedError(
+                "plan-changed",
+                "the schema has changed since the plan was rehearsed:\n" + _listed(changed),
+                state="unchanged by this run",
+                next_steps=(f"look at the new plan: {self._target.command(self._plan.command)}",),
+            )
+
+    def check_reached(self) -> None:
+        """Raise LeftBehindError when the database's schema is not what the rehearsal came to."""
+        if self._rehearsal is None or self._before is None:
+            return
+        with connect(self._target, read_only=True) as connection:
+            reached = read_catalog(connection, COPIED)
+        # What the copy had otherwise from the start is not for the run to answer for.
+        other = {(item.kind, item.name) for item in compare(self._rehearsal.before, self._before)}
+        differences = tuple(
+            item for item in compare(self._rehearsal.after, reached) if (item.kind, item.name) not in other
+        )
+        if differences:
+            raise LeftBehindError(
+                "not-as-rehearsed",
+                "every revision ran, yet the schema is not what the rehearsal came to:\n"
+                + _listed(differences),
+                state=f"at {', '.join(self._plan.after) or 'base'}, with these differences",
+                next_steps=("did a revision do something else because of the rows, or somebody meanwhile?",),
+            )
+
+    def _drifted(self, drift: Sequence[Difference], flag: str) -> RefusedError:
+        remedies = [f"{item.remedy};" for item in drift if item.remedy]
+        return RefusedError(
+            "drift",
+            "tables that the plan touches are not as the migrations make them:\n" + _listed(drift),
+            state=UNCHANGED,
+            next_steps=(
+                f"see what else has drifted: {self._target.command('check')}",
+                *([f"put it back: {' '.join(remedies)}"] if remedies else []),
+                "put what is to stay into a revision of its own",
+                f"or run over it: {self._target.command(f'{self._plan.command} {flag}')}",
+            ),
+        )
+
+    def _check_saved(self, connection: sa.Connection) -> None:
+        if self._saved is not None:
+            now = fingerprint(
+                self._project,
+                self._target,
+                self._plan,
+                connection,
+                self._rehearsal,
+                allowed=self._saved.allowed,
+            )
+            saved_plan.check(self._saved, now)
+
+
+def _listed(differences: Sequence[Difference]) -> str:
+    lines = [f"  {difference}" for difference in differences[:SHOWN_DIFFERENCES]]
+    if len(differences) > SHOWN_DIFFERENCES:
+        lines.append(f"  and {len(differences) - SHOWN_DIFFERENCES} more")
+    return "\n".join(lines)

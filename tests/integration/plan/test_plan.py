@@ -1,0 +1,299 @@
+"""``plan``, and the plan before the question of ``prod upgrade``: what it shows, refuses and compares."""
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from tests.commands import CommandLine, Outcome
+from tests.projects import AlembicProject, make_project
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Production:
+    """A database at 001, which has made the table ``people``."""
+
+    af_db: CommandLine
+    project: AlembicProject
+    url: str
+
+    def __call__(self, *arguments: str) -> Outcome:
+        return self.af_db("prod", *arguments, cwd=self.project.root, url=self.url)
+
+    def execute(self, sql: str) -> list[tuple[object, ...]]:
+        connection = psycopg2.connect(self.url)
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(sql)
+                return list(cursor.fetchall()) if cursor.description else []
+        finally:
+            connection.close()
+
+    def fill(self, rows: int = 1000) -> None:
+        self.execute(
+            f"INSERT INTO people SELECT g, 'name ' || g FROM generate_series(1, {rows}) g; ANALYZE people"
+        )
+
+    def columns(self) -> set[object]:
+        query = "SELECT column_name FROM information_schema.columns WHERE table_name = 'people'"
+        return {row[0] for row in self.execute(query)}
+
+
+@pytest.fixture
+def production(af_db: CommandLine, tmp_path: Path, postgresql_url: str) -> Production:
+    project = make_project(tmp_path / "shop")
+    project.add(
+        "001",
+        None,
+        """
+        columns = sa.Column("id", sa.Integer, primary_key=True), sa.Column("name", sa.Text)
+        op.create_table("people", *columns)
+        """,
+        'op.drop_table("people")',
+    )
+    it = Production(af_db=af_db, project=project, url=postgresql_url)
+    assert it("upgrade", "--yes", "--no-rehearsal").code == 0
+    return it
+
+
+def drop_name(production: Production) -> None:
+    production.project.add(
+        "002",
+        "001",
+        'op.drop_column("people", "name")',
+        'op.add_column("people", sa.Column("name", sa.Text))',
+    )
+
+
+def test_a_plan_changes_nothing(production: Production) -> None:
+    drop_name(production)
+    production.fill()
+    outcome = production("plan", "--json")
+
+    assert outcome.code == 0
+    assert production.columns() == {"id", "name"}
+    assert production("current").out.split()[0] == "001"
+
+
+def test_a_role_that_may_only_read_can_plan(production: Production) -> None:
+    drop_name(production)
+    role = f"reader_{abs(hash(production.url)) % 10**9}"
+    production.execute(
+        f"CREATE ROLE {role} LOGIN PASSWORD 'reader'; GRANT pg_read_all_data TO {role};"
+        f"ALTER ROLE {role} SET default_transaction_read_only = on"
+    )
+    try:
+        address = production.url.partition("@")[2]
+        outcome = production.af_db(
+            "prod", "plan", "--json", cwd=production.project.root, url=f"postgresql://{role}:reader@{address}"
+        )
+    finally:
+        production.execute(f"DROP ROLE {role}")
+
+    assert outcome.code == 0
+    assert outcome.document["review"]["schema_from"] == "a copy of the database's own"
+
+
+def test_statements_have_locks_and_production_sizes(production: Production) -> None:
+    production.project.add("002", "001", 'op.create_index("ix_people_name", "people", ["name"])')
+    production.fill(5000)
+
+    (revision,) = production("plan", "--json").document["review"]["revisions"]
+
+    (statement,) = revision["statements"]
+    (table,) = statement["tables"]
+    assert statement["sql"] == "CREATE INDEX ix_people_name ON people (name)"
+    assert (table["name"], table["lock"], table["blocks"]) == ("public.people", "SHARE", "writes")
+    assert table["scans"] is True
+    assert table["rewrites"] is False
+    assert 4000 < table["rows"] < 6000
+    assert statement["estimate"]["seconds"] > 0
+
+
+def test_a_serious_hazard_wants_its_name_whatever_yes_says(production: Production) -> None:
+    drop_name(production)
+    production.fill()
+
+    refused = production("upgrade", "--yes")
+    assert refused.code == 4
+    assert "--allow deletes-data" in refused.err
+    assert production.columns() == {"id", "name"}
+
+    wrong = production("upgrade", "--yes", "--allow", "rewrites-table")
+    assert wrong.code == 4
+
+    allowed = production("upgrade", "--yes", "--allow", "rewrites-table,deletes-data,breaks-running-code")
+    assert allowed.code == 0, allowed.err
+    assert production.columns() == {"id"}
+
+
+def test_the_same_on_an_empty_table_needs_no_name(production: Production) -> None:
+    drop_name(production)
+
+    assert production("upgrade", "--yes").code == 0
+
+
+def test_a_name_that_is_no_hazard_is_refused(production: Production) -> None:
+    drop_name(production)
+
+    outcome = production("upgrade", "--yes", "--json", "--allow", "everything")
+
+    assert (outcome.code, outcome.error["code"]) == (2, "unknown-hazard")
+
+
+def test_a_revision_that_fails_at_the_rehearsal_is_stopped_before_production(production: Production) -> None:
+    production.project.add("002", "001", 'op.execute("ALTER TABLE people ADD COLUMN name text")')
+
+    outcome = production("upgrade", "--yes", "--json")
+
+    assert (outcome.code, outcome.error["code"]) == (4, "rehearsal-failed")
+    assert "002" in outcome.error["message"]
+    assert "002_step_002.py, line" in outcome.error["message"]
+    assert production("history").out.count("not by af-db") == 0
+
+
+def test_an_index_that_a_killed_run_has_finished_is_no_obstacle(production: Production) -> None:
+    """PostgreSQL finishes a build whose client is gone, and the copy of the schema has the index then."""
+    production.project.add(
+        "002",
+        "001",
+        """
+        with op.get_context().autocommit_block():
+            op.create_index("ix_people_name", "people", ["name"], postgresql_concurrently=True)
+        """,
+    )
+    production.execute(
+        "CREATE INDEX ix_people_name ON people (name);"
+        "INSERT INTO af_db.journal (run_id, revision, direction, state, source_sha256, source, statements,"
+        " af_db_version, alembic_version, started_at)"
+        " VALUES (gen_random_uuid(), '002', 'upgrade', 'started', '', '',"
+        " ARRAY['CREATE INDEX CONCURRENTLY ix_people_name ON people (name)'], '', '', now())"
+    )
+
+    outcome = production("upgrade", "--yes")
+
+    assert outcome.code == 0, outcome.err
+    assert production("current").out.split()[0] == "002"
+
+
+def test_what_comes_out_otherwise_than_rehearsed_is_told(production: Production) -> None:
+    production.fill(10)
+    production.project.add(
+        "002",
+        "001",
+        """
+        if op.get_bind().scalar(sa.text("SELECT count(*) FROM people")):
+            op.add_column("people", sa.Column("only_with_rows", sa.Integer))
+        """,
+    )
+
+    outcome = production("upgrade", "--yes", "--json")
+
+    assert (outcome.code, outcome.error["code"]) == (8, "not-as-rehearsed")
+    assert "public.people.only_with_rows" in outcome.error["message"]
+    assert production("current").out.split()[0] == "002"
+
+
+def test_without_a_server_the_plan_says_so_and_the_upgrade_runs(
+    production: Production, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop_name(production)
+    monkeypatch.setenv("AF_DB_SCRATCH_URL", "postgresql://nobody:x@127.0.0.1:1/postgres")
+
+    planned = production("plan", "--json").document["review"]
+    assert planned["rehearsed_on"] is None
+    assert any("--scratch-url" in note for note in planned["notes"])
+    assert production("upgrade", "--yes").code == 0
+
+
+def test_a_project_may_want_every_plan_rehearsed(
+    production: Production, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop_name(production)
+    (production.project.root / "pyproject.toml").write_text("[tool.af-db]\nrequire-rehearsal = true\n")
+    monkeypatch.setenv("AF_DB_SCRATCH_URL", "postgresql://nobody:x@127.0.0.1:1/postgres")
+
+    outcome = production("upgrade", "--yes", "--json")
+
+    assert (outcome.code, outcome.error["code"]) == (4, "rehearsal-required")
+    assert production.columns() == {"id", "name"}
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        pytest.param('require-rehearsal = "yes"', "is to be a bool", id="another type"),
+        pytest.param("require-rehersal = true", "has no key 'require-rehersal'", id="a slip"),
+    ],
+)
+def test_a_wrong_configuration_is_named(production: Production, table: str, said: str) -> None:
+    (production.project.root / "pyproject.toml").write_text(f"[tool.af-db]\n{table}\n")
+
+    outcome = production("plan", "--json")
+
+    assert (outcome.code, outcome.error["code"]) == (2, "bad-configuration")
+    assert said in outcome.error["message"]
+
+
+def test_the_server_of_production_is_no_scratch_server(production: Production) -> None:
+    drop_name(production)
+
+    outcome = production("plan", "--json", "--scratch-url", production.url)
+
+    assert outcome.document["review"]["rehearsed_on"] is None
+    assert any("production's own server" in note for note in outcome.document["review"]["notes"])
+
+
+def test_nothing_pending_is_an_empty_plan(production: Production) -> None:
+    outcome = production("plan")
+
+    assert outcome.code == 0
+    assert "nothing to do" in outcome.out
+
+
+@pytest.mark.parametrize("form", ["text", "json", "markdown", "html", "sql"])
+def test_every_form_has_the_statement(production: Production, form: str) -> None:
+    drop_name(production)
+
+    outcome = production("plan", "--format", form)
+
+    assert outcome.code == 0
+    assert "ALTER TABLE people DROP COLUMN name" in outcome.out
+    assert outcome.err == ""
+    if form == "json":
+        json.loads(outcome.out)
+
+
+@pytest.fixture
+def laptop(af_db: CommandLine, tmp_path: Path) -> tuple[AlembicProject, str, Path]:
+    project = make_project(tmp_path / "laptop")
+    project.add("001", None, 'op.create_table("people", sa.Column("id", sa.Integer, primary_key=True))')
+    project.add("002", "001", 'op.execute("ALTER TABLE people ADD COLUMN name TEXT")')
+    path = tmp_path / "laptop.db"
+    url = f"sqlite:///{path}"
+    assert af_db("local", "upgrade", "001", cwd=project.root, url=url).code == 0
+    return project, url, path
+
+
+def test_sqlite_rehearses_on_a_copy_of_the_file(
+    af_db: CommandLine, laptop: tuple[AlembicProject, str, Path]
+) -> None:
+    project, url, path = laptop
+    before = path.read_bytes()
+
+    outcome = af_db("local", "plan", "--json", cwd=project.root, url=url)
+
+    assert outcome.code == 0
+    (revision,) = outcome.document["review"]["revisions"]
+    assert [statement["sql"] for statement in revision["statements"]] == [
+        "ALTER TABLE people ADD COLUMN name TEXT"
+    ]
+    assert path.read_bytes() == before
+    assert not list(path.parent.glob("laptop.db-*"))
+    with sqlite3.connect(path) as connection:
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(people)")]
+    connection.close()
+    assert columns == ["id"]

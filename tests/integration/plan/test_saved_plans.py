@@ -1,0 +1,203 @@
+"""``plan --out`` and ``upgrade --plan``: what was reviewed is what runs, or nothing does."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from tests.commands import CommandLine, Outcome
+from tests.projects import AlembicProject, make_project
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reviewed:
+    """A project at 001 with 002 to come, and its saved plan."""
+
+    af_db: CommandLine
+    project: AlembicProject
+    url: str
+    file: Path
+
+    def run(self, *arguments: str, url: str | None = None) -> Outcome:
+        return self.af_db("prod", *arguments, cwd=self.project.root, url=url or self.url)
+
+    def run_plan(self, url: str | None = None) -> Outcome:
+        return self.run("upgrade", "--yes", "--json", "--plan", str(self.file), url=url)
+
+    def execute(self, sql: str) -> None:
+        with psycopg2.connect(self.url) as connection, connection.cursor() as cursor:
+            cursor.execute(sql)
+
+    def current(self) -> str:
+        return self.run("current").out.split()[0]
+
+
+@pytest.fixture
+def reviewed(af_db: CommandLine, tmp_path: Path, postgresql_url: str) -> Reviewed:
+    project = make_project(tmp_path / "reviewed", tables=1)
+    project.add(
+        "002",
+        "001",
+        'op.create_table("t002", sa.Column("id", sa.Integer, primary_key=True))',
+        'op.drop_table("t002")',
+    )
+    it = Reviewed(af_db=af_db, project=project, url=postgresql_url, file=tmp_path / "plan.json")
+    assert it.run("upgrade", "001", "--yes", "--no-rehearsal").code == 0
+    assert it.run("plan", "--out", str(it.file)).code == 0
+    return it
+
+
+def test_a_reviewed_plan_runs_and_once_is_enough(reviewed: Reviewed) -> None:
+    first, second = reviewed.run_plan(), reviewed.run_plan()
+
+    assert [outcome.code for outcome in (first, second)] == [0, 0]
+    assert [item["revision"] for item in first.document["applied"]] == ["002"]
+    assert second.document["applied"] == []
+
+
+def test_the_file_names_all_that_decides(reviewed: Reviewed) -> None:
+    document = json.loads(reviewed.file.read_text())
+
+    assert document["format"] == 1
+    assert document["before"] == ["001"]
+    assert document["after"] == ["002"]
+    (revision,) = document["revisions"]
+    assert revision["file"] == "002_step_002.py"
+    assert "CREATE TABLE t002" in revision["sql"][0]
+    assert document["identity"]["system_identifier"].isdigit()
+    for name in (
+        "af_db_version",
+        "alembic_version",
+        "env_py_sha256",
+        "catalog_sha256",
+        "expires_at",
+        "sha256",
+    ):
+        assert document[name]
+
+
+def edit_file(reviewed: Reviewed) -> None:
+    path = reviewed.project.versions / "002_step_002.py"
+    path.write_text(path.read_text() + "\n# edited\n")
+
+
+def edit_sql(reviewed: Reviewed) -> None:
+    path = reviewed.project.versions / "002_step_002.py"
+    path.write_text(path.read_text().replace("sa.Integer", "sa.BigInteger"))
+
+
+def edit_env_py(reviewed: Reviewed) -> None:
+    reviewed.project.env_py.write_text(reviewed.project.env_py.read_text() + "\n# edited\n")
+
+
+def move_on(reviewed: Reviewed) -> None:
+    reviewed.project.add("003", "002")
+    assert reviewed.run("upgrade", "--yes", "--no-rehearsal").code == 0
+
+
+def add_revision(reviewed: Reviewed) -> None:
+    reviewed.project.add("003", "002")
+
+
+def change_schema(reviewed: Reviewed) -> None:
+    reviewed.execute("ALTER TABLE t001 ADD COLUMN by_hand text")
+
+
+def tamper(reviewed: Reviewed) -> None:
+    reviewed.file.write_text(
+        reviewed.file.read_text().replace('"before": [\n    "001"', '"before": [\n    "000"')
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "named"),
+    [
+        pytest.param(edit_file, "stale-plan", "002_step_002.py (SHA-256)", id="a revision was edited"),
+        pytest.param(edit_sql, "stale-plan", "the SQL of 002: statement 1", id="other SQL"),
+        pytest.param(edit_env_py, "stale-plan", "env.py (SHA-256)", id="env.py was edited"),
+        pytest.param(move_on, "stale-plan", "database is at: 001 in the plan, 003 now", id="moved on"),
+        pytest.param(
+            add_revision, "stale-plan", "leads to: 002 in the plan, 003 now", id="one more revision"
+        ),
+        pytest.param(change_schema, "stale-plan", "catalog of the database", id="the schema was changed"),
+        pytest.param(tamper, "plan-tampered", "is not as af-db wrote it", id="tampered with"),
+    ],
+)
+def test_a_plan_that_differs_is_refused_by_name(
+    reviewed: Reviewed, change: Callable[[Reviewed], None], code: str, named: str
+) -> None:
+    change(reviewed)
+    before = reviewed.current()
+
+    outcome = reviewed.run_plan()
+
+    assert outcome.code == 4
+    assert outcome.error["code"] == code
+    assert named in outcome.error["message"]
+    assert reviewed.current() == before
+
+
+def test_a_plan_of_another_database_is_refused(reviewed: Reviewed, server_url: object) -> None:
+    other = f"{reviewed.url}_other"
+    with psycopg2.connect(reviewed.url) as connection:
+        name = connection.info.dbname
+    connection.close()
+    connection = psycopg2.connect(reviewed.url.rpartition("/")[0] + "/postgres")
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name}_other TEMPLATE {name}")
+        try:
+            outcome = reviewed.run_plan(url=other)
+        finally:
+            cursor.execute(f"DROP DATABASE {name}_other WITH (FORCE)")
+    connection.close()
+
+    assert outcome.code == 4
+    assert outcome.error["code"] == "stale-plan"
+    assert f"database: {name} in the plan, {name}_other now" in outcome.error["message"]
+
+
+def test_an_expired_plan_is_refused(reviewed: Reviewed) -> None:
+    assert reviewed.run("plan", "--out", str(reviewed.file), "--valid-for", "0s").code == 0
+
+    outcome = reviewed.run_plan()
+
+    assert (outcome.code, outcome.error["code"]) == (4, "plan-expired")
+    assert reviewed.current() == "001"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        pytest.param("not json", "it is no JSON", id="no JSON"),
+        pytest.param("{}", "it names no format", id="another document"),
+        pytest.param('{"format": 99}', "has the format 99", id="a newer format"),
+    ],
+)
+def test_a_file_that_is_no_plan_is_refused(reviewed: Reviewed, content: str, said: str) -> None:
+    reviewed.file.write_text(content)
+
+    outcome = reviewed.run_plan()
+
+    assert outcome.code in (2, 4)
+    assert said in outcome.error["message"]
+    assert reviewed.current() == "001"
+
+
+def test_a_plan_runs_in_its_own_direction_only(reviewed: Reviewed) -> None:
+    outcome = reviewed.run("downgrade", "base", "--yes", "--json", "--plan", str(reviewed.file))
+
+    assert (outcome.code, outcome.error["code"]) == (2, "plan-direction")
+
+
+def test_the_way_back_can_be_planned_and_run(reviewed: Reviewed) -> None:
+    assert reviewed.run("upgrade", "--yes", "--no-rehearsal").code == 0
+    assert reviewed.run("plan", "--downgrade", "001", "--out", str(reviewed.file)).code == 0
+
+    outcome = reviewed.run("downgrade", "001", "--yes", "--json", "--plan", str(reviewed.file))
+
+    assert outcome.code == 0
+    assert reviewed.current() == "001"
