@@ -8,6 +8,7 @@ import typer.main
 
 from agent_factory.migrate.cli.main import app
 from agent_factory.migrate.errors import MEANINGS
+from agent_factory.migrate.hazards import RULES
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -34,6 +35,14 @@ def test_the_readme_has_the_table_of_exit_codes() -> None:
     rows = dict(re.findall(r"^\| (\d) \| (.+) \|$", (ROOT / "README.md").read_text(), re.MULTILINE))
 
     assert rows == {str(code.value): meaning for code, meaning in MEANINGS.items()}
+
+
+def test_the_page_on_plans_has_the_table_of_hazards() -> None:
+    rows = re.findall(
+        r"^\| `([a-z-]+)` \| (.+) \| (.+) \|$", (ROOT / "docs/plans.md").read_text(), re.MULTILINE
+    )
+
+    assert rows == [(str(code), rule.text, rule.high) for code, rule in RULES.items()]
 
 
 def test_the_readme_has_every_command() -> None:

@@ -1,0 +1,1 @@
+"""``af-db prod check`` and ``af-db local check``."""
