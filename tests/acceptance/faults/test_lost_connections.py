@@ -132,8 +132,7 @@ def test_the_network_becomes_a_black_hole(sleeping: AlembicProject, database: Da
     with Proxy(database.url) as proxy, migrating(sleeping, proxy.url, "--statement-timeout", "1s") as run:
         database.backend_running("pg_sleep")
         proxy.hang()
-        until(lambda: _looks(database), "it looks where the database is")
-        proxy.cut_all()  # the server has noticed as well by now
+        until(lambda: proxy.closed_by_client, "it gives the connection up")
         ended = run.end()
 
     was_lost_in_002(ended, database)
@@ -171,15 +170,6 @@ def test_long_work_after_an_early_commit_is_no_dead_network(
 
     assert (ended.code, ended.applied) == (0, ["001", "002", "003"]), ended.outcome.out
     assert database.tables == {"t001", "t002", "made_inside", "t003"}
-
-
-def _looks(database: Database) -> bool:
-    return bool(
-        database.value(
-            "SELECT count(*) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND application_name = 'af-db look-up'"
-        )
-    )
 
 
 @pytest.mark.parametrize(
