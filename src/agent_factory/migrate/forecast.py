@@ -19,7 +19,7 @@ from agent_factory.migrate.sizes import TableSize, show_bytes
 from agent_factory.migrate.trace import Change, ChangeKind, TableEffect, TracedStatement
 
 # A statement that only changes the catalog takes 0.2 to 3 ms, and the way to the server and back.
-CATALOG_S = 0.01
+CATALOG_S = 0.005
 # One of the executions of a statement that runs many times, row by row.
 EXECUTION_S = 0.2e-3
 
@@ -29,12 +29,14 @@ MEMORY_BYTES_PER_S = 5e9
 IN_MEMORY_BYTES = 4e9
 STORAGE_BYTES_PER_S = 125e6
 
-VISIT_ROW_S = 0.04e-6
-CHECK_ROW_S = 0.15e-6
+VISIT_ROW_S = 0.03e-6
+NULL_ROW_S = 0.04e-6
+CHECK_ROW_S = 0.1e-6
 # A check by a pattern: LIKE, which PostgreSQL prints as ~~, and regular expressions.
 MATCH_ROW_S = 0.6e-6
 # A row of a foreign key, and a row that it is looked up among.
-FIND_ROW_S = 0.2e-6
+FIND_ROW_S = 0.08e-6
+AMONG_ROW_S = 0.3e-6
 # Times the binary logarithm of the rows.
 SORT_ROW_S = 0.024e-6
 SORT_TEXT_ROW_S = 0.075e-6
@@ -117,7 +119,7 @@ def estimate(
     how = "; ".join(part.how for part in parts)
     return Estimate(
         seconds=CATALOG_S + sum(part.seconds for part in parts),
-        how=f"{how}; at speeds measured on another machine",
+        how=how,
         rows_changed=sum(part.rows_changed for part in parts),
     )
 
@@ -155,7 +157,7 @@ def _scanned(statement: TracedStatement, tables: Mapping[str, TableSize]) -> Ite
             and change.kind in _CHECKED
             and foreign_key(change.after or "") is None
         ]
-        per_row = VISIT_ROW_S + sum(MATCH_ROW_S if "~" in check else CHECK_ROW_S for check in checks)
+        per_row = VISIT_ROW_S + sum(map(_check_row_s, checks))
         rows = _limited(statement, size.rows)
         if rows < size.rows:  # a batch: reading ends when there are as many rows
             yield _Part(seconds=rows * per_row, how=f"reads until it has {rows:,} rows")
@@ -164,6 +166,12 @@ def _scanned(statement: TracedStatement, tables: Mapping[str, TableSize]) -> Ite
                 seconds=_reading_s(size.bytes) + size.rows * per_row,
                 how=f"{'checks' if checks else 'reads'} {size}",
             )
+
+
+def _check_row_s(definition: str) -> float:
+    if definition.startswith("NOT NULL"):
+        return NULL_ROW_S
+    return MATCH_ROW_S if "~" in definition else CHECK_ROW_S
 
 
 def _indexed(statement: TracedStatement, tables: Mapping[str, TableSize]) -> Iterator[_Part]:
@@ -195,7 +203,7 @@ def _looked_up(statement: TracedStatement, tables: Mapping[str, TableSize]) -> I
             continue
         among = next((tables[name].rows for name in tables if f".{name}".endswith(f".{key.table}")), 0)
         yield _Part(
-            seconds=FIND_ROW_S * (size.rows + among),
+            seconds=FIND_ROW_S * size.rows + AMONG_ROW_S * among,
             how=f"looks {size.rows:,} rows up among the {among:,} of {key.table}",
         )
 

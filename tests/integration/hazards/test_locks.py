@@ -28,13 +28,13 @@ LOCKS = {
     HazardCode.LOCK_HELD_THROUGH_STATEMENTS,
 }
 
-# A statement, the serious hazard that it is on tables of 20,000,000 rows, words of the message, and words of
+# A statement, the serious hazard that it is on tables of 40,000,000 rows, words of the message, and words of
 # the remedy, which has the user's own names.
 CASES = [
     pytest.param(
         "ALTER TABLE users ALTER COLUMN email SET NOT NULL",
         HazardCode.BLOCKS_READS,
-        ["ACCESS EXCLUSIVE on public.users (20,000,000 rows", "reads and writes wait for about"],
+        ["ACCESS EXCLUSIVE on public.users (40,000,000 rows", "reads and writes wait for about"],
         [
             "ADD CONSTRAINT users_email_not_null CHECK (email IS NOT NULL) NOT VALID",
             "VALIDATE CONSTRAINT users_email_not_null",
@@ -57,7 +57,7 @@ CASES = [
         "ALTER TABLE orders ADD CONSTRAINT of_user FOREIGN KEY (user_id) REFERENCES users (id)"
         " ON DELETE CASCADE",
         HazardCode.BLOCKS_WRITES,
-        ["SHARE ROW EXCLUSIVE on public.users (20,000,000 rows", "public.orders (20,000,000 rows"],
+        ["SHARE ROW EXCLUSIVE on public.users (40,000,000 rows", "public.orders (20,000,000 rows"],
         ["REFERENCES users(id) ON DELETE CASCADE NOT VALID", "VALIDATE CONSTRAINT of_user"],
         id="add foreign key",
     ),
@@ -105,7 +105,7 @@ CASES = [
     pytest.param(
         "ALTER TABLE orders ALTER COLUMN total TYPE bigint",
         HazardCode.REWRITES_TABLE,
-        ["writes public.orders (20,000,000 rows", "anew under ACCESS EXCLUSIVE"],
+        ["writes public.orders (40,000,000 rows", "anew under ACCESS EXCLUSIVE"],
         [
             "ADD COLUMN total_new bigint",
             "CAST(total AS bigint)",
@@ -185,7 +185,7 @@ def test_it_is_serious_on_a_large_table_and_none_on_a_small_one(
 ) -> None:
     rehearsed = stage.rehearse([statement])
     sizes, counted = stage.look(rehearsed)
-    found = find_hazards(rehearsed, Direction.UPGRADE, grown(sizes, LARGE), counted)
+    found = find_hazards(rehearsed, Direction.UPGRADE, grown(sizes, 2 * LARGE), counted)
     (hazard,) = [hazard for hazard in found if hazard.code is code]
     assert hazard.severity is Severity.HIGH
     assert (hazard.revision, hazard.statement) == ("1", 1)

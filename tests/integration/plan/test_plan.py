@@ -155,6 +155,16 @@ def test_a_revision_that_fails_at_the_rehearsal_is_stopped_before_production(pro
     assert production("history").out.count("not by af-db") == 0
 
 
+def test_what_cannot_run_in_a_transaction_is_told_with_its_safe_form(production: Production) -> None:
+    production.project.add("002", "001", 'op.execute("CREATE INDEX CONCURRENTLY ix_name ON people (name)")')
+
+    outcome = production("plan", "--json")
+
+    assert (outcome.code, outcome.error["code"]) == (4, "rehearsal-failed")
+    assert "with op.get_context().autocommit_block():" in outcome.error["next_steps"][0]
+    assert "ix_name" in outcome.error["next_steps"][0]
+
+
 def test_an_index_that_a_killed_run_has_finished_is_no_obstacle(production: Production) -> None:
     """PostgreSQL finishes a build whose client is gone, and the copy of the schema has the index then."""
     production.project.add(

@@ -87,12 +87,8 @@ def test_a_renamed_table_has_the_size_that_it_had() -> None:
 
 
 def test_how_it_was_reached_is_told() -> None:
-    assert estimate(SCAN, SIZES).how == (
-        "checks 1,000,000 rows, 200 MB; at speeds measured on another machine"
-    )
-    assert estimate(REWRITE, SIZES).how == (
-        "writes 1,000,000 rows, 200 MB, and 30 MB of indexes anew; at speeds measured on another machine"
-    )
+    assert estimate(SCAN, SIZES).how == "checks 1,000,000 rows, 200 MB"
+    assert estimate(REWRITE, SIZES).how == "writes 1,000,000 rows, 200 MB, and 30 MB of indexes anew"
 
 
 def test_a_foreign_key_is_looked_up_in_the_other_table() -> None:

@@ -163,8 +163,7 @@ def _held_locks(
         if size is None or not size.rows or not told_of or since in told:
             continue
         told.add(since)
-        lock = _lock_taken(rehearsed, since, table) or held_lock
-        waits = "reads and writes" if lock.blocks is Blocks.READS_AND_WRITES else "writes"
+        waits = "reads and writes" if held_lock.blocks is Blocks.READS_AND_WRITES else "writes"
         first = f"statement {since}" if since else "an earlier statement"
         rest = _numbers(through)
         yield Hazard(
@@ -173,16 +172,10 @@ def _held_locks(
             revision=rehearsed.revision.id,
             statement=since or through[0],
             table=name,
-            message=f"{lock.sql} on {name} ({size}), which {first} takes, is held through {rest}:"
+            message=f"{held_lock.sql} on {name} ({size}), which {first} takes, is held through {rest}:"
             f" {waits} wait for {about(sum(seconds))} more",
             remedy=f"put {rest} into another revision than {first}: each revision commits by itself",
         )
-
-
-def _lock_taken(rehearsed: RehearsedRevision, since: int, table: str) -> LockMode | None:
-    """Return what statement ``since`` took on the table itself: one on a new index of it blocks nobody."""
-    taken = rehearsed.statements[since - 1].effects if since else ()
-    return next((effect.lock for effect in taken if effect.table == table), None)
 
 
 def _sized(step: Step, sizes: Mapping[str, TableSize]) -> list[tuple[TableEffect, str, TableSize]]:

@@ -34,7 +34,7 @@ def held_locks(known: KnownSchema, before: Footprint, since: Since) -> tuple[Hel
     strongest: dict[int, HeldLock] = {}
     for oid, modes in before.locks.items():
         table, mode = tables.get(oid), max(modes)
-        if table is None or known.is_new(table) or mode.blocks is Blocks.NOTHING:
+        if table is None or known.is_new(table) or known.is_new_index(oid) or mode.blocks is Blocks.NOTHING:
             continue
         held = HeldLock(table=known.name(table), lock=mode, since=since.get((oid, mode), 0))
         strongest[table] = min(held, strongest.get(table, held), key=lambda lock: (-lock.lock, lock.since))

@@ -32,6 +32,7 @@ class KnownSchema:
         self._enum_mark: str | None = read_enum_mark(cursor)
         for relation in self._relations.values():
             self._note_indexes(relation)
+        self._first_indexes = frozenset(self._table_of_index)
 
     def name(self, oid: int) -> str:
         """Return what a table is called, or was when the open transaction dropped it."""
@@ -49,6 +50,10 @@ class KnownSchema:
     def is_new(self, oid: int) -> bool:
         """Say whether the relation was made since the trace began."""
         return oid not in self._first_names
+
+    def is_new_index(self, oid: int) -> bool:
+        """Say whether it is an index made since the trace began: a lock on it keeps nobody waiting."""
+        return oid in self._table_of_index and oid not in self._first_indexes
 
     def first_name(self, oid: int) -> str | None:
         """Return the relation's name from when the trace began."""

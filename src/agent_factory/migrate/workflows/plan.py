@@ -1,6 +1,5 @@
 """A plan, rehearsed and reviewed, without running it."""
 
-import contextlib
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -15,9 +14,9 @@ from agent_factory.migrate.connection import connect
 from agent_factory.migrate.consents import DRIFT
 from agent_factory.migrate.engine import explain, place_in_revision
 from agent_factory.migrate.errors import UNCHANGED, RefusedError
-from agent_factory.migrate.hazards import count_hits
+from agent_factory.migrate.hazards import count_hits, find_refused
 from agent_factory.migrate.options import RehearsalOptions
-from agent_factory.migrate.origin import af_db_version, alembic_version
+from agent_factory.migrate.origin import alembic_version
 from agent_factory.migrate.plan import Direction, Plan
 from agent_factory.migrate.project import Project
 from agent_factory.migrate.rehearsal import COPIED, Rehearsal, RehearsalFailedError, rehearse
@@ -25,6 +24,7 @@ from agent_factory.migrate.review import PlanResult, Review
 from agent_factory.migrate.scratch import ScratchUnavailableError
 from agent_factory.migrate.sizes import table_sizes
 from agent_factory.migrate.target import Environment, Target
+from agent_factory.migrate.version import af_db_version
 from agent_factory.migrate.workflows.status import describe, read_journal
 from agent_factory.redaction import redact
 
@@ -197,9 +197,12 @@ def _failed(target: Target, found: Plan, error: RehearsalFailedError) -> Refused
     cause = error.cause
     _code, said, next_steps = explain(cause, target)
     lines = [f"at the rehearsal, revision {error.revision} failed: {said}"]
-    with contextlib.suppress(AttributeError):
+    if isinstance(cause, Exception):
         lines += [line for line in place_in_revision(cause, step).splitlines() if line]
     lines += [f"the copy differs: {note}" for note in error.notes]
+    if isinstance(cause, sa.exc.DBAPIError):
+        hazard = find_refused(error.revision, cause.statement or "", getattr(cause.orig, "pgcode", None))
+        next_steps = (hazard.remedy,) if hazard else next_steps
     return RefusedError(
         "rehearsal-failed",
         "\n".join(lines),
