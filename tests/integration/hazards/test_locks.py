@@ -57,7 +57,7 @@ CASES = [
         "ALTER TABLE orders ADD CONSTRAINT of_user FOREIGN KEY (user_id) REFERENCES users (id)"
         " ON DELETE CASCADE",
         HazardCode.BLOCKS_WRITES,
-        ["SHARE ROW EXCLUSIVE on public.users (40,000,000 rows", "public.orders (20,000,000 rows"],
+        ["SHARE ROW EXCLUSIVE on public.users (40,000,000 rows", "public.orders (40,000,000 rows"],
         ["REFERENCES users(id) ON DELETE CASCADE NOT VALID", "VALIDATE CONSTRAINT of_user"],
         id="add foreign key",
     ),
