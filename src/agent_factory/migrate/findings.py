@@ -1,9 +1,12 @@
 """What the checks find, and the one table of everything that they can find."""
 
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from pathlib import Path
 
+from agent_factory.migrate.configuration import Ignore
 from agent_factory.migrate.errors import ExitCode
 
 
@@ -403,12 +406,153 @@ _DATABASE = (
     ),
 )
 
+_IGNORES = (
+    Rule(
+        code="ignore-without-reason",
+        level=Level.ERROR,
+        text="every ignore in [tool.af-db] has a reason",
+        help="Without one it ignores nothing. Say why it is all right, for whoever finds it in a year.",
+    ),
+    Rule(
+        code="unused-ignore",
+        level=Level.WARNING,
+        text="every ignore in [tool.af-db] matches a finding",
+        help="What it was for is gone, or its code or pattern is wrong. Delete or correct it, before it "
+        "hides something else.",
+    ),
+)
+
+_MODELS = (
+    Rule(
+        code="models-differ",
+        level=Level.ERROR,
+        text="the migrations make what the models say",
+        help="Code that uses the models meets another database than the one that the migrations make. Write "
+        "the revision that is missing (`af-db local create`), or correct the model.",
+    ),
+    Rule(
+        code="models-fail",
+        level=Level.ERROR,
+        text="the tables of the models can be made",
+        help="`create_all()` fails, so nothing can be compared. Correct the model that is named.",
+    ),
+)
+
+_ROUND_TRIP = (
+    Rule(
+        code="upgrade-fails",
+        level=Level.ERROR,
+        text="every revision runs on a new database, with rows in its tables",
+        help="It will fail in production, or for the next developer. Tables have rows there: a new column "
+        "that is NOT NULL needs a default or values first.",
+    ),
+    Rule(
+        code="downgrade-fails",
+        level=Level.ERROR,
+        text="every downgrade() runs, with rows in the tables",
+        help="There is no way back from this revision when one is needed. Correct downgrade(); where there "
+        "is no way back, have it raise and say why.",
+    ),
+    Rule(
+        code="downgrade-differs",
+        level=Level.ERROR,
+        text="a downgrade leaves the schema as it was before the upgrade",
+        help="The next upgrade meets what is left over, or misses what is gone. Have downgrade() undo all "
+        "that upgrade() does.",
+    ),
+    Rule(
+        code="downgrade-loses-rows",
+        level=Level.ERROR,
+        text="a downgrade keeps the rows that the upgrade has left as they were",
+        help="A table that is dropped and made anew, or a DELETE, takes rows along that were there before. "
+        "Change the table in place.",
+    ),
+    Rule(
+        code="second-upgrade-differs",
+        level=Level.ERROR,
+        text="an upgrade after the downgrade makes what the first one made",
+        help="The downgrade leaves something that the upgrade takes for its own. Compare the two functions.",
+    ),
+    Rule(
+        code="irreversible",
+        level=Level.NOTE,
+        text="a revision can be downgraded",
+        help="Its downgrade() raises on purpose. Going back means restoring a backup.",
+    ),
+    Rule(
+        code="not-for-sqlite",
+        level=Level.NOTE,
+        text="the migrations run on SQLite too",
+        help="They need PostgreSQL, so nothing was tried on SQLite. With a SQLite DATABASE_URL this is an "
+        "error.",
+    ),
+)
+
 _TABLE: tuple[Rule, ...] = (
     *_HISTORY,
     *_CREDENTIALS,
     *_BRANCH,
+    *_ROUND_TRIP,
+    *_MODELS,
     *_DATABASE,
+    *_IGNORES,
 )
 
 RULES: dict[str, Rule] = {rule.code: rule for rule in _TABLE}
 """Every code that a check can give, in the order in which documents list them."""
+
+HISTORY_CODES = frozenset(rule.code for rule in _HISTORY)
+CREDENTIAL_CODES = frozenset(rule.code for rule in _CREDENTIALS)
+BRANCH_CODES = frozenset(rule.code for rule in _BRANCH)
+ROUND_TRIP_CODES = frozenset(rule.code for rule in _ROUND_TRIP)
+MODEL_CODES = frozenset(rule.code for rule in _MODELS)
+DATABASE_CODES = frozenset(rule.code for rule in _DATABASE)
+"""What each check looks for."""
+
+
+def apply_ignores(
+    findings: Sequence[Finding], ignores: Iterable[Ignore], looked_for: Collection[str]
+) -> tuple[tuple[Finding, ...], tuple[Ignored, ...]]:
+    """Return the findings that are left, and those that the project ignores.
+
+    An ignore without a reason, which ignores nothing, and one that matches nothing are findings themselves;
+    the latter only if its code is among those that were ``looked_for``, or is no finding's.
+    """
+    left = list(findings)
+    ignored: list[Ignored] = []
+    faults: list[Finding] = []
+    for item in ignores:
+        if not item.reason:
+            faults.append(_fault("ignore-without-reason", f"{_shown(item)} gives no reason", item))
+            continue
+        if item.code not in RULES:
+            faults.append(_fault("unused-ignore", f"no finding is called {item.code!r}", item))
+        elif item.code in looked_for and not any(_matches(item, one) for one in findings):
+            faults.append(_fault("unused-ignore", f"{_shown(item)} matches nothing", item))
+        ignored += [Ignored(finding=one, reason=item.reason) for one in left if _matches(item, one)]
+        left = [one for one in left if not _matches(item, one)]
+    return (*left, *faults), tuple(ignored)
+
+
+def _matches(ignore: Ignore, found: Finding) -> bool:
+    if ignore.code != found.code:
+        return False
+    if ignore.object is not None and not fnmatchcase(found.object or "", ignore.object):
+        return False
+    return ignore.file is None or fnmatchcase(_seen_from(ignore.source.parent, found.file), ignore.file)
+
+
+def _seen_from(folder: Path, file: Path | None) -> str:
+    if file is None:
+        return ""
+    return (file.relative_to(folder) if file.is_relative_to(folder) else file).as_posix()
+
+
+def _fault(code: str, message: str, ignore: Ignore) -> Finding:
+    return finding(code, message, file=ignore.source, line=ignore.line)
+
+
+def _shown(ignore: Ignore) -> str:
+    patterns = (("object", ignore.object), ("file", ignore.file))
+    where = "".join(f", {name} {pattern}" for name, pattern in patterns if pattern is not None)
+    return f"the ignore of {ignore.code}{where}"

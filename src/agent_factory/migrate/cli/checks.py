@@ -42,21 +42,24 @@ def add_project_check(app: typer.Typer) -> None:
         config: options.Config = None,
         json: options.Json = False,
     ) -> None:
-        """Check the project, for CI: one sound history, nothing shared was edited, no credentials.
+        """Check the project, for CI: a sound history, revisions that go up and down, models that match.
 
-        No database is needed; the current one is not looked at. Exits 3 when something is found.
+        Nothing shared edited, no credentials. Needs no database of yours; exits 3 when something is found.
         """
         as_json = json or form is CheckForm.JSON
         with Invocation(context, config, json=as_json) as invocation:
             from agent_factory.migrate.cli.limits import rehearsal_options
             from agent_factory.migrate.workflows.check import check as run
 
+            settings = invocation.local_settings()
+            url = settings.database_url
             result = run(
                 invocation.config_path,
                 against=against,
+                uses_sqlite=url is not None and url.get_secret_value().startswith("sqlite"),
                 options=rehearsal_options(
                     invocation.config_path.parent,
-                    invocation.local_settings(),
+                    settings,
                     allow=None,
                     scratch_url=scratch_url,
                     no_rehearsal=no_rehearsal,

@@ -1,5 +1,6 @@
-"""Whether a project is sound: its files, alone and merged into the target branch; no database is needed."""
+"""Whether a project is sound: its files, what they do on throwaway databases, and its models."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,21 @@ from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.checks.branch import check_branch
 from agent_factory.migrate.checks.credentials import check_credentials
 from agent_factory.migrate.checks.history import check_history
-from agent_factory.migrate.findings import CannotCheckError, CheckResult, Finding
+from agent_factory.migrate.checks.models import check_models
+from agent_factory.migrate.checks.round_trip import check_round_trip
+from agent_factory.migrate.checks.throwaway import Looked, Schemas, ThrowawayDatabases
+from agent_factory.migrate.configuration import read_configuration
+from agent_factory.migrate.findings import (
+    BRANCH_CODES,
+    CREDENTIAL_CODES,
+    HISTORY_CODES,
+    MODEL_CODES,
+    ROUND_TRIP_CODES,
+    CannotCheckError,
+    CheckResult,
+    Finding,
+    apply_ignores,
+)
 from agent_factory.migrate.options import RehearsalOptions
 from agent_factory.migrate.project import HistoryFiles, Project
 from agent_factory.migrate.scratch import ScratchUnavailableError
@@ -16,11 +31,16 @@ from agent_factory.migrate.scratch import ScratchUnavailableError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Subject:
-    """What is checked: ``against`` is the target branch, ``options`` where a scratch server comes from."""
+    """What is checked: ``against`` is the target branch, ``databases`` where the revisions are tried.
+
+    ``uses_sqlite`` says that the project is meant to run on SQLite too; ``schemas`` are those to compare.
+    """
 
     files: HistoryFiles
     against: str | None
-    options: RehearsalOptions
+    databases: ThrowawayDatabases
+    uses_sqlite: bool
+    schemas: Schemas
 
     @property
     def project(self) -> Project:
@@ -32,61 +52,117 @@ class _Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Check:
-    """One of the checks: ``name`` is what it looks at, ``words`` what it looks for.
+    """One of the checks: ``name`` is what it looks at, ``words`` and ``codes`` what it looks for.
 
     ``find`` raises CannotCheckError, or ScratchUnavailableError, where it cannot be made.
     """
 
     name: str
     words: str
-    find: Callable[[_Subject], tuple[Finding, ...]]
+    codes: frozenset[str]
+    find: Callable[[_Subject], Looked]
 
 
-def check(config_path: Path, *, against: str | None, options: RehearsalOptions) -> CheckResult:
+def check(
+    config_path: Path, *, against: str | None, options: RehearsalOptions, uses_sqlite: bool = False
+) -> CheckResult:
     """Make every check that can be made here; one that cannot is told with the reason, and is no finding.
 
     ``against`` is the branch that this one will be merged into, ``options`` where a throwaway server comes
-    from, and whether one is wanted. Raises UsageError for a configuration that cannot be read, and for a
-    branch that git cannot read.
+    from, and whether revisions may be run at all. ``uses_sqlite`` says that the project's own database is
+    SQLite, so migrations that do not run there are an error. Raises UsageError for a configuration that
+    cannot be read, and for a branch that git cannot read.
     """
-    subject = _Subject(
-        files=alembic_project.read_history_files(config_path), against=against, options=options
-    )
+    files = alembic_project.read_history_files(config_path)
+    configuration = read_configuration(config_path.parent)
     findings: list[Finding] = []
+    looked_for: set[str] = set()
     looked_at: list[str] = []
     skipped: list[str] = []
-    for item in _CHECKS:
-        try:
-            findings += item.find(subject)
-        except (CannotCheckError, ScratchUnavailableError) as error:
-            skipped += [f"{item.name}: {reason}" for reason in error.reasons]
-        else:
+    with contextlib.ExitStack() as stack:
+        subject = _Subject(
+            files=files,
+            against=against,
+            databases=ThrowawayDatabases(stack, options),
+            uses_sqlite=uses_sqlite,
+            schemas=configuration.schemas,
+        )
+        for item in _CHECKS:
+            try:
+                looked = item.find(subject)
+            except (CannotCheckError, ScratchUnavailableError) as error:
+                skipped += [f"{item.name}: {reason}" for reason in error.reasons]
+                continue
+            findings += looked.findings
             looked_at.append(f"{item.name}: {item.words}")
+            skipped += [f"{item.name}: {reason}" for reason in looked.skipped]
+            if not looked.skipped:  # an ignored finding may be of what was not looked at
+                looked_for |= item.codes
+    left, ignored = apply_ignores(findings, configuration.ignore, looked_for)
     return CheckResult(
         what="the history and the models",
-        findings=tuple(findings),
-        ignored=(),
+        findings=left,
+        ignored=ignored,
         looked_at=tuple(looked_at),
         skipped=tuple(skipped),
     )
 
 
-def _history(subject: _Subject) -> tuple[Finding, ...]:
-    return check_history(subject.files)
+def _history(subject: _Subject) -> Looked:
+    return Looked(findings=check_history(subject.files))
 
 
-def _credentials(subject: _Subject) -> tuple[Finding, ...]:
-    return check_credentials(subject.files)
+def _credentials(subject: _Subject) -> Looked:
+    return Looked(findings=check_credentials(subject.files))
 
 
-def _branch(subject: _Subject) -> tuple[Finding, ...]:
+def _branch(subject: _Subject) -> Looked:
     if subject.against is None:
         raise CannotCheckError("it is not named: --against origin/main")
-    return check_branch(subject.files, subject.against)
+    return Looked(findings=check_branch(subject.files, subject.against))
+
+
+def _round_trip(subject: _Subject) -> Looked:
+    return check_round_trip(
+        subject.project, subject.databases, uses_sqlite=subject.uses_sqlite, schemas=subject.schemas
+    )
+
+
+def _models(subject: _Subject) -> Looked:
+    return check_models(
+        subject.project, subject.databases, uses_sqlite=subject.uses_sqlite, schemas=subject.schemas
+    )
 
 
 _CHECKS = (
-    _Check(name="revision files", words="one history, ids and file names by rule", find=_history),
-    _Check(name="credentials", words="in the configuration, env.py and the revisions", find=_credentials),
-    _Check(name="target branch", words="edited and deleted revisions, heads after the merge", find=_branch),
+    _Check(
+        name="revision files",
+        words="one history, ids and file names by rule",
+        codes=HISTORY_CODES,
+        find=_history,
+    ),
+    _Check(
+        name="credentials",
+        words="in the configuration, env.py and the revisions",
+        codes=CREDENTIAL_CODES,
+        find=_credentials,
+    ),
+    _Check(
+        name="target branch",
+        words="edited and deleted revisions, heads after the merge",
+        codes=BRANCH_CODES,
+        find=_branch,
+    ),
+    _Check(
+        name="up and down",
+        words="every revision up, down and up again, with rows in the tables",
+        codes=ROUND_TRIP_CODES,
+        find=_round_trip,
+    ),
+    _Check(
+        name="models",
+        words="the migrations make what the models say",
+        codes=MODEL_CODES,
+        find=_models,
+    ),
 )

@@ -1,0 +1,89 @@
+"""The models of a project: what env.py gives Alembic to compare a database with."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.runtime.migration import MigrationContext, RevisionStep
+
+from agent_factory.migrate.project.environment import env_py_errors, sharing
+from agent_factory.migrate.project.history import Project
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Models:
+    """``metadatas`` are env.py's ``target_metadata``; empty where it has none.
+
+    ``includes`` says of a table whether env.py's ``include_name`` and ``include_object`` let autogenerate see
+    it. ``compares_defaults`` is False where env.py switches the comparison of server defaults off by name.
+    """
+
+    metadatas: tuple[sa.MetaData, ...]
+    version_table: str
+    compares_defaults: bool
+    includes: Callable[[sa.Table, bool], bool]
+
+    @property
+    def tables(self) -> tuple[sa.Table, ...]:
+        """The tables that autogenerate sees."""
+        return tuple(
+            table
+            for metadata in self.metadatas
+            for table in metadata.tables.values()
+            if self.includes(table, False)
+        )
+
+
+def read_models(project: Project, connection: sa.Connection) -> Models:
+    """Run env.py without a step, and return what it configures; nothing is written.
+
+    Raises UsageError when env.py does not take the shared connection, or breaks.
+    """
+    given: dict[str, Any] = {}
+    configured: list[MigrationContext] = []
+
+    def no_steps(_current: Any, context: MigrationContext) -> list[RevisionStep]:
+        configured.append(context)
+        return []
+
+    with sharing(project, connection) as build_environment, env_py_errors(project):
+        environment = build_environment(project.config, project.script, fn=no_steps, dont_mutate=True)
+        configure = environment.configure
+
+        def remember(*arguments: Any, **options: Any) -> None:
+            given.update(options)
+            configure(*arguments, **options)
+
+        environment.configure = remember  # type: ignore[method-assign]
+        with environment:
+            project.script.run_env()
+    connection.rollback()
+    context = configured[0]
+    return Models(
+        metadatas=_metadatas(context.opts.get("target_metadata")),
+        version_table=context.version_table,
+        # Alembic's own default is not to compare them; one who writes False means it.
+        compares_defaults=given.get("compare_server_default") is not False,
+        includes=_includes(given.get("include_name"), given.get("include_object")),
+    )
+
+
+def _metadatas(target: Any) -> tuple[sa.MetaData, ...]:
+    found = target if isinstance(target, Sequence) else (target,)
+    return tuple(item for item in found if isinstance(item, sa.MetaData))
+
+
+def _includes(include_name: Any, include_object: Any) -> Callable[[sa.Table, bool], bool]:
+    def includes(table: sa.Table, is_reflected: bool) -> bool:
+        if is_reflected and include_name is not None:
+            parents = {
+                "schema_name": table.schema,
+                "table_name": table.name,
+                "schema_qualified_table_name": table.key,
+            }
+            if not include_name(table.name, "table", parents):
+                return False
+        return include_object is None or bool(include_object(table, table.name, "table", is_reflected, None))
+
+    return includes

@@ -1,0 +1,244 @@
+"""Models and migrations are compared object by object: what a model says and no migration makes is found."""
+
+from typing import Any
+
+import pytest
+
+from tests.commands import CommandLine
+from tests.projects import AlembicProject, make_project
+
+BASE = """
+from sqlalchemy.dialects import postgresql
+
+metadata = sa.MetaData()
+owners = sa.Table("owners", metadata, sa.Column("id", sa.Integer, primary_key=True))
+things = sa.Table(
+    "things",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.String(50), nullable=False, comment="what it is called"),
+    sa.Column("size", sa.Integer, server_default="1"),
+    sa.Column("twice", sa.Integer, sa.Computed("size * 2", persisted=True)),
+    sa.Column("serial", sa.Integer, sa.Identity(start=10), nullable=False),
+    sa.Column("state", sa.Enum("new", "old", name="state")),
+    sa.Column("owner_id", sa.Integer),
+    sa.CheckConstraint("size > 0", name="ck_size"),
+    sa.UniqueConstraint("name", name="uq_name"),
+    sa.ForeignKeyConstraint(["owner_id"], ["owners.id"], name="fk_owner", ondelete="CASCADE"),
+    sa.Index("ix_size", "size", postgresql_where=sa.text("size > 5"), sqlite_where=sa.text("size > 5")),
+    comment="the things",
+)
+"""
+
+ON_SQLITE_TOO = True
+CHANGES: dict[str, tuple[str, str, str, bool]] = {
+    "type": ('"size", sa.Integer', '"size", sa.BigInteger', "things.size", ON_SQLITE_TOO),
+    "length": ("sa.String(50)", "sa.String(60)", "things.name", ON_SQLITE_TOO),
+    "nullability": ("sa.String(50), nullable=False", "sa.String(50)", "things.name", ON_SQLITE_TOO),
+    "default": ('server_default="1"', 'server_default="2"', "things.size", ON_SQLITE_TOO),
+    "no default": (', server_default="1"', "", "things.size", ON_SQLITE_TOO),
+    "check": ('"size > 0"', '"size > 1"', "things.ck_size", ON_SQLITE_TOO),
+    "index method": ('"ix_size", "size"', '"ix_size", "size", postgresql_using="hash"', "ix_size", False),
+    "index order": ('"ix_size", "size"', '"ix_size", sa.desc("size")', "ix_size", ON_SQLITE_TOO),
+    "unique index": ('"ix_size", "size"', '"ix_size", "size", unique=True', "ix_size", ON_SQLITE_TOO),
+    "predicate": ('"size > 5"', '"size > 6"', "ix_size", ON_SQLITE_TOO),
+    "included columns": (
+        '"ix_size", "size"',
+        '"ix_size", "size", postgresql_include=["name"]',
+        "ix_size",
+        False,
+    ),
+    "foreign key rule": ('ondelete="CASCADE"', 'ondelete="SET NULL"', "things.fk_owner", ON_SQLITE_TOO),
+    "deferrable": (
+        'ondelete="CASCADE"',
+        'ondelete="CASCADE", deferrable=True, initially="DEFERRED"',
+        "things.fk_owner",
+        ON_SQLITE_TOO,
+    ),
+    "enum label": ('"new", "old", name', '"new", "used", "old", name', "state", False),
+    "enum order": ('"new", "old", name', '"old", "new", name', "state", False),
+    "column comment": ("what it is called", "its name", "COLUMN public.things.name", False),
+    "table comment": ("the things", "all things", "TABLE public.things", False),
+    "computed": ("size * 2", "size * 3", "things.twice", ON_SQLITE_TOO),
+    "identity": ("sa.Identity(start=10)", "sa.Identity(always=True, start=10)", "things.serial", False),
+    "no identity": ("sa.Identity(start=10), ", "", "things.serial", False),
+    "identity start": ("start=10", "start=20", "things.serial (its sequence)", False),
+    "unique": ('"name", name="uq_name"', '"name", "size", name="uq_name"', "things.uq_name", ON_SQLITE_TOO),
+    "nulls not distinct": (
+        '"name", name="uq_name"',
+        '"name", name="uq_name", postgresql_nulls_not_distinct=True',
+        "things.uq_name",
+        False,
+    ),
+    "collation": ("sa.String(50)", 'sa.String(50, collation="C")', "things.name", False),
+    "constraint name": ("uq_name", "uq_things_name", "things.uq_things_name", ON_SQLITE_TOO),
+    "column": ('"owner_id", sa.Integer)', '"owner_id", sa.Integer), sa.Column("x", sa.Text)', "things.x", True),  # noqa: E501
+    "exclusion": (
+        'comment="the things"',
+        'postgresql.ExcludeConstraint(("size", "="), name="ex", using="btree"), comment="the things"',
+        "things.ex",
+        False,
+    ),
+    "unlogged": ('comment="the things"', 'comment="the things", prefixes=["UNLOGGED"]', "things", False),
+    "table": ("metadata = sa.MetaData()", 'metadata = sa.MetaData()\nsa.Table("x", metadata, sa.Column("a", sa.Text))', "x", True),  # noqa: E501
+    "sequence": ("metadata = sa.MetaData()", 'metadata = sa.MetaData()\nsa.Sequence("counter", metadata=metadata)', "counter", False),  # noqa: E501
+}  # fmt: skip
+"""What is changed in the models, into what, which object it is, and whether SQLite knows such a thing."""
+
+OF_POSTGRESQL_ALONE = ("unlogged", "collation", "exclusion")
+"""What SQLite cannot be given at all: there the models fail, or are made all the same."""
+
+
+@pytest.fixture
+def models(project: AlembicProject, monkeypatch: pytest.MonkeyPatch, postgresql_url: str) -> AlembicProject:
+    """A project whose one revision makes what its models say."""
+    rehearse(monkeypatch, postgresql_url)
+    return migrated(project, BASE)
+
+
+def rehearse(monkeypatch: pytest.MonkeyPatch, postgresql_url: str) -> None:
+    """Have revisions tried on the tests' server: to start another one takes a second."""
+    monkeypatch.delenv("AF_DB_REHEARSAL")
+    monkeypatch.setenv("AF_DB_SCRATCH_URL", postgresql_url)
+
+
+def migrated(project: AlembicProject, code: str) -> AlembicProject:
+    """Give a project these models, and one revision that makes just that, whatever becomes of the models."""
+    for path in project.versions.glob("*.py"):
+        path.unlink()
+    project.write_models(code)
+    project.add(
+        "001",
+        None,
+        f"{code}\nmetadata.create_all(op.get_bind())",
+        f"{code}\nmetadata.drop_all(op.get_bind())",
+    )
+    return project
+
+
+def differences(af_db: CommandLine, project: AlembicProject) -> list[dict[str, Any]]:
+    document = af_db("check", "--json", cwd=project.root).document
+    assert not [line for line in document["skipped"] if line.startswith("models: on PostgreSQL")], document
+    return [item for item in document["findings"] if item["code"].startswith("models")]
+
+
+def test_models_that_are_migrated_give_no_finding(af_db: CommandLine, models: AlembicProject) -> None:
+    assert differences(af_db, models) == []
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_without_a_migration_is_found(
+    af_db: CommandLine, models: AlembicProject, change: str
+) -> None:
+    before, after, name, on_sqlite = CHANGES[change]
+    assert before in BASE
+    models.write_models(BASE.replace(before, after))
+    found = differences(af_db, models)
+    names = {item["object"].removeprefix("public.") for item in found}
+    assert name in names
+    assert all(
+        name in other or other in name or change in ("constraint name", "no identity") for other in names
+    )
+    (told,) = [item for item in found if item["object"].removeprefix("public.") == name]
+    assert told["message"].startswith("on PostgreSQL")
+    assert told["message"].startswith("on PostgreSQL and SQLite") == on_sqlite
+    assert [line.split()[0] for line in told["details"]] == ["models", "migrations"]
+
+
+def test_what_only_the_migrations_have_is_found(af_db: CommandLine, models: AlembicProject) -> None:
+    models.add(
+        "002",
+        "001",
+        'op.create_table("forgotten", sa.Column("id", sa.Integer, primary_key=True))\n'
+        'op.execute("CREATE INDEX ix_forgotten ON things (owner_id)")',
+        'op.drop_index("ix_forgotten")\nop.drop_table("forgotten")',
+    )
+    found = differences(af_db, models)
+    assert {item["object"] for item in found} == {"public.forgotten", "public.ix_forgotten"}
+    assert all("no model has it" in item["message"] for item in found)
+
+
+def test_what_models_cannot_say_is_no_finding(af_db: CommandLine, models: AlembicProject) -> None:
+    on_postgresql = 'if op.get_bind().dialect.name == "postgresql":\n    op.execute("""{}""")'
+    models.add(
+        "002",
+        "001",
+        on_postgresql.format(
+            "CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1';"
+            "CREATE VIEW seen AS SELECT id FROM things;"
+            "CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
+            "CREATE TRIGGER touched BEFORE UPDATE ON things FOR EACH ROW EXECUTE FUNCTION touch();"
+            "ALTER TABLE things ENABLE ROW LEVEL SECURITY;"
+            "CREATE POLICY mine ON things USING (true);"
+            "COMMENT ON VIEW seen IS 'seen';"
+        ),
+        on_postgresql.format(
+            "DROP POLICY mine ON things; ALTER TABLE things DISABLE ROW LEVEL SECURITY;"
+            "DROP TRIGGER touched ON things; DROP VIEW seen; DROP FUNCTION one(); DROP FUNCTION touch();"
+        ),
+    )
+    assert differences(af_db, models) == []
+
+
+def test_a_default_that_calls_a_function_of_the_migrations_can_be_compared(
+    af_db: CommandLine, project: AlembicProject, monkeypatch: pytest.MonkeyPatch, postgresql_url: str
+) -> None:
+    rehearse(monkeypatch, postgresql_url)
+    code = """
+    metadata = sa.MetaData()
+    one = sa.text("next_one()")
+    sa.Table("a", metadata, sa.Column("id", sa.Integer, server_default=one, primary_key=True))
+    """
+    bare = make_project(project.root.with_name("functions"))
+    bare.write_models(code)
+    bare.add(
+        "001",
+        None,
+        "op.execute(\"CREATE FUNCTION next_one() RETURNS int LANGUAGE sql AS 'SELECT 1'\")\n"
+        'op.execute("CREATE TABLE a (id integer DEFAULT next_one() CONSTRAINT a_key PRIMARY KEY)")',
+        'op.drop_table("a")\nop.execute("DROP FUNCTION next_one()")',
+    )
+    assert differences(af_db, bare) == []
+
+
+def test_a_serial_column_of_a_renamed_table_is_the_models_own(
+    af_db: CommandLine, project: AlembicProject, monkeypatch: pytest.MonkeyPatch, postgresql_url: str
+) -> None:
+    rehearse(monkeypatch, postgresql_url)
+    bare = make_project(project.root.with_name("renamed"))
+    bare.add_table("001", None)
+    bare.add("002", "001", 'op.rename_table("t001", "t")', 'op.rename_table("t", "t001")')
+    bare.write_models(
+        'metadata = sa.MetaData()\nsa.Table("t", metadata, sa.Column("id", sa.Integer, primary_key=True))'
+    )
+    assert differences(af_db, bare) == []
+
+
+def test_defaults_are_left_out_where_env_py_says_so(af_db: CommandLine, models: AlembicProject) -> None:
+    models.write_models(BASE.replace('server_default="1"', 'server_default="2"'))
+    env_py = models.env_py.read_text()
+    models.env_py.write_text(
+        env_py.replace("render_as_batch=True", "render_as_batch=True, compare_server_default=False")
+    )
+    assert differences(af_db, models) == []
+
+
+def test_tables_that_env_py_hides_from_autogenerate_are_left_out(
+    af_db: CommandLine, models: AlembicProject
+) -> None:
+    models.add_table("002", "001")
+    assert [item["object"] for item in differences(af_db, models)] == ["public.t002"]
+    env_py = models.env_py.read_text()
+    models.env_py.write_text(
+        env_py.replace("render_as_batch=True", 'include_object=lambda _, name, kind, *rest: name != "t002"')
+    )
+    assert differences(af_db, models) == []
+
+
+def test_a_project_without_models_is_told(
+    af_db: CommandLine, project: AlembicProject, monkeypatch: pytest.MonkeyPatch, postgresql_url: str
+) -> None:
+    rehearse(monkeypatch, postgresql_url)
+    document = af_db("check", "--json", cwd=project.root).document
+    assert document["findings"] == []
+    assert "models: on PostgreSQL: env.py gives Alembic no models (target_metadata)" in document["skipped"]

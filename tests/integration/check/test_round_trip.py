@@ -1,0 +1,253 @@
+"""Every revision goes up, down and up again with rows in the tables, on PostgreSQL and on SQLite."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.commands import CommandLine
+from tests.projects import AlembicProject
+
+ROOT = Path(__file__).parents[3]
+CODES = {
+    *("upgrade-fails", "downgrade-fails", "downgrade-differs", "downgrade-loses-rows"),
+    *("second-upgrade-differs", "irreversible", "not-for-sqlite"),
+}
+ADD = 'op.add_column("t003", sa.Column("name", sa.String(20)))'
+DROP = 'with op.batch_alter_table("t003") as table:\n    table.drop_column("name")'
+
+
+@pytest.fixture(autouse=True)
+def _tried_on_the_tests_server(monkeypatch: pytest.MonkeyPatch, postgresql_url: str) -> None:
+    monkeypatch.delenv("AF_DB_REHEARSAL")
+    monkeypatch.setenv("AF_DB_SCRATCH_URL", postgresql_url)
+
+
+def check(af_db: CommandLine, root: Path, url: str | None = None) -> tuple[list[dict[str, Any]], list[str]]:
+    """What the check found of the revisions' ways, and what it left out."""
+    document = af_db("check", "--json", cwd=root, url=url).document
+    found = [item for item in document["findings"] if item["code"] in CODES]
+    return found, [line for line in document["skipped"] if line.startswith("up and down")]
+
+
+def the_one(found: list[dict[str, Any]], code: str, revision: str = "004") -> dict[str, Any]:
+    (told,) = found
+    assert told["code"] == code
+    assert Path(told["file"]).name == f"{revision}_step_{revision}.py"
+    return told
+
+
+def test_revisions_that_undo_what_they_do_give_no_finding(
+    af_db: CommandLine, project: AlembicProject
+) -> None:
+    project.add("004", "003", ADD, DROP)
+    assert check(af_db, project.root) == ([], [])
+
+
+def test_this_projects_own_revisions_go_up_and_down(af_db: CommandLine) -> None:
+    assert check(af_db, ROOT) == ([], [])
+
+
+def test_a_downgrade_that_leaves_something_is_found(af_db: CommandLine, project: AlembicProject) -> None:
+    project.add("004", "003", 'op.create_index("ix_a", "t001", ["id"])\n' + ADD, DROP)
+    found, _skipped = check(af_db, project.root)
+    told = [item for item in found if item["code"] == "downgrade-differs"]
+    assert the_one(told, "downgrade-differs")["message"].startswith("on PostgreSQL and SQLite: 004")
+    assert "ix_a" in told[0]["details"][0]
+    assert {item["code"] for item in found} == {"downgrade-differs", "upgrade-fails"}
+
+
+def test_a_downgrade_that_drops_too_much_is_found(af_db: CommandLine, project: AlembicProject) -> None:
+    project.add("004", "003", "pass", 'op.drop_table("t003")')
+    told = the_one(check(af_db, project.root)[0][:1], "downgrade-differs")
+    assert "t003" in told["details"][0]
+
+
+def test_a_downgrade_that_fails_is_found_with_its_line(af_db: CommandLine, project: AlembicProject) -> None:
+    path = project.add("004", "003", ADD, 'op.drop_table("never_made")')
+    project.add("005", "004")
+    told = the_one(check(af_db, project.root)[0], "downgrade-fails")
+    assert "op.drop_table" in path.read_text().splitlines()[told["line"] - 1]
+
+
+def test_a_downgrade_that_raises_on_purpose_is_a_note(af_db: CommandLine, project: AlembicProject) -> None:
+    project.add("004", "003", ADD, 'raise NotImplementedError("the names are gone")')
+    project.add("005", "004")
+    told = the_one(check(af_db, project.root)[0], "irreversible")
+    assert told["level"] == "note"
+    assert "the names are gone" in told["message"]
+
+
+def test_a_new_column_that_existing_rows_cannot_have_is_found(
+    af_db: CommandLine, project: AlembicProject
+) -> None:
+    upgrade = (
+        'with op.batch_alter_table("t003") as table:\n'
+        '    table.add_column(sa.Column("name", sa.String(20), nullable=False))'
+    )
+    project.add("004", "003", upgrade, DROP)
+    told = the_one(check(af_db, project.root)[0], "upgrade-fails")
+    assert "null" in told["message"].lower()
+
+
+def test_a_downgrade_that_loses_rows_is_found(af_db: CommandLine, project: AlembicProject) -> None:
+    project.add(
+        "004",
+        "003",
+        ADD,
+        'op.drop_table("t003")\nop.create_table("t003", sa.Column("id", sa.Integer, primary_key=True))',
+    )
+    told = the_one(check(af_db, project.root)[0], "downgrade-loses-rows")
+    assert told["message"].startswith("on PostgreSQL and SQLite")
+    assert told["details"] == ["public.t003: 2 of 2 rows"]
+
+
+def test_what_the_upgrade_itself_deletes_is_not_the_downgrades_loss(
+    af_db: CommandLine, project: AlembicProject
+) -> None:
+    project.add("004", "003", 'op.execute("DELETE FROM t003")')
+    project.add(
+        "005",
+        "004",
+        'op.drop_table("t003")',
+        'op.create_table("t003", sa.Column("id", sa.Integer, primary_key=True))',
+    )
+    assert check(af_db, project.root)[0] == []
+
+
+def test_an_upgrade_that_ends_elsewhere_the_second_time_is_found(
+    af_db: CommandLine, project: AlembicProject
+) -> None:
+    marker = project.root / "was_run"
+    project.add(
+        "004",
+        "003",
+        f"""
+        from pathlib import Path
+        marker = Path({str(marker)!r} + op.get_bind().dialect.name)
+        runs = len(marker.read_text()) if marker.exists() else 0
+        marker.write_text("x" * (runs + 1))
+        op.create_table("a", sa.Column("id", sa.Integer), sa.Column("b" if runs == 2 else "c", sa.Integer))
+        """,
+        'op.drop_table("a")',
+    )
+    the_one(check(af_db, project.root)[0], "second-upgrade-differs")
+
+
+def test_revisions_for_postgresql_alone_are_one_note(af_db: CommandLine, project: AlembicProject) -> None:
+    for revision, follows in (("004", "003"), ("005", "004")):
+        project.add(
+            revision,
+            follows,
+            f'op.execute("CREATE SEQUENCE s{revision}")',
+            f'op.execute("DROP SEQUENCE s{revision}")',
+        )
+    told = the_one(check(af_db, project.root)[0], "not-for-sqlite")
+    assert told["level"] == "note"
+
+
+def test_they_are_an_error_where_sqlite_is_the_projects_database(
+    af_db: CommandLine, project: AlembicProject, sqlite_url: str
+) -> None:
+    project.add("004", "003", 'op.execute("CREATE SEQUENCE s")', 'op.execute("DROP SEQUENCE s")')
+    told = the_one(check(af_db, project.root, url=sqlite_url)[0], "upgrade-fails")
+    assert told["message"].startswith("on SQLite: ")
+
+
+def test_what_runs_on_sqlite_and_fails_on_postgresql_is_found(
+    af_db: CommandLine, project: AlembicProject
+) -> None:
+    project.add("004", "003", 'op.execute("INSERT OR IGNORE INTO t003 VALUES (7)")')
+    told = the_one(check(af_db, project.root)[0], "upgrade-fails")
+    assert told["message"].startswith("on PostgreSQL: ")
+
+
+def test_a_branch_and_its_merge_go_up_and_down(af_db: CommandLine, project: AlembicProject) -> None:
+    project.add_table("004", "002")
+    project.add("005", ("003", "004"))
+    project.add("006", "005", ADD, DROP)
+    assert check(af_db, project.root)[0] == []
+
+
+def test_rows_please_foreign_keys_checks_and_types(af_db: CommandLine, project: AlembicProject) -> None:
+    project.add(
+        "004",
+        "003",
+        """
+        op.create_table(
+            "plans",
+            sa.Column("id", sa.Uuid, primary_key=True),
+            sa.Column("kind", sa.String(10), nullable=False, unique=True),
+            sa.CheckConstraint("kind IN ('free', 'pro')"),
+            sa.Column("currency", sa.String(3), sa.CheckConstraint("length(currency) = 3"), nullable=False),
+            sa.Column("mood", sa.Enum("good", "bad", name="mood"), nullable=False),
+            sa.Column("price", sa.Numeric(4, 2), sa.CheckConstraint("price >= 0"), nullable=False),
+            sa.Column("settings", sa.JSON, nullable=False),
+            sa.Column("picture", sa.LargeBinary, nullable=False),
+            sa.Column("is_sold", sa.Boolean, nullable=False),
+            sa.Column("share", sa.Double, nullable=False),
+            sa.Column("parent_id", sa.Uuid, sa.ForeignKey("plans.id")),
+        )
+        op.create_table(
+            "periods",
+            sa.Column("plan_id", sa.Uuid, sa.ForeignKey("plans.id"), primary_key=True),
+            sa.Column("begins", sa.DateTime(timezone=True), nullable=False),
+            sa.Column("ends", sa.DateTime(timezone=True), nullable=False),
+            sa.Column("day", sa.Date, nullable=False),
+            sa.Column("hour", sa.Time, nullable=False),
+            sa.CheckConstraint("ends > begins"),
+        )
+        """,
+        """
+        op.drop_table("periods")
+        op.drop_table("plans")
+        sa.Enum(name="mood").drop(op.get_bind(), checkfirst=True)
+        """,
+    )
+    project.add(
+        "005",
+        "004",
+        """
+        assert op.get_bind().scalar(sa.text("SELECT count(*) FROM periods")) in (0, 2)
+        """,
+    )
+    assert check(af_db, project.root) == ([], [])
+
+
+def test_a_table_that_cannot_be_filled_is_named(af_db: CommandLine, project: AlembicProject) -> None:
+    project.add(
+        "004",
+        "003",
+        'op.create_table("odd", sa.Column("n", sa.Integer, nullable=False),'
+        ' sa.CheckConstraint("n % 7919 = 5000"))',
+        'op.drop_table("odd")',
+    )
+    found, skipped = check(af_db, project.root)
+    assert found == []
+    assert [line.partition(": none")[0] for line in skipped] == [
+        "up and down: on PostgreSQL: rows in public.odd",
+        "up and down: on SQLite: rows in odd",
+    ]
+
+
+def test_rows_that_were_made_up_are_not_held_against_a_revision(
+    af_db: CommandLine, project: AlembicProject
+) -> None:
+    project.add("004", "003", ADD, DROP)
+    project.add(
+        "005",
+        "004",
+        'with op.batch_alter_table("t003") as table:\n'
+        '    table.create_check_constraint("ck", "length(name) > 15")',
+        'with op.batch_alter_table("t003") as table:\n    table.drop_constraint("ck", type_="check")',
+    )
+    found, skipped = check(af_db, project.root)
+    assert found == []
+    assert any("upgrade of 005 with rows" in line for line in skipped)
+
+
+def test_nothing_is_run_without_a_rehearsal(af_db: CommandLine, project: AlembicProject) -> None:
+    project.add("004", "003", "raise RuntimeError")
+    document = af_db("check", "--json", "--no-rehearsal", cwd=project.root).document
+    assert document["findings"] == []
+    assert "up and down: on PostgreSQL: --no-rehearsal" in document["skipped"]
