@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
+from agent_factory.migrate import findings
 from agent_factory.migrate.cli.main import app
 from agent_factory.migrate.errors import MEANINGS
 from agent_factory.migrate.hazards import RULES
@@ -43,6 +44,15 @@ def test_the_page_on_plans_has_the_table_of_hazards() -> None:
     )
 
     assert rows == [(str(code), rule.text, rule.high) for code, rule in RULES.items()]
+
+
+def test_the_page_on_checks_has_the_table_of_findings() -> None:
+    rows = re.findall(
+        r"^\| `([a-z-]+)` \| (\w+) \| (.+) \| (.+) \|$", (ROOT / "docs/checks.md").read_text(), re.MULTILINE
+    )
+
+    expected = [(rule.code, str(rule.level), rule.text, rule.help) for rule in findings.RULES.values()]
+    assert rows == expected
 
 
 def test_the_readme_has_every_command() -> None:

@@ -6,7 +6,8 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from agent_factory.migrate.hazards import HazardCode
-from agent_factory.migrate.report.markdown import LIMIT, render_markdown
+from agent_factory.migrate.report.markdown import render_markdown
+from agent_factory.migrate.report.markup import LIMIT
 from agent_factory.migrate.review import PlanResult
 from tests.unit.report import samples
 

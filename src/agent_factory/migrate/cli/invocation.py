@@ -1,10 +1,8 @@
 """One command as it was typed: its project, its target, its output, and what its errors become."""
 
 import contextlib
-import os
 import shlex
 import signal
-import sys
 import threading
 import traceback
 from collections.abc import Iterator
@@ -23,6 +21,7 @@ from agent_factory.migrate.errors import (
     MigrationError,
     UsageError,
 )
+from agent_factory.migrate.report.screen import reader_may_leave
 from agent_factory.redaction import redact
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ class Invocation:
     @cached_property
     def config_path(self) -> Path:
         """The file of ``--config``, or the nearest one; its folder becomes the working directory."""
-        from agent_factory.migrate.project import find_config
+        from agent_factory.migrate.config_file import find_config
 
         config_path = self._config or find_config(self._started_in)
         if config_path.is_file():
@@ -105,7 +104,7 @@ class Invocation:
     def local_target(self) -> "Target":
         """The database of the environment, of the project's .env, or the embedded default, in this order."""
         from agent_factory.migrate.target import local_target
-        from agent_factory.settings import DEFAULT_DATABASE_URL
+        from agent_factory.url import DEFAULT_DATABASE_URL
 
         self.settings = self.local_settings()
         url = self.settings.database_url
@@ -143,7 +142,7 @@ class Invocation:
 
     def show(self, result: "Result") -> None:
         """Print the result and end the command with the result's exit code."""
-        with _reader_may_leave():
+        with reader_may_leave():
             if self._json:
                 from agent_factory.migrate.report.json import render_result
 
@@ -154,7 +153,7 @@ class Invocation:
 
     def show_plan(self, result: "PlanResult", form: str) -> None:
         """Print a plan in this form, and end the command; what only a terminal needs goes to it."""
-        with _reader_may_leave():
+        with reader_may_leave():
             if self._json:
                 from agent_factory.migrate.report.json import render_plan
 
@@ -169,13 +168,15 @@ class Invocation:
 
     def show_check(self, result: "CheckResult", form: str) -> None:
         """Print the findings in this form, and end the command with the result's exit code."""
-        with _reader_may_leave():
+        with reader_may_leave():
             if self._json:
                 from agent_factory.migrate.report.json import render_result
 
                 typer.echo(render_result(self._command, result))
+            elif form == "text":
+                self.report.check_result(result)
             else:
-                typer.echo(_render_check(result, form, self._started_in), nl=False)
+                typer.echo(_render_check(self._command, result, form, self.config_path), nl=False)
         raise typer.Exit(int(result.exit_code))
 
     def _show_failure(self, error: BaseException) -> int:
@@ -183,7 +184,7 @@ class Invocation:
             number = error.number if isinstance(error, _EndedBySignal) else signal.SIGINT
             error = InterruptedRunError(number, state=NOT_TOUCHED)
         if isinstance(error, MigrationError):
-            with _reader_may_leave():
+            with reader_may_leave():
                 if self._json:
                     from agent_factory.migrate.report.json import render_error
 
@@ -191,7 +192,7 @@ class Invocation:
                 else:
                     self.report.error(error)
             return int(error.exit_code)
-        with _reader_may_leave():
+        with reader_may_leave():
             if self._json:
                 from agent_factory.migrate.report.json import render_bug
 
@@ -245,29 +246,21 @@ def _render_plan(result: "PlanResult", form: str) -> str:
     return render_sql(result)
 
 
-def _render_check(result: "CheckResult", form: str, paths_from: Path) -> str:  # noqa: ARG001
-    from agent_factory.migrate.report.findings_text import render_text
+def _render_check(command: str, result: "CheckResult", form: str, config: Path) -> str:
+    from agent_factory.migrate.report.places import repository_root
 
-    return render_text(result, paths_from=paths_from)
+    root = repository_root(config.parent)
+    if form == "sarif":
+        from agent_factory.migrate.report.sarif import render_sarif
 
+        return render_sarif(command, result, root=root, config=config)
+    if form == "github":
+        from agent_factory.migrate.report.github import render_github
 
-@contextlib.contextmanager
-def _reader_may_leave() -> Iterator[None]:
-    """Take no offence when the reader of our output has left, as `head` does: the exit code is the same."""
-    with contextlib.suppress(OSError):
-        yield
-    flush_output()
+        return render_github(result, root=root)
+    from agent_factory.migrate.report.findings_markdown import render_markdown
 
-
-def flush_output() -> None:
-    """Write what is buffered; where nobody reads it, drop it, or Python would exit with 120."""
-    for stream in (sys.stdout, sys.stderr):
-        if stream.closed:  # by a revision
-            continue
-        try:
-            stream.flush()
-        except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return render_markdown(result, root=root)
 
 
 def show_bug(error: BaseException) -> None:
@@ -277,7 +270,8 @@ def show_bug(error: BaseException) -> None:
 
 
 def _read_settings(env_file: Path | None) -> "Settings":
-    from agent_factory.settings import MalformedEnvFileError, let_the_url_decide, read_settings
+    from agent_factory.settings import MalformedEnvFileError, read_settings
+    from agent_factory.url import let_the_url_decide
 
     let_the_url_decide()
     try:

@@ -1,35 +1,70 @@
-"""Findings as lines of text: where, how bad, what; then what shows it, and what would mend it."""
+"""Findings as lines of text: where, how bad, what; then what shows it, and what would mend it.
+
+A finding begins as a compiler's message does, ``file:line: level: message [code]``, which editors and log
+viewers know how to follow.
+"""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from agent_factory.migrate.findings import CheckResult, Finding, Level
-from agent_factory.migrate.report.screen import clean
+from agent_factory.migrate.findings import CheckResult, Finding, Ignored, Level
+from agent_factory.migrate.report import findings_words as words
+from agent_factory.migrate.report.cleaning import cleaned
+from agent_factory.migrate.report.folding import one_line
+from agent_factory.migrate.report.screen import Part, Screen
+
+_STYLES = {Level.ERROR: "bold red", Level.WARNING: "bold yellow", Level.NOTE: "bold cyan"}
+_REMEDY = "    mend it: "
 
 
-def render_text(result: CheckResult, *, paths_from: Path) -> str:
-    """Return the findings, one after the other, and how many there are; files as seen from ``paths_from``."""
-    lines: list[str] = []
-    for finding in result.findings:
-        lines += _shown(finding, paths_from)
-    lines += [f"not checked: {reason}" for reason in result.skipped]
-    lines.append(_summary(result))
-    return "".join(f"{clean(line)}\n" for line in lines)
+def show_findings(screen: Screen, result: CheckResult, paths_from: Path) -> None:
+    """Print the findings, the worst first, then what was looked at and what was not.
+
+    Files are told as seen from ``paths_from``.
+    """
+    result = cleaned(result)
+    for group in words.worst_first(result.findings).values():
+        for finding in group:
+            screen.lines(_finding(finding, paths_from))
+        screen.line()
+    for ignored in result.ignored:
+        screen.line(*_ignored(ignored, paths_from))
+    for title, names in (("checked", result.looked_at), ("not checked", result.skipped)):
+        for name in names:
+            screen.line((f"{title}: ", "dim"), (one_line(name), ""))
+    worst = next(iter(words.worst_first(result.findings)), None)
+    style = _STYLES[worst] if worst else "green"
+    screen.line((f"{one_line(result.what)}: ", ""), (words.amounts(result), style))
 
 
-def _shown(finding: Finding, paths_from: Path) -> Iterator[str]:
-    place = ""
-    if finding.file is not None:
-        line = f":{finding.line}" if finding.line else ""
-        place = f"{os.path.relpath(finding.file, paths_from)}{line}: "
-    yield f"{place}{finding.level}: {finding.message} [{finding.code}]"
-    yield from (f"    {line}" for line in finding.details)
-    if finding.remedy:
-        yield f"    mend it: {finding.remedy}"
+def _finding(finding: Finding, paths_from: Path) -> Iterator[Sequence[Part]]:
+    place = _place(finding, paths_from)
+    yield (
+        (f"{place}: " if place else "", "bold"),
+        (str(finding.level), _STYLES[finding.level]),
+        (f": {one_line(finding.message)} ", ""),
+        (f"[{finding.code}]", "dim"),
+    )
+    for detail in finding.details:
+        for line in detail.splitlines():
+            yield ((f"    {line}", "dim"),)
+    first, *rest = finding.remedy.splitlines() if finding.remedy else [""]
+    if first:
+        yield ((_REMEDY, ""), (first, "bold"))
+    for line in rest:
+        yield ((" " * len(_REMEDY), ""), (line, "bold"))
 
 
-def _summary(result: CheckResult) -> str:
-    counts = {level: sum(finding.level is level for finding in result.findings) for level in Level}
-    words = [f"{count} {level}{'s' if count > 1 else ''}" for level, count in counts.items() if count]
-    return f"{result.what}: {', '.join(words) or 'nothing found'}"
+def _ignored(ignored: Ignored, paths_from: Path) -> Sequence[Part]:
+    finding = ignored.finding
+    place = _place(finding, paths_from)
+    said = f"{one_line(finding.message)} [{finding.code}], because: {one_line(ignored.reason)}"
+    return (("ignored: ", "dim"), (f"{place}: " if place else "", ""), (said, ""))
+
+
+def _place(finding: Finding, paths_from: Path) -> str:
+    if finding.file is None:
+        return ""
+    line = f":{finding.line}" if finding.line else ""
+    return f"{one_line(os.path.relpath(finding.file, paths_from))}{line}"

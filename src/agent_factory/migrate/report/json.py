@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agent_factory.migrate.errors import ExitCode, MigrationError
-from agent_factory.migrate.events import Event, RevisionApplied, RevisionStarted
 from agent_factory.migrate.report.screen import CONTROL
 from agent_factory.migrate.results import Result
 from agent_factory.redaction import redact
 
 if TYPE_CHECKING:
+    from agent_factory.migrate.events import Event
     from agent_factory.migrate.review import PlanResult
 
 SCHEMA_VERSION = 1
@@ -30,6 +30,11 @@ def render_plan(command: str, result: "PlanResult") -> str:
     facts = asdict(result)
     facts["review"]["high"] = len(result.review.high)
     return _dump({"command": command, "exit_code": int(result.exit_code), **facts})
+
+
+def write_document(document: dict[str, Any]) -> str:
+    """Return a document whose form is another standard's, without secrets."""
+    return f"{_write(document, indent=2)}\n"
 
 
 def render_error(command: str, error: MigrationError) -> str:
@@ -49,8 +54,10 @@ def render_error(command: str, error: MigrationError) -> str:
     )
 
 
-def render_event(event: Event) -> str:
+def render_event(event: "Event") -> str:
     """Return what happened as one line, with this machine's time."""
+    from agent_factory.migrate.events import RevisionApplied, RevisionStarted
+
     facts = asdict(event)
     if isinstance(event, RevisionStarted | RevisionApplied):
         facts["revision"] = event.revision.id

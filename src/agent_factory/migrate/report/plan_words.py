@@ -1,19 +1,16 @@
 """What text, Markdown and HTML say of a plan in the same words."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
-from enum import Enum
+from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
-from typing import Any
 
 from agent_factory.migrate.durations import show_duration
 from agent_factory.migrate.forecast import Estimate
 from agent_factory.migrate.hazards import Hazard, HazardCode, Severity
 from agent_factory.migrate.plan import Plan
+from agent_factory.migrate.report import cleaning
 from agent_factory.migrate.report.folding import fold_call, fold_sql, one_line
 from agent_factory.migrate.report.heads import show_heads, show_revisions
-from agent_factory.migrate.report.screen import clean
 from agent_factory.migrate.review import PlanResult, Review, ReviewedRevision, ReviewedStatement, TouchedTable
 from agent_factory.migrate.sizes import show_bytes
 
@@ -68,12 +65,8 @@ class Step:
 
 
 def cleaned(result: PlanResult) -> PlanResult:
-    """Return the same result with every text in it cleaned, before any of it is broken, cut or escaped.
-
-    A secret that is broken over two lines, or escaped, would not be recognised as one.
-    """
-    whole: PlanResult = _cleaned(result)
-    return whole
+    """Return the same result with every text in it cleaned."""
+    return cleaning.cleaned(result)
 
 
 def facts(result: PlanResult) -> list[tuple[str, str]]:
@@ -325,17 +318,3 @@ def _held_since(number: int | None) -> str:
     if number is None:
         return ""
     return f"held since statement {number}" if number else "held since before the first statement"
-
-
-def _cleaned(value: Any) -> Any:
-    if isinstance(value, Enum):
-        return value
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, Path):
-        return Path(clean(str(value)))
-    if isinstance(value, tuple):
-        return tuple(map(_cleaned, value))
-    if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{field.name: _cleaned(getattr(value, field.name)) for field in fields(value)})
-    return value

@@ -1,8 +1,10 @@
 """Where text goes. Off a terminal it is plain: nothing is cut, wrapped or coloured; Rich is not loaded."""
 
+import contextlib
 import os
 import re
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO
 
 from agent_factory.redaction import redact
@@ -88,3 +90,22 @@ def open_screen(stream: TextIO) -> Screen:
 def clean(text: str) -> str:
     """Return the text without secrets, and without what moves the cursor and could hide lines of a plan."""
     return CONTROL.sub("", redact(text))
+
+
+@contextlib.contextmanager
+def reader_may_leave() -> Iterator[None]:
+    """Take no offence when the reader of our output has left, as `head` does: the exit code is the same."""
+    with contextlib.suppress(OSError):
+        yield
+    flush_output()
+
+
+def flush_output() -> None:
+    """Write what is buffered; where nobody reads it, drop it, or Python would exit with 120."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream.closed:  # by a revision
+            continue
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -10,18 +10,6 @@ from typing import TYPE_CHECKING
 
 from agent_factory.migrate.durations import show_duration
 from agent_factory.migrate.errors import MigrationError
-from agent_factory.migrate.events import (
-    Event,
-    LockWait,
-    Progress,
-    Retrying,
-    RevisionApplied,
-    RevisionStarted,
-    RunStarted,
-    StatementStarted,
-    WaitingForRun,
-    Warned,
-)
 from agent_factory.migrate.plan import Plan
 from agent_factory.migrate.report.heads import describe, show_heads, show_revisions
 from agent_factory.migrate.report.screen import Part, open_screen
@@ -40,6 +28,8 @@ from agent_factory.migrate.target import Target
 from agent_factory.redaction import redact
 
 if TYPE_CHECKING:
+    from agent_factory.migrate.events import Event, RevisionApplied, RevisionStarted
+    from agent_factory.migrate.findings import CheckResult
     from agent_factory.migrate.review import PlanResult
 
 _LOOKS = re.compile(r"\bpg_catalog\.|\bsqlite_master\b|^\s*PRAGMA\b", re.IGNORECASE)
@@ -95,6 +85,12 @@ class Report:
 
         show_plan(self._out, result)
 
+    def check_result(self, result: "CheckResult") -> None:
+        """Print what a check has found, looked at and left out."""
+        from agent_factory.migrate.report.findings_text import show_findings
+
+        show_findings(self._out, result, self._paths_from)
+
     def plan(
         self, plan: Plan, target: Target, warnings: Iterable[str], rehearsed: "PlanResult | None" = None
     ) -> None:
@@ -138,8 +134,17 @@ class Report:
         """Ask for a word."""
         return self._err.ask_for(question)
 
-    def event(self, event: Event) -> None:
+    def event(self, event: "Event") -> None:
         """Print what is running: a moving line on a terminal, one plain line per event elsewhere."""
+        from agent_factory.migrate.events import (  # most commands tell of none
+            Retrying,
+            RevisionApplied,
+            RevisionStarted,
+            RunStarted,
+            StatementStarted,
+            Warned,
+        )
+
         if isinstance(event, StatementStarted) and _LOOKS.search(event.sql):
             return
         text = _event_text(event)
@@ -162,6 +167,10 @@ class Report:
     def stop(self) -> None:
         """End the moving line."""
         self._err.stop()
+
+    def database(self, database: str) -> None:
+        """Say which database is looked at."""
+        self.note(f"database  {database}")
 
     def note(self, text: str) -> None:
         """Print a remark that is no part of the result."""
@@ -280,7 +289,19 @@ def _applied_by(entry: HistoryEntry, *, narrow: bool) -> str:
     return f"{when}{took}, {by.os_user}@{by.host} as {by.db_role}"
 
 
-def _event_text(event: Event) -> str:
+def _event_text(event: "Event") -> str:
+    from agent_factory.migrate.events import (
+        LockWait,
+        Progress,
+        Retrying,
+        RevisionApplied,
+        RevisionStarted,
+        RunStarted,
+        StatementStarted,
+        WaitingForRun,
+        Warned,
+    )
+
     match event:
         case RunStarted():
             return f"run      {event.run_id}" + (f", server process {event.pid}" if event.pid else "")
@@ -309,7 +330,7 @@ def _shortened(sql: str) -> str:
     return line if len(line) <= SHOWN_SQL else f"{line[: SHOWN_SQL - 3]}..."
 
 
-def _counted(event: RevisionStarted | RevisionApplied) -> str:
+def _counted(event: "RevisionStarted | RevisionApplied") -> str:
     revision = event.revision
     return f"[{event.number}/{event.total}] {revision.id} {revision.message}".rstrip()
 

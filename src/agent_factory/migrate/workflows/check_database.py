@@ -18,8 +18,14 @@ from agent_factory.migrate.checks.database import (
     told_otherwise,
 )
 from agent_factory.migrate.checks.drift import confirmed, drift_finding
+from agent_factory.migrate.configuration import read_configuration
 from agent_factory.migrate.connection import connect
-from agent_factory.migrate.findings import CheckResult, Finding
+from agent_factory.migrate.findings import (
+    DATABASE_CODES,
+    CheckResult,
+    Finding,
+    apply_ignores,
+)
 from agent_factory.migrate.options import RehearsalOptions, RunOptions
 from agent_factory.migrate.project import Project, VersionTable
 from agent_factory.migrate.replay import (
@@ -31,7 +37,16 @@ from agent_factory.migrate.replay import (
     scratch_like,
 )
 from agent_factory.migrate.scratch import CannotCopyError, ScratchUnavailableError, copy_schema
-from agent_factory.migrate.target import Target
+from agent_factory.migrate.target import Environment, Target
+
+_OF_RECORDS = frozenset(
+    {
+        *("edited-revision", "ran-outside", "ran-before-journal", "unfinished-revision"),
+        *("migration-running", "wrong-environment", "no-environment-name"),
+    }
+)
+_OF_INDEXES = frozenset({"invalid-index", "index-in-progress", "constraint-not-valid"})
+_OF_DRIFT = frozenset({"drift"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,6 +56,7 @@ class _Notes:
     findings: list[Finding] = field(default_factory=list)
     looked_at: list[str] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    looked_for: set[str] = field(default_factory=set)
 
 
 def check_database(
@@ -50,12 +66,18 @@ def check_database(
 
     Drift is found by running the migrations on a throwaway database and comparing the two catalogs, unless
     ``options`` want none. ``environment`` is what the database should call itself. A check that cannot be
-    made is told with the reason; it is no finding.
+    made is told with the reason; it is no finding. What the project ignores may be in production only, so a
+    developer's database is not told that it lacks it.
     """
-    notes = _Notes()
+    configuration = read_configuration(project.root)
+    notes = _Notes(looked_for=set(DATABASE_CODES - _OF_RECORDS - _OF_INDEXES - _OF_DRIFT))
     with connect(target, read_only=True) as looking:
         table = alembic_project.read_version_table(project, looking)
-        scope = Scope(leave_out_kinds=OF_ROLES_AND_ROWS, version_table=table.name)
+        scope = Scope(
+            schemas=configuration.schemas,
+            leave_out_kinds=OF_ROLES_AND_ROWS,
+            version_table=table.name,
+        )
         found = read_catalog(looking, scope)
         notes.looked_at.append("where the database is, and its version table")
         notes.findings += [*check_place(project, target, table), *check_versioned(table, found)]
@@ -66,13 +88,16 @@ def check_database(
         drift = _find_drift(project, target, looking, table, found, scope, options, notes)
         if target.url.backend == "postgresql":
             notes.looked_at += ["INVALID indexes", "constraints left NOT VALID"]
+            notes.looked_for |= _OF_INDEXES
             notes.findings += check_indexes(server.invalid_indexes(looking), drift, found)
             notes.findings += check_constraints(server.unvalidated_constraints(looking), found)
         notes.findings += [drift_finding(item) for item in drift if not told_otherwise(item)]
+    is_shared = target.environment is Environment.PROD
+    left, ignored = apply_ignores(notes.findings, configuration.ignore, notes.looked_for if is_shared else ())
     return CheckResult(
         what=str(target),
-        findings=tuple(notes.findings),
-        ignored=(),
+        findings=left,
+        ignored=ignored,
         looked_at=tuple(notes.looked_at),
         skipped=tuple(notes.skipped),
     )
@@ -99,6 +124,7 @@ def _check_records(
     expected = preflight.expected_environment(target, RunOptions(environment=environment))
     notes.findings += check_environment(target, journal.read_environment(looking), expected)
     notes.looked_at.append("the environment name")
+    notes.looked_for |= _OF_RECORDS
 
 
 def _find_drift(
@@ -134,6 +160,7 @@ def _find_drift(
         notes.skipped.append(f"drift: the migrations do not run on an empty database: {error}")
         return ()
     notes.looked_at.append(f"{where}{lacking}")
+    notes.looked_for |= _OF_DRIFT
     return differences
 
 

@@ -1,0 +1,374 @@
+"""The examples of ``examples/ci`` and ``docs/ci.md``: their commands are taken out of them and run.
+
+There is a repository with a remote, a production database with a role that may only read it, and a clone for
+each job, as a runner makes one. What only GitHub has is left out (its actions) or stood in for (``gh``).
+"""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+import yaml
+
+from agent_factory.url import DatabaseURL
+from tests.commands import INSTALLED, bare_environment, run_installed
+from tests.conftest import administering
+from tests.projects import AlembicProject, make_project
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples" / "ci"
+PULL_REQUEST = "7"
+DROPPED = "DROP TABLE t001"
+
+GH = """#!/bin/sh
+# The first comment cannot be edited, as with the real one.
+for argument in "$@"; do
+    [ "$argument" = --edit-last ] && [ ! -f "$COMMENTS/asked" ] && exit 1
+done
+echo "$@" > "$COMMENTS/asked"
+cat plan.md > "$COMMENTS/body.md"
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """How a script of a job ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A remote with the branches ``main`` and ``feature``, a developer's clone of it, and production."""
+
+    folder: Path
+    project: AlembicProject
+    owner_url: str
+    reader_url: str
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        return {"DATABASE_URL": self.owner_url, "PLAN_DATABASE_URL": self.reader_url}
+
+    @property
+    def remote(self) -> Path:
+        return self.folder / "origin.git"
+
+    @property
+    def comments(self) -> Path:
+        return self.folder / "comments"
+
+    def git(self, *arguments: str, cwd: Path | None = None) -> None:
+        subprocess.run(
+            ["git", *arguments],  # noqa: S607 - the one that af-db uses too
+            cwd=cwd or self.project.root,
+            env=self.environment,
+            capture_output=True,
+            check=True,
+        )
+
+    def commit(self) -> None:
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", "change")
+
+    def push(self, branch: str) -> None:
+        self.git("push", "--quiet", "origin", f"HEAD:{branch}")
+
+    def clone(self, branch: str, *, whole: bool = True) -> Path:
+        """Return a new clone of a runner's, without ``whole`` one that has this branch only."""
+        clone = self.folder / f"runner_{uuid.uuid4().hex[:8]}"
+        extent = () if whole else ("--single-branch", "--branch", branch)
+        self.git("clone", "--quiet", *extent, f"file://{self.remote}", str(clone), cwd=self.folder)
+        self.git("checkout", "--quiet", "--detach", f"origin/{branch}", cwd=clone)
+        return clone
+
+    def merge(self) -> None:
+        """Have ``main`` become what ``feature`` is."""
+        self.push("main")
+
+    def run(self, script: str, cwd: Path, environment: Mapping[str, str] | None = None) -> Ran:
+        """Run a script as a runner of GitHub's does, which gives no shell of its own."""
+        finished = subprocess.run(
+            ["bash", "-e", "-c", script],  # noqa: S607 - the runner's
+            cwd=cwd,
+            env=self.environment | dict(environment or {}),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        return Ran(code=finished.returncode, out=finished.stdout, err=finished.stderr)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        person = {
+            f"GIT_{role}_{name}": value
+            for role in ("AUTHOR", "COMMITTER")
+            for name, value in (("NAME", "A Developer"), ("EMAIL", "developer@example.com"))
+        }
+        path = os.pathsep.join((str(self.folder / "bin"), str(INSTALLED.parent), os.environ["PATH"]))
+        return {
+            **bare_environment(None),
+            **person,
+            "AF_DB_REHEARSAL": "true",
+            "PATH": path,
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+            "GIT_CONFIG_SYSTEM": "/dev/null",
+            "COMMENTS": str(self.comments),
+            "GITHUB_STEP_SUMMARY": str(self.folder / "summary.md"),
+        }
+
+    def execute(self, statement: str) -> None:
+        connection = psycopg2.connect(self.owner_url)
+        with connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+        connection.close()
+
+
+@pytest.fixture
+def site(tmp_path: Path, postgresql_url: str, server_url: DatabaseURL) -> Iterator[Site]:
+    """Production is at 002, as ``main`` is; ``feature``, which is checked out, adds 003."""
+    reader = f"reader_{uuid.uuid4().hex[:12]}"
+    address = postgresql_url.rpartition("@")[2]
+    it = Site(
+        folder=tmp_path,
+        project=make_project(tmp_path / "work", tables=2),
+        owner_url=postgresql_url,
+        reader_url=f"postgresql://{reader}:reader-of-production@{address}",
+    )
+    (it.project.root / ".gitignore").write_text("__pycache__/\n")
+    (tmp_path / "bin").mkdir()
+    it.comments.mkdir()
+    (tmp_path / "bin" / "gh").write_text(GH)
+    (tmp_path / "bin" / "gh").chmod(0o755)
+    it.git("init", "--quiet", "--bare", "--initial-branch=main", str(it.remote), cwd=tmp_path)
+    it.git("init", "--quiet", "--initial-branch=main")
+    it.git("remote", "add", "origin", str(it.remote))
+    it.commit()
+    it.push("main")
+    upgraded = run_installed("prod", "upgrade", "--yes", cwd=it.project.root, url=postgresql_url)
+    assert upgraded.code == 0, upgraded.err
+    it.git("checkout", "--quiet", "-b", "feature")
+    it.project.add_table("003", "002")
+    it.commit()
+    it.push("feature")
+    with administering(server_url) as cursor:
+        cursor.execute(f"CREATE ROLE {reader} LOGIN PASSWORD 'reader-of-production'")
+        cursor.execute(f"GRANT pg_read_all_data TO {reader}")
+    try:
+        yield it
+    finally:
+        with administering(server_url) as cursor:
+            cursor.execute(f"DROP ROLE {reader}")
+
+
+def read_yaml(name: str) -> Any:
+    return yaml.safe_load((EXAMPLES / name).read_text())
+
+
+def jobs() -> dict[str, Any]:
+    found: dict[str, Any] = read_yaml("github-actions.yml")["jobs"]
+    return found
+
+
+def run_job(site: Site, name: str, clone: Path) -> dict[str, Ran]:
+    """Run the steps of a job of GitHub's in this clone, by their names; what installs is left out.
+
+    A step that fails is the last one, but for those that always run.
+    """
+    job = jobs()[name]
+    known = {
+        **{f"secrets.{secret}": value for secret, value in site.secrets.items()},
+        "github.token": "token",
+        "github.event.pull_request.number": PULL_REQUEST,
+    }
+    ran: dict[str, Ran] = {}
+    for step in job["steps"]:
+        failed = any(one.code for one in ran.values())
+        if "run" not in step or step["name"] == "install" or (failed and step.get("if") != "always()"):
+            continue
+        given = {**job.get("env", {}), **step.get("env", {})}
+        environment = {
+            variable: re.sub(r"\$\{\{ ([\w.]+) \}\}", lambda found: known[found[1]], value)
+            for variable, value in given.items()
+        }
+        ran[step["name"]] = site.run(step["run"], clone, environment)
+    return ran
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.iterdir()))
+def test_every_example_is_yaml(name: str) -> None:
+    assert isinstance(read_yaml(name), dict)
+
+
+def test_secrets_are_nowhere_but_in_the_environment() -> None:
+    for job in jobs().values():
+        for step in job["steps"]:
+            assert "${{" not in step.get("run", "")
+            assert "secrets." not in str({**step, "env": None})
+
+
+def test_the_jobs_that_compare_with_a_branch_have_its_history() -> None:
+    for name, job in jobs().items():
+        if any("--against" in step.get("run", "") for step in job["steps"]):
+            checkout = next(step for step in job["steps"] if "checkout" in step.get("uses", ""))
+            assert checkout["with"]["fetch-depth"] == 0, name
+
+
+def test_a_pull_request_is_checked(site: Site) -> None:
+    clone = site.clone("feature")
+
+    ran = run_job(site, "check", clone)
+
+    assert {name: one.code for name, one in ran.items()} == {"check": 0, "check, for code scanning": 0}
+    assert "checked: target branch" in ran["check"].out
+    assert ran["check"].out.endswith(": nothing found\n")
+    assert json.loads((clone / "af-db.sarif").read_text())["runs"][0]["results"] == []
+
+
+def test_a_pull_request_that_edits_a_shared_revision_fails_on_its_line(site: Site) -> None:
+    path = site.project.versions / "002_step_002.py"
+    path.write_text(path.read_text().replace("sa.Integer", "sa.BigInteger"))
+    site.commit()
+    site.push("feature")
+    clone = site.clone("feature")
+
+    ran = run_job(site, "check", clone)
+
+    assert {name: one.code for name, one in ran.items()} == {"check": 3, "check, for code scanning": 0}
+    place = "file=alembic/versions/002_step_002.py,line="
+    assert re.match(rf"::error {place}\d+,title=edited-on-branch::", ran["check"].out)
+    (result,) = json.loads((clone / "af-db.sarif").read_text())["runs"][0]["results"]
+    assert result["ruleId"] == "edited-on-branch"
+
+
+def test_the_plan_is_a_comment_which_the_next_push_replaces(site: Site) -> None:
+    clone = site.clone("feature")
+
+    for asked in (
+        f"pr comment {PULL_REQUEST} --body-file plan.md\n",
+        f"pr comment {PULL_REQUEST} --edit-last --body-file plan.md\n",
+    ):
+        ran = run_job(site, "plan", clone)
+
+        assert {name: one.code for name, one in ran.items()} == {"plan": 0, "comment": 0}, ran["plan"].err
+        assert (site.comments / "asked").read_text() == asked
+    body = (site.comments / "body.md").read_text()
+    assert body.startswith("### Plan: upgrade to `003`\n")
+    assert "CREATE TABLE t003" in body
+    assert "reader-of-production" not in body
+
+
+def test_main_runs_the_plan_that_was_approved_and_nothing_else(site: Site) -> None:
+    site.merge()
+    planned = site.clone("main")
+    (plan,) = run_job(site, "plan-production", planned).values()
+    assert plan.code == 0, plan.err
+    assert "### Plan: upgrade to `003`" in (site.folder / "summary.md").read_text()
+    runner = site.clone("main")
+    gate = jobs()["upgrade-production"]["steps"][-1]["run"]
+    assert site.run(gate, runner, {"DATABASE_URL": site.owner_url}).code == 3
+
+    (runner / "plan.json").write_text((planned / "plan.json").read_text())
+    ran = run_job(site, "upgrade-production", runner)
+
+    assert {name: one.code for name, one in ran.items()} == {"upgrade": 0, "gate": 0}, ran["upgrade"].err
+    assert ran["gate"].out == "003 (head)\n"
+    again = run_job(site, "upgrade-production", runner)
+    assert {name: one.code for name, one in again.items()} == {"upgrade": 0, "gate": 0}
+
+
+def test_main_without_a_new_revision_does_nothing(site: Site) -> None:
+    clone = site.clone("main")
+
+    (plan,) = run_job(site, "plan-production", clone).values()
+    ran = run_job(site, "upgrade-production", clone)
+
+    assert plan.code == 0, plan.err
+    assert {name: one.code for name, one in ran.items()} == {"upgrade": 0, "gate": 0}, ran["upgrade"].err
+    assert ran["gate"].out == "002 (head)\n"
+
+
+def test_a_plan_that_somebody_changed_production_under_is_refused(site: Site) -> None:
+    site.merge()
+    clone = site.clone("main")
+    run_job(site, "plan-production", clone)
+    site.execute(DROPPED)
+
+    ran = run_job(site, "upgrade-production", clone)
+
+    assert {name: one.code for name, one in ran.items()} == {"upgrade": 4}
+    assert "the plan is not what would run now" in ran["upgrade"].err
+
+
+def test_drift_is_found_at_night(site: Site) -> None:
+    clone = site.clone("main")
+    before = run_job(site, "drift", clone)["check production"]
+    site.execute(DROPPED)
+
+    after = run_job(site, "drift", clone)["check production"]
+
+    assert before.code == 0, before.out
+    assert after.code == 3
+    assert "::error title=drift::table public.t001 is missing" in after.out
+
+
+def test_gitlab_runs_the_same_commands(site: Site) -> None:
+    pipeline = read_yaml("gitlab-ci.yml")
+    secrets = site.secrets
+    clone = site.clone("feature", whole=False)
+    checked = site.run("\n".join(pipeline["check-migrations"]["script"]), clone)
+    assert checked.code == 0, checked.err
+    assert "checked: target branch" in checked.out
+
+    site.merge()
+    main = site.clone("main")
+    planned = site.run("\n".join(pipeline["plan-migrations"]["script"]), main, secrets)
+    assert planned.code == 0, planned.err
+    assert pipeline["plan-migrations"]["artifacts"]["paths"] == ["plan.json"]
+    ran = site.run("\n".join(pipeline["upgrade-production"]["script"]), main, secrets)
+    assert (ran.code, ran.out.splitlines()[-1]) == (0, "003 (head)"), ran.err
+
+
+def test_the_hook_runs_before_a_commit(site: Site) -> None:
+    (hook,) = read_yaml("pre-commit-config.yaml")["repos"][0]["hooks"]
+    clone = site.clone("feature")
+    sound = site.run(hook["entry"], clone)
+    (clone / "alembic" / "versions" / "001_step_001.py").unlink()
+    broken = site.run(hook["entry"], clone)
+
+    assert sound.code == 0, sound.err
+    assert broken.code == 3
+    assert "[deleted-on-branch]" in broken.out
+    for name in ("alembic/versions/003_x.py", "service/alembic/env.py", "alembic.ini", "pyproject.toml"):
+        assert re.search(hook["files"], name)
+    assert not re.search(hook["files"], "src/app.py")
+
+
+def test_the_commands_of_the_page_work_in_its_order(site: Site) -> None:
+    page = (ROOT / "docs" / "ci.md").read_text()
+    blocks = re.findall(r"^```bash\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    commands = [line for block in blocks for line in block.splitlines() if line.startswith("af-db ")]
+    assert len(commands) > 5
+    site.merge()
+    clone = site.clone("main")
+
+    for command in commands:
+        ran = site.run(command, clone, {"DATABASE_URL": site.owner_url})
+        assert ran.code == 0, (command, ran.out, ran.err)
+
+    assert site.run("af-db current", clone, {"DATABASE_URL": site.owner_url}).out == "003 (head)\n"
+    used = {word for command in commands for word in shlex.split(command, comments=True)}
+    assert {"--against", "--format", "--out", "--plan", "--check-heads"} <= used
