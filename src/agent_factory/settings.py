@@ -1,15 +1,12 @@
-"""Settings; this module is the only reader of the environment and of ``.env``."""
+"""Settings; this module is the reader of the environment and of ``.env``."""
 
-import os
 from pathlib import Path
 
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from agent_factory.redaction import register_secret
-from agent_factory.url import DatabaseURL, parse_url
-
-DEFAULT_DATABASE_URL = "sqlite:///./agent_factory.db"
+from agent_factory.url import DEFAULT_DATABASE_URL, DatabaseURL, parse_url
 
 
 class Settings(BaseSettings):
@@ -62,12 +59,6 @@ class MalformedEnvFileError(ValueError):
 
     def __init__(self, path: Path, line: int) -> None:
         super().__init__(f"{path}, line {line} is no NAME=value: is a quote not closed?")
-
-
-def let_the_url_decide() -> None:
-    """Take from the environment what would have libpq connect to another server than the URL names."""
-    for name in ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGSERVICE", "PGSERVICEFILE", "PGOPTIONS"):
-        os.environ.pop(name, None)
 
 
 def read_settings(env_file: Path | None = None) -> Settings:

@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-BUSY_TIMEOUT_MS = 5_000
+from agent_factory.sqlite_session import prepare
 
 
 def enforce_foreign_keys(engine: sa.Engine) -> None:
@@ -29,9 +29,7 @@ def use_real_transactions(engine: sa.Engine, *, begin: str = "BEGIN IMMEDIATE") 
 
     @sa.event.listens_for(engine, "connect")
     def leave_transactions_to_us(connection: sqlite3.Connection, _record: Any) -> None:
-        connection.isolation_level = None
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        connection.execute("PRAGMA foreign_keys = OFF")
+        prepare(connection)
 
     @sa.event.listens_for(engine, "begin")
     def begin_transaction(connection: sa.Connection) -> None:

@@ -5,6 +5,7 @@ It reads more than RFC 3986 allows, since people paste URLs: a password may hold
 ``?`` or ``%`` without percent-encoding.
 """
 
+import os
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from agent_factory.redaction import register_secret
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
+
+DEFAULT_DATABASE_URL = "sqlite:///./agent_factory.db"
 
 _POSTGRESQL_SCHEMES = frozenset({"postgres", "postgresql", "postgresql+psycopg2"})
 _SQLITE_SCHEMES = frozenset({"sqlite", "sqlite+pysqlite"})
@@ -165,3 +168,9 @@ def _what_is_wrong(after_login: str) -> str:
     if re.search(r":(?!\d*$)", host.partition("?")[0]) and not host.startswith("["):
         return "the port is not a number, or the password is not followed by @host"
     return "it does not read as postgresql://user:password@host:port/database"
+
+
+def let_the_url_decide() -> None:
+    """Take from the environment what would have libpq connect to another server than the URL names."""
+    for name in ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGSERVICE", "PGSERVICEFILE", "PGOPTIONS"):
+        os.environ.pop(name, None)

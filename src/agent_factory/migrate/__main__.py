@@ -14,10 +14,16 @@ def main() -> None:
             # Closed by the caller (>&-): nobody listens, and nothing may fail for that.
             setattr(sys, stream, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
     try:
-        from agent_factory.migrate.cli.main import main as run_command_line
+        from agent_factory.migrate.quick import answer
+
+        code = answer(sys.argv[1:])
+        if code is None:
+            from agent_factory.migrate.cli.main import main as run_command_line
     except KeyboardInterrupt:
         sys.exit(130)
-    run_command_line()
+    if code is None:
+        run_command_line()
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -12,19 +12,9 @@ import sqlalchemy as sa
 from agent_factory import sqlite
 from agent_factory.migrate.errors import MigrationError
 from agent_factory.migrate.failures import explain_connection_failure
+from agent_factory.migrate.libpq import APPLICATION_NAME, CONNECT_TIMEOUT_S, connect_options, with_options
 from agent_factory.migrate.target import Target
 from agent_factory.url import DatabaseURL
-
-CONNECT_TIMEOUT_S = 10
-APPLICATION_NAME = "af-db"
-
-LIBPQ_OPTIONS = {
-    # A network that drops packets is noticed after 30 + 3 * 10 seconds instead of hours.
-    "keepalives_idle": "30",
-    "keepalives_interval": "10",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "60000",
-}
 
 
 class ReconnectedError(Exception):
@@ -83,7 +73,7 @@ def connect(
     error. It may be used by another thread. ``timeout_s`` is for connecting, where the URL does not say.
     Raises CannotConnectError.
     """
-    options = {"application_name": application_name, "connect_timeout": str(timeout_s), **LIBPQ_OPTIONS}
+    options = connect_options(application_name, timeout_s)
     engine = _build_engine(target.url, options, read_only=read_only)
     try:
         try:
@@ -107,11 +97,8 @@ def connect(
 
 def _build_engine(url: DatabaseURL, options: Mapping[str, str], *, read_only: bool) -> sa.Engine:
     if url.backend == "postgresql":
-        for name, value in options.items():
-            if url.option(name) is None or name == "application_name":  # by its name a lost session is found
-                url = url.with_option(name, value)
         return sa.create_engine(
-            url.to_sqlalchemy(),
+            with_options(url, options).to_sqlalchemy(),
             poolclass=sa.NullPool,
             connect_args={"connection_factory": WatchedConnection},
         )

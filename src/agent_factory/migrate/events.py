@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from agent_factory.migrate.plan import Revision
-from agent_factory.migrate.server import Session
+
+if TYPE_CHECKING:
+    from agent_factory.migrate.server import Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +22,7 @@ class RunStarted:
 class WaitingForRun:
     """Another run holds the lock; ``holder`` is None when it left in between."""
 
-    holder: Session | None
+    holder: "Session | None"
     waited_s: float
 
 
@@ -44,7 +47,7 @@ class StatementStarted:
 class LockWait:
     """The running statement waits for the locks of these sessions."""
 
-    blockers: tuple[Session, ...]
+    blockers: "tuple[Session, ...]"
     waited_s: float
 
 

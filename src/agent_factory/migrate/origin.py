@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from agent_factory.migrate.version import af_db_version
+
 GIT_TIMEOUT_S = 5
 
 
@@ -39,11 +41,6 @@ def find_origin(root: Path, ci_url: str | None) -> Origin:
         af_db_version=af_db_version(),
         alembic_version=alembic_version(),
     )
-
-
-def af_db_version() -> str:
-    """Return the version of af-db."""
-    return version("agent-factory")
 
 
 def alembic_version() -> str:

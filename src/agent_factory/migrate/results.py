@@ -1,13 +1,16 @@
 """What commands return. Text and JSON are two views of these values."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Union
 
 from agent_factory.migrate.errors import ExitCode
-from agent_factory.migrate.findings import CheckResult
 from agent_factory.migrate.plan import Plan, Revision
+
+if TYPE_CHECKING:
+    from agent_factory.migrate.findings import CheckResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +20,16 @@ class CurrentHead:
     revision: str
     is_head: bool
     known: bool
+
+
+def describe_current(
+    current: Iterable[str], *, heads: Container[str], known: Container[str]
+) -> tuple[CurrentHead, ...]:
+    """Say of each revision that a database is at what this checkout, with these heads, knows of it."""
+    return tuple(
+        CurrentHead(revision=revision, is_head=revision in heads, known=revision in known)
+        for revision in current
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,13 +198,13 @@ class RebaseResult:
 ConfirmRebase = Callable[[RebaseResult], None]
 """Shows what would change and asks; raises RefusedError when the answer is no."""
 
-Result = (
-    EnvironmentResult
-    | CurrentResult
-    | HistoryResult
-    | RunResult
-    | CreateResult
-    | MergeResult
-    | RebaseResult
-    | CheckResult
-)
+Result = Union[
+    EnvironmentResult,
+    CurrentResult,
+    HistoryResult,
+    RunResult,
+    CreateResult,
+    MergeResult,
+    RebaseResult,
+    "CheckResult",
+]

@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+from typing import TYPE_CHECKING
 
 from agent_factory.migrate.cli.invocation import Invocation
 from agent_factory.migrate.errors import NOT_TOUCHED, UNCHANGED, RefusedError
@@ -9,11 +10,13 @@ from agent_factory.migrate.events import ConfirmName, Warned
 from agent_factory.migrate.plan import Direction, Plan
 from agent_factory.migrate.report.text import Report
 from agent_factory.migrate.results import ConfirmRebase, RebaseResult
-from agent_factory.migrate.review import Confirm, PlanResult
 from agent_factory.migrate.target import Environment, Target, shared_with_others
 
+if TYPE_CHECKING:
+    from agent_factory.migrate.review import Confirm, PlanResult
 
-def confirmation(invocation: Invocation, target: Target, *, yes: bool) -> Confirm:
+
+def confirmation(invocation: Invocation, target: Target, *, yes: bool) -> "Confirm":
     """Return the function that shows a plan and asks about it, unless a consent is missing that no yes gives.
 
     ``prod`` always asks, and so does ``local`` on a server that looks like one that others use. A downgrade
@@ -23,7 +26,7 @@ def confirmation(invocation: Invocation, target: Target, *, yes: bool) -> Confir
     report = invocation.report
     asks = target.environment is Environment.PROD or shared_with_others(target.url)
 
-    def confirm(plan: Plan, warnings: tuple[Warned, ...], rehearsed: PlanResult | None) -> None:
+    def confirm(plan: Plan, warnings: tuple[Warned, ...], rehearsed: "PlanResult | None") -> None:
         warnings = (*_of_target(target, plan), *warnings)
         texts = [warning.message for warning in warnings]
         if invocation.tells_machines:

@@ -7,8 +7,10 @@ import typer
 
 from agent_factory.migrate.cli import local, options, prod
 from agent_factory.migrate.cli.checks import add_project_check
-from agent_factory.migrate.cli.invocation import Invocation, flush_output, show_bug
+from agent_factory.migrate.cli.invocation import Invocation, show_bug
 from agent_factory.migrate.errors import INTERRUPTED, MEANINGS, NOT_TOUCHED, ExitCode, UsageError
+from agent_factory.migrate.report.screen import flush_output
+from agent_factory.migrate.version import describe_version
 from agent_factory.redaction import redact
 
 _BY_SIGNAL = ("128+n", "ended by signal n")
@@ -33,9 +35,7 @@ app.add_typer(prod.app, name="prod")
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"af-db {version('agent-factory')}")
+        typer.echo(describe_version())
         raise typer.Exit
 
 

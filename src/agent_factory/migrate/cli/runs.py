@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -11,6 +12,7 @@ from agent_factory.migrate.cli.invocation import Invocation
 from agent_factory.migrate.plan import Direction
 
 if TYPE_CHECKING:
+    from agent_factory.migrate.saved_plan import SavedPlan
     from agent_factory.migrate.target import Target
 
 OpenTarget = Callable[[Invocation], "Target"]
@@ -72,14 +74,13 @@ def _run_command(
         with Invocation(context, config, json=json, progress=progress) as invocation:
             from agent_factory.migrate.cli.confirmation import confirmation
             from agent_factory.migrate.cli.limits import rehearsal_options, run_options
-            from agent_factory.migrate.saved_plan import read_for
             from agent_factory.migrate.workflows.run import run
 
             gc.freeze()  # what is imported stays; from here on there may be garbage
             gc.set_threshold(20_000)  # not all 700 objects: an operation of Alembic's makes hundreds
             gc.enable()
             target = open_target(invocation)
-            saved = read_for(direction, invocation.path(plan)) if plan else None
+            saved = _read_plan(direction, invocation.path(plan)) if plan else None
             result = run(
                 invocation.project,
                 target,
@@ -101,3 +102,9 @@ def _run_command(
             invocation.show(result)
 
     return run_command
+
+
+def _read_plan(direction: Direction, path: Path) -> "SavedPlan":
+    from agent_factory.migrate.saved_plan import read_for
+
+    return read_for(direction, path)

@@ -21,7 +21,7 @@ def add_status_commands(app: typer.Typer, open_target: OpenTarget) -> None:
             target = open_target(invocation)
             result = status.current(invocation.project, target)
             if not json:
-                invocation.report.note(f"database  {target}")
+                invocation.report.database(str(target))
             invocation.show(result)
 
     @app.command()

@@ -24,11 +24,11 @@ from agent_factory.migrate.project.history import (
     revisions,
     several_heads,
 )
+from agent_factory.migrate.project.models import Models, read_models
 from agent_factory.migrate.project.offline import render_offline
 from agent_factory.migrate.project.opening import (
     HistoryFiles,
     configure,
-    find_config,
     open_project,
     read_history_files,
 )
@@ -37,6 +37,7 @@ from agent_factory.migrate.project.version_table import VersionTable, read_versi
 __all__ = [
     "HistoryFiles",
     "Hooks",
+    "Models",
     "Project",
     "VersionTable",
     "ancestors",
@@ -45,13 +46,13 @@ __all__ = [
     "create",
     "create_empty",
     "env_py",
-    "find_config",
     "is_known",
     "merge",
     "open_project",
     "plan",
     "read_current",
     "read_history_files",
+    "read_models",
     "read_version_table",
     "render_offline",
     "require_known",

@@ -4,7 +4,6 @@ import argparse
 import configparser
 import contextlib
 import os
-import re
 import sys
 import tomllib
 import traceback
@@ -32,8 +31,6 @@ from agent_factory.migrate.revision_files import (
     with_values,
 )
 
-CONFIG_NAMES = ("alembic.ini", "pyproject.toml")
-
 _WARNED = r"Revision \S+ (is present|referenced)|File .* loaded twice"
 """What Alembic only warns of, and then runs what is left (alembic.script, 1.20)."""
 
@@ -55,27 +52,6 @@ class HistoryFiles:
     env_py: Path
     project: Project | None
     refusal: UsageError | None
-
-
-def find_config(start: Path) -> Path:
-    """Return the nearest ``alembic.ini``, or ``pyproject.toml`` with ``[tool.alembic]``, going upward.
-
-    Raises UsageError when there is none.
-    """
-    for folder in (start, *start.parents):
-        ini, toml = (folder / name for name in CONFIG_NAMES)
-        if ini.is_file():
-            return ini
-        if toml.is_file() and re.search(
-            r"^\[tool\.alembic\]", toml.read_text(encoding="utf-8"), re.MULTILINE
-        ):
-            return toml
-    raise UsageError(
-        "no-project",
-        f"no alembic.ini in {start} or any folder above it",
-        state=NOT_TOUCHED,
-        next_steps=("run af-db inside the project, or name the file: af-db -c PATH/alembic.ini ...",),
-    )
 
 
 def open_project(config_path: Path) -> Project:

@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import psycopg2.extensions
 
-from agent_factory.migrate.connection import APPLICATION_NAME, CONNECT_TIMEOUT_S, LIBPQ_OPTIONS
+from agent_factory.migrate.libpq import APPLICATION_NAME, CONNECT_TIMEOUT_S, LIBPQ_OPTIONS
 from agent_factory.url import DatabaseURL
 
 LOCK_WAIT_MS = 2000

@@ -1,6 +1,7 @@
 """Upgrade and downgrade: plan, ask, run, look."""
 
 import contextlib
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -15,11 +16,13 @@ from agent_factory.migrate.origin import find_origin
 from agent_factory.migrate.plan import Direction, Plan
 from agent_factory.migrate.project import Project
 from agent_factory.migrate.results import RunResult
-from agent_factory.migrate.review import Confirm
-from agent_factory.migrate.saved_plan import SavedPlan
-from agent_factory.migrate.target import Target
-from agent_factory.migrate.workflows.stage import Stage
+from agent_factory.migrate.target import Environment, Target
 from agent_factory.migrate.workflows.status import describe, read_current
+
+if TYPE_CHECKING:
+    from agent_factory.migrate.review import Confirm
+    from agent_factory.migrate.saved_plan import SavedPlan
+    from agent_factory.migrate.workflows.stage import Stage
 
 
 def run(
@@ -30,9 +33,9 @@ def run(
     *,
     options: RunOptions,
     rehearsal: RehearsalOptions,
-    saved: SavedPlan | None,
+    saved: "SavedPlan | None",
     ci_url: str | None,
-    confirm: Confirm,
+    confirm: "Confirm",
     emit: Emit,
 ) -> RunResult:
     """Bring the database to ``revision``.
@@ -46,8 +49,13 @@ def run(
         plan, warnings = _plan(project, target, looking, direction, revision, options)
         if not plan.steps and (saved is None or plan.before == saved.after):
             return _nothing_to_do(project, target, plan, plan.before)
-        stage = Stage(project, target, plan, looking, rehearsal, saved)
-        confirm(plan, warnings, stage.result)
+        stage = None
+        if saved is not None or (rehearsal.wanted and target.environment is Environment.PROD):
+            # A hundred modules that a run without a rehearsal does not need.
+            from agent_factory.migrate.workflows.stage import Stage
+
+            stage = Stage(project, target, plan, looking, rehearsal, saved)
+        confirm(plan, warnings, stage.result if stage else None)
         applied = run_plan(
             project,
             target,
@@ -55,7 +63,7 @@ def run(
             options,
             find_origin(project.root, ci_url),
             emit,
-            check_again=stage.check_again,
+            check_again=stage.check_again if stage else None,
         )
         reached = _look_again(project, target, looking)
     if not applied:
@@ -68,7 +76,8 @@ def run(
             state=f"at {', '.join(reached) or 'base'}",
             next_steps=(f"compare: {target.command('history')}",),
         )
-    stage.check_reached()
+    if stage is not None:
+        stage.check_reached()
     return RunResult(
         database=str(target),
         plan=plan,

@@ -7,7 +7,14 @@ from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.connection import connect
 from agent_factory.migrate.plan import Revision
 from agent_factory.migrate.project import Project
-from agent_factory.migrate.results import AppliedBy, CurrentHead, CurrentResult, HistoryEntry, HistoryResult
+from agent_factory.migrate.results import (
+    AppliedBy,
+    CurrentHead,
+    CurrentResult,
+    HistoryEntry,
+    HistoryResult,
+    describe_current,
+)
 from agent_factory.migrate.target import Target
 
 
@@ -90,11 +97,5 @@ def read_current(project: Project, target: Target) -> tuple[str, ...]:
 
 def describe(project: Project, current: tuple[str, ...]) -> tuple[CurrentHead, ...]:
     """Say of each revision that a database is at what this checkout knows of it."""
-    return tuple(
-        CurrentHead(
-            revision=revision,
-            is_head=revision in project.heads,
-            known=alembic_project.is_known(project, revision),
-        )
-        for revision in current
-    )
+    known = {revision for revision in current if alembic_project.is_known(project, revision)}
+    return describe_current(current, heads=project.heads, known=known)

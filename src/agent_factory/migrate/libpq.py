@@ -1,0 +1,43 @@
+"""How this tool connects through libpq, whoever asks: SQLAlchemy, psycopg2 or pg_dump."""
+
+from collections.abc import Mapping
+
+from agent_factory.url import DatabaseURL
+
+CONNECT_TIMEOUT_S = 10
+APPLICATION_NAME = "af-db"
+
+LIBPQ_OPTIONS = {
+    # A network that drops packets is noticed after 30 + 3 * 10 seconds instead of hours.
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "60000",
+}
+
+
+def connect_options(
+    application_name: str = APPLICATION_NAME, timeout_s: int = CONNECT_TIMEOUT_S
+) -> dict[str, str]:
+    """Return the libpq parameters of a connection; ``timeout_s`` is for connecting."""
+    return {"application_name": application_name, "connect_timeout": str(timeout_s), **LIBPQ_OPTIONS}
+
+
+def with_options(url: DatabaseURL, options: Mapping[str, str]) -> DatabaseURL:
+    """Return the URL with these parameters, where it does not choose itself."""
+    for name, value in options.items():
+        if url.option(name) is None or name == "application_name":  # by its name a lost session is found
+            url = url.with_option(name, value)
+    return url
+
+
+def keywords(url: DatabaseURL) -> dict[str, str]:
+    """Return what psycopg2.connect takes for this URL; what it does not name is left to libpq."""
+    named = {
+        "host": url.host,
+        "port": str(url.port) if url.port else None,
+        "user": url.user,
+        "password": url.password,
+        "dbname": url.database,
+    }
+    return {name: value for name, value in named.items() if value} | dict(url.options)

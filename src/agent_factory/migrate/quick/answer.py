@@ -1,0 +1,141 @@
+"""From a command line to what is printed and the exit code, or to None."""
+
+import contextlib
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from agent_factory.migrate.quick.project import History
+    from agent_factory.migrate.quick.questions import Question
+    from agent_factory.migrate.results import CurrentResult, RunResult
+    from agent_factory.migrate.target import Target
+
+
+def answer(arguments: Sequence[str]) -> int | None:
+    """Answer this command line and return its exit code; None, with nothing printed, where it is not sure."""
+    if "_AF_DB_COMPLETE" in os.environ:
+        return None
+    if list(arguments) == ["--version"]:
+        return _print_version()
+    from agent_factory.migrate.quick.questions import read_question  # dataclasses cost the version 12 ms
+
+    question = read_question(arguments)
+    if question is None:
+        return None
+    started_in = Path.cwd()
+    try:
+        found = _look(question, started_in)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        # Whatever a file has that was not thought of here, such as a cache that somebody wrote into.
+        return None
+    if found is None:
+        return None
+    target, result = found
+    _show(question, target, result, started_in)
+    return int(result.exit_code)
+
+
+def _print_version() -> int:
+    from agent_factory.migrate.report.screen import reader_may_leave
+    from agent_factory.migrate.version import describe_version
+
+    with reader_may_leave():
+        sys.stdout.write(f"{describe_version()}\n")
+    return 0
+
+
+def _look(question: "Question", started_in: Path) -> "tuple[Target, CurrentResult | RunResult] | None":
+    """Look at the project and its database from the project's folder, and return to this one."""
+    from agent_factory.migrate.config_file import find_config
+    from agent_factory.migrate.errors import MigrationError
+
+    with contextlib.ExitStack() as undo:
+        try:
+            config_path = question.config.absolute() if question.config else find_config(started_in)
+            if not config_path.is_file():
+                return None
+            undo.enter_context(contextlib.chdir(config_path.parent))
+            target = _find_target(question, config_path)
+        except MigrationError:
+            return None
+        if target is None:
+            return None
+        from agent_factory.migrate.quick.project import read_history
+
+        history = read_history(config_path)
+        if history is None:
+            return None
+        from agent_factory.migrate.quick.database import read_rows
+
+        rows = read_rows(target.url)
+        if rows is None or any(not re.fullmatch(r"\w+", row) for row in rows if row not in history.ids):
+            return None
+        result = _nothing_to_do(target, history, rows) if question.is_upgrade else None
+        if result is None and question.is_upgrade:
+            return None
+        return target, result or _current(question, target, history, rows)
+
+
+def _find_target(question: "Question", config_path: Path) -> "Target | None":
+    """The database that is meant. Raises MigrationError."""
+    from agent_factory.migrate.quick.environment import read_settings
+    from agent_factory.migrate.target import local_target, production_target
+    from agent_factory.url import DEFAULT_DATABASE_URL, let_the_url_decide
+
+    let_the_url_decide()
+    settings = read_settings(None if question.is_production else config_path.parent / ".env")
+    if settings is None:
+        return None
+    url = settings.get("DATABASE_URL")
+    if question.is_production:
+        return production_target(url, sslmode=settings.get("PGSSLMODE"))
+    return local_target(url or DEFAULT_DATABASE_URL)
+
+
+def _current(
+    question: "Question", target: "Target", history: "History", rows: tuple[str, ...]
+) -> "CurrentResult":
+    from agent_factory.migrate.results import CurrentResult, describe_current
+
+    return CurrentResult(
+        database=str(target),
+        current=describe_current(rows, heads=history.heads, known=history.ids),
+        heads=history.heads,
+        at_head=set(rows) == set(history.heads),
+        check_heads="--check-heads" in question.flags,
+    )
+
+
+def _nothing_to_do(target: "Target", history: "History", rows: tuple[str, ...]) -> "RunResult | None":
+    """The result of an upgrade of a database that is at the one head; None for every other."""
+    from agent_factory.migrate.plan import Direction, Plan
+    from agent_factory.migrate.results import RunResult, describe_current
+
+    if len(history.heads) != 1 or rows != history.heads:
+        return None
+    here = describe_current(rows, heads=history.heads, known=history.ids)
+    plan = Plan(direction=Direction.UPGRADE, target="head", before=rows, after=rows, steps=())
+    return RunResult(database=str(target), plan=plan, before=here, after=here, applied=())
+
+
+def _show(
+    question: "Question", target: "Target", result: "CurrentResult | RunResult", started_in: Path
+) -> None:
+    from agent_factory.migrate.report.screen import reader_may_leave
+
+    with reader_may_leave():
+        if "--json" in question.flags:
+            from agent_factory.migrate.report.json import render_result
+
+            sys.stdout.write(f"{render_result(question.command, result)}\n")
+            return
+        from agent_factory.migrate.report.text import Report
+
+        report = Report(paths_from=started_in)
+        if question.command in ("local current", "prod current"):
+            report.database(str(target))
+        report.result(result)

@@ -1,0 +1,485 @@
+"""The quick answers are the normal way's, byte for byte, and cost none of its libraries."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import psycopg2
+import pytest
+import sqlalchemy as sa
+
+from agent_factory.migrate.quick import answer
+from agent_factory.url import parse_url
+from tests.commands import CommandLine, Outcome, bare_environment
+from tests.projects import AlembicProject
+
+CURRENT = (
+    ("current",),
+    ("current", "--check-heads"),
+    ("current", "--json"),
+    ("current", "--json", "--check-heads"),
+    ("local", "current"),
+    ("local", "current", "--json"),
+)
+OF_PRODUCTION = (("prod", "current"), ("prod", "current", "--json"))
+UPGRADE = (("upgrade",), ("upgrade", "head"), ("upgrade", "--yes"), ("upgrade", "head", "-y", "--json"))
+
+Ask = Callable[..., Outcome | None]
+
+
+@pytest.fixture
+def quick(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """Ask the quick way only: its outcome, or None where it leaves the question, having said nothing."""
+
+    def ask(*arguments: str, cwd: Path, url: str | None = None) -> Outcome | None:
+        monkeypatch.chdir(cwd)
+        if url is None:
+            monkeypatch.delenv("DATABASE_URL", raising=False)
+        else:
+            monkeypatch.setenv("DATABASE_URL", url)
+        capsys.readouterr()
+        code = answer(arguments)
+        said = capsys.readouterr()
+        assert Path.cwd() == cwd
+        if code is None:
+            assert (said.out, said.err) == ("", "")
+            return None
+        return Outcome(code=code, out=said.out, err=said.err)
+
+    return ask
+
+
+def same(
+    quick: Ask, af_db: CommandLine, questions: Sequence[Sequence[str]], *, cwd: Path, url: str | None = None
+) -> list[Outcome]:
+    """Ask both ways, twice for the cache, and return the answers, which have to be the same and quick."""
+    outcomes = []
+    for question in questions:
+        normal = af_db(*question, cwd=cwd, url=url)
+        for _ in range(2):
+            assert quick(*question, cwd=cwd, url=url) == normal, question
+        outcomes.append(normal)
+    return outcomes
+
+
+def left(quick: Ask, questions: Sequence[Sequence[str]], *, cwd: Path, url: str | None = None) -> None:
+    """Ask the quick way, which has to leave the questions to the normal one."""
+    for question in questions:
+        assert quick(*question, cwd=cwd, url=url) is None, question
+
+
+@pytest.fixture(autouse=True)
+def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "af-db"
+
+
+def commands_of(url: str) -> tuple[tuple[str, ...], ...]:
+    return (*CURRENT, *(OF_PRODUCTION if url.startswith("postgresql") else ()))
+
+
+def upgrades_of(url: str) -> tuple[tuple[str, ...], ...]:
+    groups = ("local", "prod") if url.startswith("postgresql") else ("local",)
+    return tuple((group, *words) for group in groups for words in UPGRADE)
+
+
+@pytest.mark.parametrize("at", ["base", "001", "002", "003"])
+def test_wherever_the_database_is(
+    quick: Ask, af_db: CommandLine, project: AlembicProject, database_url: str, at: str
+) -> None:
+    if at != "base":
+        af_db("local", "upgrade", at, cwd=project.root, url=database_url)
+
+    outcomes = same(quick, af_db, commands_of(database_url), cwd=project.root, url=database_url)
+    if at == "003":
+        done = same(quick, af_db, upgrades_of(database_url), cwd=project.root, url=database_url)
+        assert {outcome.code for outcome in done} == {0}
+    else:
+        left(quick, upgrades_of(database_url), cwd=project.root, url=database_url)
+
+    assert outcomes[0].out == {"base": "(no revision)\n", "003": "003 (head)\n"}.get(at, f"{at}\n")
+
+
+def test_a_database_that_was_downgraded_to_base(
+    quick: Ask, af_db: CommandLine, project: AlembicProject, database_url: str
+) -> None:
+    af_db("local", "upgrade", cwd=project.root, url=database_url)
+    af_db("local", "downgrade", "base", "--yes", cwd=project.root, url=database_url)
+
+    same(quick, af_db, commands_of(database_url), cwd=project.root, url=database_url)
+
+
+@pytest.mark.parametrize("rows", [["004"], ["00"], ["003", "004"], ["head"], ["001", "003"]])
+def test_rows_that_this_checkout_does_not_expect(
+    quick: Ask, af_db: CommandLine, project: AlembicProject, database_url: str, rows: list[str]
+) -> None:
+    af_db("local", "upgrade", cwd=project.root, url=database_url)
+    write_rows(database_url, rows)
+
+    same(quick, af_db, commands_of(database_url), cwd=project.root, url=database_url)
+    left(quick, upgrades_of(database_url), cwd=project.root, url=database_url)
+
+
+def test_several_heads(quick: Ask, af_db: CommandLine, project: AlembicProject, database_url: str) -> None:
+    project.add_table("004", "002")
+    af_db("local", "upgrade", "heads", cwd=project.root, url=database_url)
+
+    outcomes = same(quick, af_db, commands_of(database_url), cwd=project.root, url=database_url)
+
+    assert outcomes[0].out == "003 (head)\n004 (head)\n"
+    left(quick, upgrades_of(database_url), cwd=project.root, url=database_url)
+
+
+def test_where_the_configuration_is(
+    quick: Ask, af_db: CommandLine, project: AlembicProject, database_url: str, tmp_path: Path
+) -> None:
+    below = project.root / "src" / "deep"
+    below.mkdir(parents=True)
+    named = [
+        *(("-c", str(project.config), *words) for words in CURRENT),
+        *((*words, "--config", f"{project.root.name}/alembic.ini") for words in CURRENT),
+    ]
+
+    same(quick, af_db, CURRENT, cwd=below, url=database_url)
+    same(quick, af_db, named, cwd=project.root.parent, url=database_url)
+    left(quick, CURRENT, cwd=tmp_path, url=database_url)
+    left(quick, [("current", "-c", "nowhere.ini")], cwd=project.root, url=database_url)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "DATABASE_URL=\n", "# nothing\n\nOTHER=1\n", "DATABASE_URL={url}\n", "DATABASE_URL={url}\nX=a b\n"],
+)
+def test_env_files(
+    quick: Ask, af_db: CommandLine, project: AlembicProject, database_url: str, text: str
+) -> None:
+    af_db("local", "upgrade", "002", cwd=project.root, url=database_url)
+    (project.root / ".env").write_text(text.format(url=database_url))
+
+    if "a b" in text:
+        left(quick, CURRENT, cwd=project.root)
+    else:
+        outcomes = same(quick, af_db, CURRENT, cwd=project.root)
+        assert outcomes[0].out == (
+            "002\n" if database_url in (project.root / ".env").read_text() else "(no revision)\n"
+        )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DATABASE_URL='{url}'",
+        "export DATABASE_URL={url}",
+        "DATABASE_URL = {url}",
+        "DATABASE_URL=${{OTHER}}",
+        "database_url={url}",
+        "AF_DB_LOCK_WAIT=soon",
+        "AF_DB_NEW=1",
+        'DATABASE_URL="',
+    ],
+)
+def test_env_files_that_are_left_to_the_normal_way(
+    quick: Ask, project: AlembicProject, sqlite_url: str, text: str
+) -> None:
+    (project.root / ".env").write_text(text.format(url=sqlite_url))
+
+    left(quick, CURRENT, cwd=project.root)
+
+
+def test_settings_of_runs_are_no_obstacle(
+    quick: Ask,
+    af_db: CommandLine,
+    project: AlembicProject,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AF_DB_LOCK_WAIT", "5min")
+    af_db("local", "upgrade", cwd=project.root, url=database_url)
+    same(quick, af_db, upgrades_of(database_url), cwd=project.root, url=database_url)
+
+    monkeypatch.setenv("AF_DB_LOCK_WAIT", "later")
+    left(quick, upgrades_of(database_url), cwd=project.root, url=database_url)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("--help",),
+        ("current", "--help"),
+        ("current", "--json", "--json"),
+        ("current", "--nonsense"),
+        ("current", "now"),
+        ("prod", "current", "--check-heads"),
+        ("local", "-c", "alembic.ini", "current"),
+        ("local", "--json", "current"),
+        ("--json", "current"),
+        ("current", "-c"),
+        ("--version", "current"),
+        ("local", "upgrade", "+1"),
+        ("local", "upgrade", "head", "head"),
+        ("local", "upgrade", "--progress", "json"),
+        ("local", "history"),
+        ("local", "downgrade", "-1"),
+    ],
+)
+def test_other_command_lines_are_left(
+    quick: Ask, project: AlembicProject, sqlite_url: str, arguments: tuple[str, ...]
+) -> None:
+    left(quick, [arguments], cwd=project.root, url=sqlite_url)
+
+
+def test_the_version(quick: Ask, af_db: CommandLine, project: AlembicProject) -> None:
+    same(quick, af_db, [("--version",)], cwd=project.root)
+
+
+def test_databases_that_do_not_answer(
+    quick: Ask, project: AlembicProject, postgresql_url: str, tmp_path: Path
+) -> None:
+    url = parse_url(postgresql_url)
+    (tmp_path / "text.db").write_text("no database at all, and long enough to be seen as none\n" * 40)
+    for wrong in (
+        f"postgresql://{url.user}:wrong-password@{url.host}:{url.port}/{url.database}",
+        f"postgresql://{url.user}:{url.password}@{url.host}:1/{url.database}",
+        f"{postgresql_url}_not_there",
+        f"{postgresql_url}?sslmode=nonsense",
+        "postgresql://nowhere",
+        "sqlite:///:memory:",
+        "nonsense",
+        f"sqlite:///{tmp_path / 'text.db'}",
+        f"sqlite:///{tmp_path}",
+    ):
+        left(quick, CURRENT, cwd=project.root, url=wrong)
+
+
+def test_a_version_table_that_may_not_be_read(
+    quick: Ask, af_db: CommandLine, project: AlembicProject, postgresql_url: str
+) -> None:
+    af_db("local", "upgrade", cwd=project.root, url=postgresql_url)
+    with closing(psycopg2.connect(postgresql_url)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE alembic_version RENAME COLUMN version_num TO version")
+
+    left(quick, CURRENT, cwd=project.root, url=postgresql_url)
+
+
+def test_reading_makes_no_file(quick: Ask, af_db: CommandLine, project: AlembicProject) -> None:
+    same(quick, af_db, CURRENT, cwd=project.root)
+
+    assert not (project.root / "agent_factory.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("context.configure(", 'context.configure(version_table="other", '),
+        ("context.configure(", 'context.configure(version_table_schema="other", '),
+        ("context.configure(", "context.configure(**options, "),
+        ("context.configure(", 'connection.exec_driver_sql("SET search_path = other")\ncontext.configure('),
+        ("context.configure(", "print(1)\ncontext.configure("),
+        ("connection=connection", "connection=other"),
+        ('get("connection")', 'get("other")'),
+        ("    context.run_migrations()", "    pass"),
+        ("from alembic import context", "import nonsense("),
+    ],
+)
+def test_env_py_that_does_more_is_left(
+    quick: Ask, project: AlembicProject, sqlite_url: str, before: str, after: str
+) -> None:
+    text = project.env_py.read_text()
+    assert before in text
+    project.env_py.write_text(text.replace(before, after, 1))
+
+    left(quick, CURRENT, cwd=project.root, url=sqlite_url)
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("alembic.ini", "[alembic]\nscript_location = alembic\nversion_locations = a b\n"),
+        ("alembic.ini", "[alembic]\nscript_location = package:alembic\n"),
+        ("alembic.ini", "[alembic]\nscript_location = alembic\nsourceless = true\n"),
+        ("alembic.ini", "[alembic]\nscript_location = nowhere\n"),
+        ("alembic.ini", "[alembic]\n"),
+        ("alembic.ini", "no ini\n"),
+        ("pyproject.toml", '[tool.alembic]\nscript_location = "other"\n'),
+        ("pyproject.toml", "[tool.af-db]\nnonsense = 1\n"),
+        ("pyproject.toml", "no toml\n"),
+    ],
+)
+def test_configurations_that_are_left(
+    quick: Ask, project: AlembicProject, sqlite_url: str, file: str, text: str
+) -> None:
+    (project.root / file).write_text(text)
+
+    left(quick, CURRENT, cwd=project.root, url=sqlite_url)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'revision = "004"\ndown_revision = "009"\n',
+        'revision = "003"\ndown_revision = "002"\n',
+        'revision = "004"\n',
+        'down_revision = "003"\n',
+        'revision = str(4)\ndown_revision = "003"\n',
+        'revision = "004"\ndown_revision = "003"\nif True:\n    revision = "005"\n',
+        'revision = "004"\ndown_revision = "003"\nglobals()["revision"] = "005"\n',
+        'revision = "004"\ndown_revision = "004"\n',
+        'revision = "00+4"\ndown_revision = "003"\n',
+        'revision = "004"\ndown_revision = "003"\ndepends_on = "009"\n',
+        'revision = "004"\ndown_revision = "003"\nbranch_labels = "001"\n',
+        "revision = \n",
+    ],
+)
+def test_histories_that_are_left(quick: Ask, project: AlembicProject, sqlite_url: str, text: str) -> None:
+    (project.versions / "004_odd.py").write_text(f"{text}\n\ndef upgrade():\n    pass\n")
+
+    left(quick, CURRENT, cwd=project.root, url=sqlite_url)
+
+
+def test_a_cache_is_used_and_follows_the_files(
+    quick: Ask, af_db: CommandLine, project: AlembicProject, database_url: str, cache_folder: Path
+) -> None:
+    af_db("local", "upgrade", cwd=project.root, url=database_url)
+    age(project)
+    same(quick, af_db, CURRENT, cwd=project.root, url=database_url)
+    (kept,) = cache_folder.iterdir()
+    assert (kept.stat().st_mode & 0o777, cache_folder.stat().st_mode & 0o777) == (0o600, 0o700)
+
+    age(project, project.add_table("004", "003"))
+    outcomes = same(quick, af_db, CURRENT, cwd=project.root, url=database_url)
+    assert outcomes[0].out == "003\n"
+
+    project.add("004", "003", name="004_step_004.py")
+    next(project.versions.glob("003*")).unlink()
+    left(quick, CURRENT, cwd=project.root, url=database_url)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"shortened", b'{"format": 1}'])
+def test_a_broken_cache_is_none(
+    quick: Ask,
+    af_db: CommandLine,
+    project: AlembicProject,
+    sqlite_url: str,
+    cache_folder: Path,
+    content: bytes,
+) -> None:
+    age(project)
+    same(quick, af_db, CURRENT, cwd=project.root, url=sqlite_url)
+    (kept,) = cache_folder.iterdir()
+    kept.write_bytes(kept.read_bytes()[:-20] if content == b"shortened" else content)
+
+    same(quick, af_db, CURRENT, cwd=project.root, url=sqlite_url)
+
+
+def test_a_cache_of_wrong_things_harms_nothing(
+    quick: Ask, af_db: CommandLine, project: AlembicProject, sqlite_url: str, cache_folder: Path
+) -> None:
+    age(project)
+    same(quick, af_db, CURRENT, cwd=project.root, url=sqlite_url)
+    (kept,) = cache_folder.iterdir()
+    kept.write_text(kept.read_text().replace('"layout"', '"other"').replace('"files"', '"more"'))
+
+    outcome = quick("current", cwd=project.root, url=sqlite_url)
+
+    assert outcome in (None, af_db("current", cwd=project.root, url=sqlite_url))
+
+
+def test_a_folder_for_the_cache_that_cannot_be_made(
+    quick: Ask,
+    af_db: CommandLine,
+    project: AlembicProject,
+    sqlite_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    age(project)
+
+    same(quick, af_db, CURRENT, cwd=project.root, url=sqlite_url)
+
+
+def test_passwords_are_hidden_in_both(
+    quick: Ask, af_db: CommandLine, project: AlembicProject, postgresql_url: str
+) -> None:
+    password = parse_url(postgresql_url).password or ""
+    af_db("local", "upgrade", cwd=project.root, url=postgresql_url)
+
+    for outcome in same(quick, af_db, commands_of(postgresql_url), cwd=project.root, url=postgresql_url):
+        assert password not in outcome.out + outcome.err
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        ("--version",),
+        ("current",),
+        ("current", "--check-heads", "--json"),
+        ("local", "current"),
+        ("prod", "current"),
+        ("local", "upgrade"),
+        ("prod", "upgrade", "--yes"),
+    ],
+)
+def test_quick_answers_load_none_of_the_libraries(
+    af_db: CommandLine, project: AlembicProject, postgresql_url: str, question: tuple[str, ...]
+) -> None:
+    af_db("local", "upgrade", cwd=project.root, url=postgresql_url)
+
+    finished = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "agent_factory.migrate", *question],
+        cwd=project.root,
+        env=bare_environment(postgresql_url),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    loaded = {
+        line.rpartition("|")[2].strip().partition(".")[0]
+        for line in finished.stderr.splitlines()
+        if line.startswith("import time:")
+    }
+    assert finished.returncode == 0
+    assert "agent_factory" in loaded
+    assert loaded.isdisjoint({"typer", "rich", "pydantic", "pydantic_settings", "sqlalchemy", "alembic"})
+
+
+def write_rows(url: str, rows: Sequence[str]) -> None:
+    """Have the version table hold these rows."""
+    engine = sa.create_engine(parse_url(url).to_sqlalchemy(), poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DELETE FROM alembic_version"))
+        for row in rows:
+            connection.execute(sa.text("INSERT INTO alembic_version VALUES (:row)"), {"row": row})
+
+
+def age(project: AlembicProject, *paths: Path) -> None:
+    """Give the files a time that is long ago: what was just written is not kept."""
+    for path in paths or [path for path in project.root.rglob("*") if path.is_file()]:
+        os.utime(path, (1_600_000_000, 1_600_000_000))
+
+
+def test_this_projects_own_env_py_is_understood() -> None:
+    from agent_factory.migrate.quick.env_py import is_plain
+
+    assert is_plain((Path(__file__).parents[2] / "alembic" / "env.py").read_bytes())
+
+
+def test_pythons_own_ssl_is_there_after_a_quick_look() -> None:
+    code = (
+        "from agent_factory.migrate.quick.database import _import_psycopg2\n"
+        "import sys\n"
+        "_import_psycopg2()\n"
+        "assert 'ssl' not in sys.modules\n"
+        "import ssl\n"
+        "ssl.create_default_context()\n"
+    )
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert (finished.returncode, finished.stderr) == (0, "")
