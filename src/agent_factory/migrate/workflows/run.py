@@ -22,7 +22,6 @@ from agent_factory.migrate.workflows.status import describe, read_current
 if TYPE_CHECKING:
     from agent_factory.migrate.review import Confirm
     from agent_factory.migrate.saved_plan import SavedPlan
-    from agent_factory.migrate.workflows.stage import Stage
 
 
 def run(
