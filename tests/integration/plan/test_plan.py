@@ -235,7 +235,7 @@ def test_a_project_may_want_every_plan_rehearsed(
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        pytest.param('require-rehearsal = "yes"', "is to be a bool", id="another type"),
+        pytest.param('require-rehearsal = "yes"', "is to be true or false", id="another type"),
         pytest.param("require-rehersal = true", "has no key 'require-rehersal'", id="a slip"),
     ],
 )
