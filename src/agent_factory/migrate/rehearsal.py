@@ -1,6 +1,6 @@
 """A rehearsal: the plan's revisions run on a throwaway copy of the database's schema, and are watched.
 
-A copy without rows predicts locks, rewrites and scans (measured: 55 of 58 kinds of statement took the same
+A copy without rows predicts locks, rewrites and scans (measured: 133 of 135 forms of statement take the same
 with no rows as with 200,000). SQLite rehearses on a copy of the file.
 """
 

@@ -41,7 +41,10 @@ class SavedRevision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedPlan:
-    """Everything that decides what the plan does. ``allowed`` are the hazards that its author consents to."""
+    """Everything that decides what the plan does.
+
+    ``needed`` are the names that somebody has to consent to, ``allowed`` those that its author did.
+    """
 
     direction: Direction
     target: str
@@ -51,6 +54,7 @@ class SavedPlan:
     env_py_sha256: str
     identity: Identity
     catalog_sha256: str
+    needed: tuple[str, ...]
     allowed: tuple[str, ...]
     af_db_version: str
     alembic_version: str
@@ -216,6 +220,7 @@ def _plan(document: Mapping[str, Any]) -> SavedPlan:
         env_py_sha256=document["env_py_sha256"],
         identity=Identity(**document["identity"]),
         catalog_sha256=document["catalog_sha256"],
+        needed=tuple(document["needed"]),
         allowed=tuple(document["allowed"]),
         af_db_version=document["af_db_version"],
         alembic_version=document["alembic_version"],

@@ -201,3 +201,34 @@ def test_the_way_back_can_be_planned_and_run(reviewed: Reviewed) -> None:
 
     assert outcome.code == 0
     assert reviewed.current() == "001"
+
+
+def test_what_the_review_found_counts_where_nothing_can_be_rehearsed(
+    reviewed: Reviewed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plan that deletes data needs its consent on a machine without a scratch server too."""
+    reviewed.execute("INSERT INTO t001 VALUES (1)")
+    path = reviewed.project.versions / "002_step_002.py"
+    path.write_text(path.read_text().replace("op.create_table", 'op.drop_table("t001"); op.create_table'))
+    assert reviewed.run("plan", "--out", str(reviewed.file)).code == 0
+    monkeypatch.setenv("AF_DB_REHEARSAL", "false")
+
+    refused = reviewed.run_plan()
+    allowed = reviewed.run("upgrade", "--yes", "--plan", str(reviewed.file), "--allow", "deletes-data")
+
+    assert (refused.code, refused.error["code"]) == (4, "needs-consent")
+    assert "--allow" in refused.error["message"]
+    assert "deletes-data" in refused.error["message"]
+    assert allowed.code == 0, allowed.err
+
+
+def test_the_project_decides_over_the_environment(
+    reviewed: Reviewed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (reviewed.project.root / "pyproject.toml").write_text("[tool.af-db]\nrequire-rehearsal = true\n")
+    monkeypatch.setenv("AF_DB_REHEARSAL", "false")
+    monkeypatch.setenv("AF_DB_SCRATCH_URL", "postgresql://nobody:x@127.0.0.1:1/postgres")
+
+    outcome = reviewed.run("upgrade", "--yes", "--json")
+
+    assert (outcome.code, outcome.error["code"]) == (4, "rehearsal-required")

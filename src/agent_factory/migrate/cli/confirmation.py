@@ -36,7 +36,9 @@ def confirmation(invocation: Invocation, target: Target, *, yes: bool) -> "Confi
             with contextlib.suppress(OSError):  # a reader that left must not decide
                 report.plan(plan, target, texts, rehearsed)
         if rehearsed is not None and rehearsed.allow:
-            raise _needs_consent(plan, target, rehearsed.allow)
+            from agent_factory.migrate.workflows.plan import needs_consent
+
+            raise needs_consent(target, plan, rehearsed.allow)
         if yes or not asks:
             return
         again = target.command(f"{plan.direction} {plan.target} --yes")
@@ -58,18 +60,6 @@ def confirmation(invocation: Invocation, target: Target, *, yes: bool) -> "Confi
             )
 
     return confirm
-
-
-def _needs_consent(plan: Plan, target: Target, flag: str) -> RefusedError:
-    return RefusedError(
-        "needs-consent",
-        f"the plan has serious hazards that were not allowed by name: {flag.removeprefix('--allow ')}",
-        state=UNCHANGED,
-        next_steps=(
-            "take the safe form that is told with each hazard",
-            f"or accept them: {target.command(f'{plan.direction} {plan.target} {flag}')}",
-        ),
-    )
 
 
 def _of_target(target: Target, plan: Plan) -> tuple[Warned, ...]:

@@ -62,9 +62,10 @@ def rehearsal_options(
     """
     from_settings = settings.af_db_scratch_url
     url = scratch_url or (from_settings.get_secret_value() if from_settings else None)
+    required = read_configuration(root).require_rehearsal and not no_rehearsal
     return RehearsalOptions(
-        wanted=settings.af_db_rehearsal and not no_rehearsal,
-        required=read_configuration(root).require_rehearsal and not no_rehearsal,
+        wanted=required or (settings.af_db_rehearsal and not no_rehearsal),
+        required=required,
         scratch_url=url,
         allow=_allowed(allow or (), known),
     )

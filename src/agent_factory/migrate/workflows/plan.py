@@ -59,6 +59,7 @@ def plan(
                     found,
                     looking,
                     rehearsal,
+                    needed=needed_consents(reviewed),
                     allowed=options.allow,
                     expires_at=saved_plan.lifetime(made_at, valid_for_s),
                 ),
@@ -131,6 +132,7 @@ def fingerprint(
     connection: sa.Connection,
     rehearsal: Rehearsal | None,
     *,
+    needed: tuple[str, ...],
     allowed: tuple[str, ...],
     expires_at: datetime | None = None,
 ) -> saved_plan.SavedPlan:
@@ -163,6 +165,7 @@ def fingerprint(
             else None,
         ),
         catalog_sha256=read_catalog(connection, SAVED_SCOPE).sha256,
+        needed=needed,
         allowed=allowed,
         af_db_version=af_db_version(),
         alembic_version=alembic_version(),
@@ -172,12 +175,36 @@ def fingerprint(
 
 
 def consent_flag(reviewed: Review, allowed: tuple[str, ...]) -> str:
-    """Return the flag that serious hazards and drift still need: ``--allow deletes-data``; empty for none."""
+    """Return the flag to run the plan with: ``--allow deletes-data``; empty where nothing more is needed."""
+    return flag_for(needed_consents(reviewed), allowed)
+
+
+def needed_consents(reviewed: Review) -> tuple[str, ...]:
+    """Return the names of the serious hazards, and of drift."""
     needed = dict.fromkeys(str(hazard.code) for hazard in reviewed.high)
     if reviewed.drift:
         needed[DRIFT] = None
-    missing = [name for name in needed if name not in allowed]
-    return f"--allow {','.join(missing)}" if missing else ""
+    return tuple(needed)
+
+
+def flag_for(needed: tuple[str, ...], allowed: tuple[str, ...]) -> str:
+    """Return the flag that allows what is needed beside what is allowed; empty where nothing is missing."""
+    if set(needed) <= set(allowed):
+        return ""
+    return f"--allow {','.join(dict.fromkeys((*allowed, *needed)))}"
+
+
+def needs_consent(target: Target, found: Plan, flag: str) -> RefusedError:
+    """Return the refusal of a plan that nobody has consented to by name; ``flag`` is what does."""
+    return RefusedError(
+        "needs-consent",
+        f"the plan has serious hazards, and needs: {flag}",
+        state=UNCHANGED,
+        next_steps=(
+            "take the safe form that is told with each hazard",
+            f"or accept them: {target.command(f'{found.direction} {found.target} {flag}')}",
+        ),
+    )
 
 
 def _required(target: Target, found: Plan, error: ScratchUnavailableError) -> RefusedError:

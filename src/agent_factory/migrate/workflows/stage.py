@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
+import psycopg2
 import sqlalchemy as sa
 
 from agent_factory.migrate import saved_plan
 from agent_factory.migrate.catalog import Catalog, Difference, compare, read_catalog
 from agent_factory.migrate.connection import connect
 from agent_factory.migrate.consents import DRIFT
-from agent_factory.migrate.errors import UNCHANGED, LeftBehindError, RefusedError
+from agent_factory.migrate.errors import UNCHANGED, CannotConnectError, LeftBehindError, RefusedError
 from agent_factory.migrate.options import RehearsalOptions
 from agent_factory.migrate.plan import Plan
 from agent_factory.migrate.project import Project
@@ -16,7 +17,13 @@ from agent_factory.migrate.rehearsal import COPIED, Rehearsal
 from agent_factory.migrate.review import PlanResult
 from agent_factory.migrate.saved_plan import SavedPlan
 from agent_factory.migrate.target import Environment, Target
-from agent_factory.migrate.workflows.plan import consent_flag, fingerprint, review_plan
+from agent_factory.migrate.workflows.plan import (
+    consent_flag,
+    fingerprint,
+    flag_for,
+    needs_consent,
+    review_plan,
+)
 from agent_factory.migrate.workflows.status import describe
 
 SHOWN_DIFFERENCES = 20
@@ -59,6 +66,11 @@ class Stage:
         if self._rehearsal is not None:
             self._before = read_catalog(looking, COPIED)
         self._check_saved(looking)
+        if saved is not None and self._rehearsal is None:
+            # What was found at the review counts here too, though it cannot be found again.
+            flag = flag_for(saved.needed, (*options.allow, *saved.allowed))
+            if flag:
+                raise needs_consent(target, plan, flag)
 
     def check_again(self, connection: sa.Connection) -> None:
         """Raise RefusedError when the database is not any more what the plan was made for."""
@@ -78,8 +90,16 @@ class Stage:
         """Raise LeftBehindError when the database's schema is not what the rehearsal came to."""
         if self._rehearsal is None or self._before is None:
             return
-        with connect(self._target, read_only=True) as connection:
-            reached = read_catalog(connection, COPIED)
+        try:
+            with connect(self._target, read_only=True) as connection:
+                reached = read_catalog(connection, COPIED)
+        except (CannotConnectError, sa.exc.SQLAlchemyError, psycopg2.Error) as error:
+            raise LeftBehindError(
+                "not-looked-at",
+                f"every revision ran; whether the schema is the rehearsal's could not be looked at: {error}",
+                state=f"at {', '.join(self._plan.after) or 'base'}",
+                next_steps=(f"when the database answers again: {self._target.command('check')}",),
+            ) from error
         # What the copy had otherwise from the start is not for the run to answer for.
         other = {(item.kind, item.name) for item in compare(self._rehearsal.before, self._before)}
         differences = tuple(
@@ -116,6 +136,7 @@ class Stage:
                 self._plan,
                 connection,
                 self._rehearsal,
+                needed=self._saved.needed,
                 allowed=self._saved.allowed,
             )
             saved_plan.check(self._saved, now)
