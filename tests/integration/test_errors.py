@@ -450,11 +450,11 @@ def test_a_bug_looks_like_a_bug_without_the_secret(place: Place) -> None:
         "from agent_factory.migrate.workflows import status\n"
         "def broken(*_arguments, **_options):\n"
         "    raise AssertionError(f'broken with {os.environ[\"DATABASE_URL\"]}')\n"
-        "status.current = broken\n"
+        "status.history = broken\n"
     )
 
     outcome = run_installed(
-        *("prod", "current", "--json"),
+        *("prod", "history", "--json"),
         cwd=place.project.root,
         url=place.url(),
         environment={"PYTHONPATH": str(place.project.root)},

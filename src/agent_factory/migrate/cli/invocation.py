@@ -219,11 +219,13 @@ def _signals_end_the_command() -> Iterator[None]:
     def end(number: int, _frame: FrameType | None) -> None:
         raise _EndedBySignal(number)
 
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {getattr(signal, name): signal.signal(getattr(signal, name), end) for name in names}
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    # nohup has SIGHUP ignored, and means it.
+    numbers = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, end) for number in numbers}
     try:
         yield
     finally:
