@@ -139,6 +139,7 @@ def test_killed_while_the_index_was_built(building: AlembicProject, database: Da
         migrating(building, database.url) as run,
     ):
         database.backend_running(CONCURRENTLY)
+        until(lambda: database.index("ix_t_a") == "invalid", "it has begun to build")
         run.kill()
         no_orphan(database)
     assert (database.index("ix_t_a"), database.versions) == ("invalid", ["001"])
