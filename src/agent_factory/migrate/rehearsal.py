@@ -6,7 +6,6 @@ with no rows as with 200,000). SQLite rehearses on a copy of the file.
 
 import contextlib
 import sqlite3
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +29,7 @@ from agent_factory.migrate.replay import (
 )
 from agent_factory.migrate.scratch import CannotCopyError, Scratch, ScratchUnavailableError, copy_schema
 from agent_factory.migrate.target import Environment, Target
+from agent_factory.migrate.temporary import temporary_folder
 from agent_factory.migrate.trace import Trace, tracing
 from agent_factory.url import DatabaseURL
 
@@ -150,8 +150,8 @@ def _copy(
 @contextlib.contextmanager
 def _copied_file(target: Target) -> Iterator[Path]:
     source = Path(target.url.database)
-    with tempfile.TemporaryDirectory(prefix="af-db-rehearsal-") as folder:
-        path = Path(folder, source.name)
+    with temporary_folder("rehearsal") as folder:
+        path = folder / source.name
         if source.exists():
             with (
                 contextlib.closing(

@@ -5,7 +5,6 @@ locale and settings; its roles are not, so owners and rights are nothing to comp
 """
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from agent_factory.migrate.scratch import (
     scratch_database,
 )
 from agent_factory.migrate.target import Environment, Target
+from agent_factory.migrate.temporary import temporary_folder
 from agent_factory.url import DatabaseURL
 
 OF_ROLES_AND_ROWS = frozenset({"owner", "grant", "default privileges", "populated"})
@@ -67,8 +67,8 @@ def blank_database(
     Raises ScratchUnavailableError.
     """
     if target.url.backend == "sqlite":
-        with tempfile.TemporaryDirectory(prefix="af-db-replay-") as folder:
-            url = DatabaseURL(backend="sqlite", database=str(Path(folder, Path(target.url.database).name)))
+        with temporary_folder("replay") as folder:
+            url = DatabaseURL(backend="sqlite", database=str(folder / Path(target.url.database).name))
             yield Blank(target=Target(url=url, environment=Environment.LOCAL), server="SQLite", scratch=None)
         return
     with scratch_like(target, looking, scratch_url=scratch_url, beside=beside) as scratch:

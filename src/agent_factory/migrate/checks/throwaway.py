@@ -2,10 +2,8 @@
 
 import contextlib
 import dataclasses
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from agent_factory.migrate.findings import CannotCheckError, Finding
 from agent_factory.migrate.options import RehearsalOptions
@@ -16,6 +14,7 @@ from agent_factory.migrate.scratch import (
     scratch_database,
 )
 from agent_factory.migrate.target import Environment, Target
+from agent_factory.migrate.temporary import temporary_folder
 from agent_factory.url import DatabaseURL
 
 POSTGRESQL, SQLITE = "PostgreSQL", "SQLite"
@@ -54,8 +53,8 @@ class ThrowawayDatabases:
         if not self._options.wanted:
             raise CannotCheckError("--no-rehearsal")
         if backend == SQLITE:
-            with tempfile.TemporaryDirectory(prefix="af-db-check-") as folder:
-                url = DatabaseURL(backend="sqlite", database=str(Path(folder, "check.db")))
+            with temporary_folder("check") as folder:
+                url = DatabaseURL(backend="sqlite", database=str(folder / "check.db"))
                 yield Target(url=url, environment=Environment.LOCAL)
         else:
             with another_database(self._start(), scratch_url=self._options.scratch_url) as scratch:
