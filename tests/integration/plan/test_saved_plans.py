@@ -188,7 +188,7 @@ def test_a_file_that_is_no_plan_is_refused(reviewed: Reviewed, content: str, sai
 
 
 def test_a_plan_runs_in_its_own_direction_only(reviewed: Reviewed) -> None:
-    outcome = reviewed.run("downgrade", "base", "--yes", "--json", "--plan", str(reviewed.file))
+    outcome = reviewed.run("downgrade", "--yes", "--json", "--plan", str(reviewed.file))
 
     assert (outcome.code, outcome.error["code"]) == (2, "plan-direction")
 
@@ -197,7 +197,7 @@ def test_the_way_back_can_be_planned_and_run(reviewed: Reviewed) -> None:
     assert reviewed.run("upgrade", "--yes", "--no-rehearsal").code == 0
     assert reviewed.run("plan", "--downgrade", "001", "--out", str(reviewed.file)).code == 0
 
-    outcome = reviewed.run("downgrade", "001", "--yes", "--json", "--plan", str(reviewed.file))
+    outcome = reviewed.run("downgrade", "--yes", "--json", "--plan", str(reviewed.file))
 
     assert outcome.code == 0
     assert reviewed.current() == "001"
@@ -232,3 +232,15 @@ def test_the_project_decides_over_the_environment(
     outcome = reviewed.run("upgrade", "--yes", "--json")
 
     assert (outcome.code, outcome.error["code"]) == (4, "rehearsal-required")
+
+
+def test_a_plan_and_another_revision_are_one_too_many(reviewed: Reviewed) -> None:
+    outcome = reviewed.run("upgrade", "001", "--yes", "--json", "--plan", str(reviewed.file))
+
+    assert (outcome.code, outcome.error["code"]) == (2, "usage")
+
+
+def test_a_downgrade_needs_a_revision_or_a_plan(reviewed: Reviewed) -> None:
+    outcome = reviewed.run("downgrade", "--yes", "--json")
+
+    assert (outcome.code, outcome.error["code"]) == (2, "usage")

@@ -22,8 +22,17 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; for CI and s
 UpgradeRevision = Annotated[
     str, typer.Argument(metavar="REVISION", help="An id or its beginning, +1, head, heads, branch@head.")
 ]
-DowngradeRevision = Annotated[
-    str, typer.Argument(metavar="REVISION", help="An id or its beginning, -1, base, branch@base.")
+RevisionToReach = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="REVISION", help="An id or its beginning, +1, head, heads, branch@head.", show_default="head"
+    ),
+]
+RevisionToGoBackTo = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="REVISION", help="An id or its beginning, -1, base, branch@base.", show_default=False
+    ),
 ]
 EnvironmentName = Annotated[
     str | None, typer.Argument(metavar="NAME", help="Its new name.", show_default=False)

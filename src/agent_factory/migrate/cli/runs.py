@@ -9,6 +9,7 @@ import typer
 
 from agent_factory.migrate.cli import options
 from agent_factory.migrate.cli.invocation import Invocation
+from agent_factory.migrate.errors import NOT_TOUCHED, UsageError
 from agent_factory.migrate.plan import Direction
 
 if TYPE_CHECKING:
@@ -21,10 +22,10 @@ OpenTarget = Callable[[Invocation], "Target"]
 def add_run_commands(app: typer.Typer, open_target: OpenTarget) -> None:
     """Add the commands that change the database which ``open_target`` names."""
     app.command("upgrade", help=options.UPGRADE_HELP)(
-        _run_command(open_target, Direction.UPGRADE, options.UpgradeRevision, "head")
+        _run_command(open_target, Direction.UPGRADE, options.RevisionToReach)
     )
     app.command("downgrade", help=options.DOWNGRADE_HELP, cls=options.RelativeRevisionCommand)(
-        _run_command(open_target, Direction.DOWNGRADE, options.DowngradeRevision, ...)
+        _run_command(open_target, Direction.DOWNGRADE, options.RevisionToGoBackTo)
     )
 
     @app.command()
@@ -45,14 +46,12 @@ def add_run_commands(app: typer.Typer, open_target: OpenTarget) -> None:
             invocation.show(run(target, name, confirm=confirm))
 
 
-def _run_command(
-    open_target: OpenTarget, direction: Direction, revision_type: Any, default: Any
-) -> Callable[..., None]:
+def _run_command(open_target: OpenTarget, direction: Direction, revision_type: Any) -> Callable[..., None]:
     """Return the command of one direction; its limits are read from the context, all at once."""
 
     def run_command(
         context: typer.Context,
-        revision: revision_type = default,
+        revision: revision_type = None,
         yes: options.Yes = False,
         lock_wait: options.LockWait = None,
         retry_for: options.RetryFor = None,
@@ -85,7 +84,7 @@ def _run_command(
                 invocation.project,
                 target,
                 direction,
-                saved.target if saved else revision,
+                _revision(direction, revision, saved, target),
                 options=run_options(context.params, invocation.settings),
                 rehearsal=rehearsal_options(
                     invocation.project.root,
@@ -108,3 +107,19 @@ def _read_plan(direction: Direction, path: Path) -> "SavedPlan":
     from agent_factory.migrate.saved_plan import read_for
 
     return read_for(direction, path)
+
+
+def _revision(direction: Direction, typed: str | None, saved: "SavedPlan | None", target: "Target") -> str:
+    """Return the revision to run to: the saved plan's, the one that was typed, or the newest."""
+    if saved is not None and typed in (None, saved.target):
+        return saved.target
+    if saved is None and typed is not None:
+        return typed
+    if saved is None and direction is Direction.UPGRADE:
+        return "head"
+    raise UsageError(
+        "usage",
+        f"the plan leads to {saved.target}, and {typed} was typed" if saved else "no REVISION to go back to",
+        state=NOT_TOUCHED,
+        next_steps=(target.command(f"{direction} --help"),),
+    )
