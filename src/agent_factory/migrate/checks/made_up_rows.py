@@ -250,9 +250,14 @@ def read_rows(connection: sa.Connection, catalog: Catalog) -> dict[str, Rows]:
             query = f"SELECT {', '.join(columns)} FROM {table} LIMIT {_MOST_READ + 1}"  # noqa: S608
             rows = _select(connection, query)
             if len(rows) <= _MOST_READ:
-                told = tuple(tuple(repr(value) for value in row) for row in rows)
+                told = tuple(tuple(_told(value) for value in row) for row in rows)
                 found[table] = Rows(columns=tuple(columns), rows=told)
     return found
+
+
+def _told(value: Any) -> str:
+    # psycopg2 reads bytea as a memoryview, whose repr is an address: another one at every reading.
+    return repr(bytes(value) if isinstance(value, memoryview) else value)
 
 
 def reflect(connection: sa.Connection, catalog: Catalog) -> tuple[sa.Table, ...]:
