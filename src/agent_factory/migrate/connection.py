@@ -1,6 +1,7 @@
 """Opening the connections that a command uses."""
 
 import contextlib
+import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import psycopg2.extensions
 import sqlalchemy as sa
+from psycopg2.extensions import TRANSACTION_STATUS_INTRANS
 
 from agent_factory import sqlite
 from agent_factory.migrate.errors import MigrationError
@@ -16,46 +18,87 @@ from agent_factory.migrate.libpq import APPLICATION_NAME, CONNECT_TIMEOUT_S, con
 from agent_factory.migrate.target import Target
 from agent_factory.url import DatabaseURL
 
+_FORGETS_PREPARED = re.compile(r"\b(DEALLOCATE|DISCARD)\b", re.IGNORECASE)
+
 
 class ReconnectedError(Exception):
     """SQLAlchemy was about to replace a lost connection by a new one, without the lock and the timeouts."""
 
 
 class WatchedConnection(psycopg2.extensions.connection):  # type: ignore[misc]
-    """psycopg2's connection, which remembers how its last transaction was ended by a call.
+    """psycopg2's connection, which remembers how a call has ended its last transaction and saves round trips.
 
     ``when_committed`` is called when a commit has been answered.
-    ``ahead`` is SQL that is sent in one message with the next statement, before it: that saves a round trip.
-    The statement's result and its place in SQLAlchemy's errors stay its own.
+    ``ahead`` is SQL that is sent in one message with the next statement or commit, before it. The statement's
+    result and its place in SQLAlchemy's errors stay its own.
+    ``holds_back`` has the next statement wait as ``ahead``. Nobody knows its result then, so it has to fail
+    unless it does what it is for to one row: that is what ``rowcount`` says.
+    ``begins_next`` has the next commit begin another transaction in the same message.
+    ``keeps_prepared`` says that what is prepared stays so: who knows that no pooler stands between sets it,
+    and a statement that may have the session forget unsets it. ``prepared`` are the names so far.
     """
 
     ended_by = ""
     when_committed: Callable[[], None] | None = None
     ahead = b""
+    holds_back = False
+    begins_next = False
+    keeps_prepared = False
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.cursor_factory = _Cursor
+        self.prepared: set[str] = set()
+
+    def prepare(self, name: str, statement: str, values: Mapping[str, Any] | None = None) -> None:
+        """Have the session parse and plan a statement once; ``statement`` is what follows its name."""
+        with self.cursor() as cursor:
+            cursor.execute(f"PREPARE {name} {statement}", values)
+        self.prepared.add(name)
 
     def commit(self) -> None:
         self.ended_by = "commit"
-        super().commit()
+        begins_next, self.begins_next = self.begins_next, False
+        if begins_next and (self.ahead or self.info.transaction_status == TRANSACTION_STATUS_INTRANS):
+            self._send(b"COMMIT; BEGIN")  # AND CHAIN would keep what SET TRANSACTION has set
+        else:
+            if self.ahead:
+                waiting, self.ahead = self.ahead, b""
+                self._send(waiting)
+            super().commit()
         if self.when_committed is not None:
             self.when_committed()
 
     def rollback(self) -> None:
         self.ended_by = "rollback"
         self.ahead = b""
+        self.holds_back = self.begins_next = False
         super().rollback()
+
+    def _send(self, statement: bytes) -> None:
+        with self.cursor() as cursor:
+            cursor.execute(statement)
 
 
 class _Cursor(psycopg2.extensions.cursor):  # type: ignore[misc]
+    _is_held_back = False
+
     def execute(self, query: Any, values: Any = None) -> None:
         connection: WatchedConnection = self.connection
-        if connection.ahead:
-            query, values = connection.ahead + b"; " + self.mogrify(query, values), None
+        if connection.keeps_prepared and _FORGETS_PREPARED.search(str(query)):
+            connection.keeps_prepared = False
+        if connection.holds_back or connection.ahead:
+            query, values = connection.ahead + self.mogrify(query, values), None
             connection.ahead = b""
-        super().execute(query, values)
+        self._is_held_back, connection.holds_back = connection.holds_back, False
+        if self._is_held_back:
+            connection.ahead = query + b"; "
+        else:
+            super().execute(query, values)
+
+    @property
+    def rowcount(self) -> int:
+        return 1 if self._is_held_back else int(super().rowcount)
 
 
 @contextlib.contextmanager

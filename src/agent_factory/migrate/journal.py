@@ -8,7 +8,7 @@ it. PostgreSQL only. All times are the server's.
 import difflib
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -78,24 +78,26 @@ _COLUMNS = {
 _STATEMENT = "af_db_journal"
 
 
-def _insert(values: Mapping[str, str], needs_lock: str) -> str:
-    """The statement that writes a row of these SQL values.
-
-    Where the lock is needed and lost there is no run_id, which may not be: so the check costs no message.
-    """
-    written = {
-        **values,
-        "run_id": f"CASE WHEN NOT {needs_lock} OR {run_lock.STILL_HELD} THEN {values['run_id']} END",
-        "started_at": f"clock_timestamp() - make_interval(secs => {values['started_at']})",
-    }
+def _insert(values: Mapping[str, str]) -> str:
+    """The statement that writes a row of these SQL values."""
+    started_at = f"clock_timestamp() - make_interval(secs => {values['started_at']})"
+    written = {**values, "started_at": started_at}
     return f"INSERT INTO af_db.journal ({', '.join(written)}) SELECT {', '.join(written.values())}"
 
 
-_INSERT = _insert({name: f"%({name})s::{kind}" for name, kind in _COLUMNS.items()}, "%(needs_lock)s")
-_PREPARE = f"PREPARE {_STATEMENT} ({', '.join(_COLUMNS.values())}, boolean) AS " + _insert(
-    {name: f"${number}" for number, name in enumerate(_COLUMNS, start=1)}, f"${len(_COLUMNS) + 1}"
+_GIVEN = {name: f"%({name})s::{kind}" for name, kind in _COLUMNS.items()}
+_INSERT = _insert(_GIVEN)
+
+_DIFFERS = ("revision", "source_sha256", "source", "statements", "started_at")
+"""What differs between the rows of a run's applied revisions; ``duration_s`` is the age of the start."""
+
+_PLACES = {name: f"${number}" for number, name in enumerate(_DIFFERS, start=1)}
+# Where the lock is lost there is no run_id, which may not be: so the check costs no message.
+_WHILE_LOCKED = f"CASE WHEN {run_lock.STILL_HELD} THEN {_GIVEN['run_id']} END"
+_PREPARE = f"({', '.join(_COLUMNS[name] for name in _DIFFERS)}) AS " + _insert(
+    {**_GIVEN, **_PLACES, "duration_s": _PLACES["started_at"], "run_id": _WHILE_LOCKED}
 )
-_EXECUTE = f"EXECUTE {_STATEMENT} ({', '.join(f'%({name})s' for name in [*_COLUMNS, 'needs_lock'])})"
+_EXECUTE = f"EXECUTE {_STATEMENT} ({', '.join(f'%({name})s' for name in _DIFFERS)})"
 
 _LATEST = """
 SELECT DISTINCT ON (revision) id, revision, direction, state, source_sha256, accepted_sha256, statements,
@@ -172,13 +174,27 @@ def prepare(connection: sa.Connection) -> bool:
     return True
 
 
-def prepare_statement(connection: sa.Connection) -> None:
-    """Have the session parse and plan the rows' statement once: measured, it halves what a row costs.
+def prepared_row(
+    connection: sa.Connection,
+    *,
+    run_id: str,
+    revision: Revision,
+    direction: Direction,
+    origin: Origin,
+    statements: Sequence[str],
+    seconds: float,
+) -> bytes:
+    """Return the SQL that writes the row of an applied revision by a prepared statement, at half the cost.
 
-    Not through a transaction pooler, where the next transaction may be in another session.
+    It fails where the session has lost the run lock: ``lost_lock`` tells. Not through a transaction pooler,
+    where the next transaction may be in another session.
     """
+    driver: Any = connection.connection.dbapi_connection
+    if _STATEMENT not in driver.prepared:
+        run = _run_values(run_id, direction, origin)
+        driver.prepare(_STATEMENT, _PREPARE, run | {"state": "applied", "error": None})
     with own_cursor(connection) as cursor:
-        cursor.execute(_PREPARE)
+        return bytes(cursor.mogrify(_EXECUTE, _revision_values(revision, statements, seconds)))
 
 
 def row(
@@ -192,36 +208,34 @@ def row(
     statements: Sequence[str] = (),
     seconds: float = 0.0,
     error: str | None = None,
-    needs_lock: bool = False,
-    is_prepared: bool = False,
 ) -> bytes:
-    """Return the SQL that writes a row; ``seconds`` is how long ago the revision began.
+    """Return the SQL that writes a row; ``seconds`` is how long ago the revision began."""
+    values = (
+        _run_values(run_id, direction, origin)
+        | _revision_values(revision, statements, seconds)
+        | {
+            "state": state,
+            "duration_s": None if state == "started" else seconds,
+            "error": redact(error) if error else None,
+        }
+    )
+    with own_cursor(connection) as cursor:
+        return bytes(cursor.mogrify(_INSERT, values))
 
-    With ``needs_lock`` it fails where the session has lost the run lock: ``lost_lock`` tells.
-    """
+
+def _run_values(run_id: str, direction: Direction, origin: Origin) -> dict[str, Any]:
+    return {"run_id": run_id, "direction": str(direction), **asdict(origin)}
+
+
+def _revision_values(revision: Revision, statements: Sequence[str], seconds: float) -> dict[str, Any]:
     source = normalised_source(revision)
-    values = {
-        "run_id": run_id,
+    return {
         "revision": revision.id,
-        "direction": str(direction),
-        "state": state,
         "source_sha256": source_sha256(source),
         "source": redact(source),
         "statements": [redact(statement) for statement in statements],
-        "os_user": origin.os_user,
-        "host": origin.host,
-        "git_commit": origin.git_commit,
-        "git_dirty": origin.git_dirty,
-        "ci_url": origin.ci_url,
-        "af_db_version": origin.af_db_version,
-        "alembic_version": origin.alembic_version,
         "started_at": seconds,
-        "duration_s": None if state == "started" else seconds,
-        "error": redact(error) if error else None,
-        "needs_lock": needs_lock,
     }
-    with own_cursor(connection) as cursor:
-        return bytes(cursor.mogrify(_EXECUTE if is_prepared else _INSERT, values))
 
 
 def lost_lock(error: BaseException) -> bool:

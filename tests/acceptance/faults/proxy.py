@@ -19,7 +19,7 @@ from typing import Self
 from agent_factory.url import parse_url
 
 SSL_REQUEST, GSS_REQUEST, CANCEL_REQUEST = 80877103, 80877104, 80877102
-READY_FOR_QUERY, BACKEND_KEY_DATA = b"Z", b"K"
+QUERY, READY_FOR_QUERY, BACKEND_KEY_DATA = b"Q", b"Z", b"K"
 POLL_S = 0.05
 POOLER_OFFSET = 1_000_000_000
 """What a pooler's process ids are away from the server's."""
@@ -62,6 +62,7 @@ class Proxy:
         self.delay_s = 0.0
         self.hides_backends = False
         self.trap: _Trap | None = None
+        self.queries: list[bytes] = []
         self._thread = threading.Thread(target=self._accept, daemon=True)
 
     def __enter__(self) -> Self:
@@ -217,6 +218,8 @@ class _Connection:
             message, data = self._next_from_client(data)
             if not message:
                 return data
+            if message[:1] == QUERY:
+                self._proxy.queries.append(message[5:])
             trap = self._proxy.trap
             if trap is None or trap.sprung.is_set() or not self._springs(trap, message):
                 server.sendall(message)

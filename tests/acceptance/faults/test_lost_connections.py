@@ -17,6 +17,8 @@ from tests.projects import AlembicProject
 VERSION_003 = rb"alembic_version.*'003'"
 VERSION_002 = rb"alembic_version.*'002'"
 COMMIT = rb"^Q....COMMIT"
+VERSION_002_AND_COMMIT = VERSION_002 + rb".*COMMIT"
+"""Of a revision that others follow, both are in one message."""
 
 
 @pytest.fixture
@@ -101,7 +103,7 @@ def test_the_answer_to_the_commit_of_a_downgrade_is_lost(project: AlembicProject
 def test_the_answer_to_an_earlier_commit_is_lost(project: AlembicProject, database: Database) -> None:
     """Fault 8: what is committed is called applied, and the run does not go on without its lock."""
     with Proxy(database.url) as proxy:
-        proxy.drop_after(VERSION_002, COMMIT)
+        proxy.drop_after(VERSION_002_AND_COMMIT)
         ended = migrate(project, proxy.url)
         assert proxy.has_dropped
 
@@ -125,6 +127,17 @@ def test_a_commit_does_not_arrive(project: AlembicProject, database: Database) -
     assert ended.revisions == {"001": "applied", "002": "applied", "003": "not applied"}
     assert (database.versions, database.tables) == (["002"], {"t001", "t002"})
     assert migrate(project, database.url).applied == ["003"]
+
+
+def test_an_earlier_commit_does_not_arrive(project: AlembicProject, database: Database) -> None:
+    """Fault 8: nor does the version row, which travels with it."""
+    with Proxy(database.url) as proxy:
+        proxy.drop_after(VERSION_002_AND_COMMIT, cut=Cut.BEFORE)
+        ended = migrate(project, proxy.url)
+        assert proxy.has_dropped
+
+    was_lost_in_002(ended, database)
+    assert migrate(project, database.url).applied == ["002", "003"]
 
 
 def test_the_network_becomes_a_black_hole(sleeping: AlembicProject, database: Database) -> None:

@@ -111,10 +111,13 @@ class _Run:
         try:
             with connect(self._target, application_name=self._application) as connection:
                 self._connection = connection
-                self._flight.watch(connection.connection.dbapi_connection)
+                driver: Any = connection.connection.dbapi_connection
+                self._flight.watch(driver)
                 try:
                     with run_lock_held(connection, self._target, self._options, self._flight) as held:
                         self._facts, self._lock_connection = held.facts, held.beside
+                        if self._is_postgresql:
+                            driver.keeps_prepared = not self._options.allow_pooler
                         self._run_under_lock()
                 except (StoppedError, sa.exc.SQLAlchemyError, psycopg2.Error, ReconnectedError) as error:
                     # Before the first revision, or between two: no revision is to blame.
@@ -179,11 +182,7 @@ class _Run:
         connection = self._connection
         invalid = {index.name for index in server.invalid_indexes(connection)}
         self._invalid_before = frozenset(invalid)
-        if not self._journal.open(
-            connection,
-            may_write=facts.may_write_journal,
-            own_session=not self._options.allow_pooler,
-        ):
+        if not self._journal.open(connection, may_write=facts.may_write_journal):
             message = "this role may not write to the schema af_db: the run goes on without a journal"
             self._flight.emit(Warned(code="no-journal", message=message))
             if not facts.may_read_journal:
@@ -250,13 +249,14 @@ class _Run:
         running = self._require_running()
         driver: Any = self._connection.connection.dbapi_connection
         if self._journal.is_open and not running.is_journalled:
-            driver.ahead = self._journal.applied_row(running)
+            driver.ahead = self._journal.applied_row(running) + b"; "
             running.is_journalled = True
 
     def _record(self) -> None:
         """Inside the revision's transaction, after its version row and the journal's: the checks."""
         running = self._require_running()
         running.is_recorded = True
+        driver: Any = self._connection.connection.dbapi_connection
         if self._journal.is_open and not running.is_journalled:
             raise RuntimeError("a version row was written unseen, so without the journal's")
         for name in (*running.built, *self._broken_unnamed(running)):
@@ -268,8 +268,12 @@ class _Run:
         elif self._lock_connection is not None:
             with own_cursor(self._lock_connection) as cursor:
                 cursor.execute("SELECT 1")  # the lock lives as long as this connection's transaction
-        elif not running.is_journalled and not run_lock.still_held(self._connection):
-            raise LockLostError
+        else:
+            asks_for_lock = driver.keeps_prepared and running.is_journalled
+            if not asks_for_lock and not run_lock.still_held(self._connection):
+                raise LockLostError
+        if self._is_postgresql and driver.keeps_prepared:
+            driver.begins_next = running.revision != self._plan.steps[-1]
 
     def _finish(self) -> None:
         running = self._require_running()

@@ -1,8 +1,8 @@
 """What one run writes into the journal."""
 
 import contextlib
-import re
 from collections.abc import Sequence
+from typing import Any
 
 import psycopg2
 import sqlalchemy as sa
@@ -12,8 +12,6 @@ from agent_factory.migrate.cursors import own_cursor
 from agent_factory.migrate.engine.watch import Running
 from agent_factory.migrate.origin import Origin
 from agent_factory.migrate.plan import Direction
-
-_DROPS_PREPARED = re.compile(r"\b(DEALLOCATE|DISCARD)\b", re.IGNORECASE)
 
 
 class RunJournal:
@@ -25,22 +23,15 @@ class RunJournal:
         self._origin = origin
         self._connection: sa.Connection | None = None
         self._earlier: tuple[str, ...] = ()
-        self._has_own_session = self._is_prepared = False
 
     @property
     def is_open(self) -> bool:
         return self._connection is not None
 
-    def open(self, connection: sa.Connection, *, may_write: bool, own_session: bool) -> bool:
-        """Make the journal where it is missing; False, and nothing is written, where this role may not.
-
-        ``own_session`` says that the session is nobody else's, as it may be behind a pooler.
-        """
+    def open(self, connection: sa.Connection, *, may_write: bool) -> bool:
+        """Make the journal where it is missing; False, and nothing is written, where this role may not."""
         if may_write or journal.prepare(connection):
             self._connection = connection
-            self._has_own_session = self._is_prepared = own_session
-            if own_session:
-                journal.prepare_statement(connection)
         return self._connection is not None
 
     def started(self, running: Running, earlier: Sequence[str]) -> None:
@@ -61,13 +52,22 @@ class RunJournal:
     def applied_row(self, running: Running) -> bytes:
         """Return the SQL of the row that belongs into the revision's own transaction; none without a journal.
 
-        It fails where the run lock is not held any more.
+        Where it is prepared it fails without the run lock.
         """
         if self._connection is None:
             return b""
-        if any(_DROPS_PREPARED.search(statement) for statement in running.statements):
-            self._is_prepared = False
-        return self._row(self._connection, running, "applied", running.committed)
+        driver: Any = self._connection.connection.dbapi_connection
+        if not driver.keeps_prepared:
+            return self._row(self._connection, running, "applied", running.committed)
+        return journal.prepared_row(
+            self._connection,
+            run_id=self._run_id,
+            revision=running.revision,
+            direction=self._direction,
+            origin=self._origin,
+            statements=running.committed,
+            seconds=running.seconds,
+        )
 
     def failed(self, running: Running, cause: str) -> None:
         """Write the failure in a transaction of its own, where the connection still can."""
@@ -108,6 +108,4 @@ class RunJournal:
             statements=statements,
             seconds=running.seconds,
             error=error,
-            needs_lock=self._has_own_session and state == "applied",
-            is_prepared=self._is_prepared,
         )

@@ -9,6 +9,9 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 
 _Statement = tuple[Any, Any, Any]
 
+_MOVE = "af_db_alembic_version"
+_EXECUTE_MOVE = sa.text(f"EXECUTE {_MOVE} (:after, :before)")
+
 
 class VersionRows:
     """What is expected of the version table on one connection."""
@@ -38,7 +41,7 @@ class VersionRows:
             sa.event.remove(self._connection, "before_execute", self._before)
 
     def _before(
-        self, _connection: sa.Connection, statement: Any, rows: Any, values: Any, _options: Any
+        self, connection: sa.Connection, statement: Any, rows: Any, values: Any, _options: Any
     ) -> _Statement:
         if not isinstance(statement, sa.Update | sa.Insert | sa.Delete) or statement.table is not self._table:
             return statement, rows, values
@@ -46,8 +49,29 @@ class VersionRows:
             self._announce()
         if isinstance(statement, sa.Update) and self._move is not None:
             # Alembic spells the revisions out, so SQLAlchemy would compile a new statement each time.
+            if _keeps_prepared(connection):
+                return self._prepared_move(connection, statement.table), rows, self._move
             return self._cached_update(statement), rows, self._move
         return statement, rows, values
+
+    def _prepared_move(self, connection: sa.Connection, table: sa.Table) -> sa.TextClause:
+        """The update as a statement that fails where it moves no row, so that its answer need not be awaited.
+
+        It says so in the words that a failed cast to a number quotes.
+        """
+        driver: Any = connection.connection.dbapi_connection
+        if _MOVE not in driver.prepared:
+            name = connection.dialect.identifier_preparer.format_table(table)
+            driver.prepare(
+                _MOVE,
+                f"(text, text) AS WITH moved AS (UPDATE {name} SET version_num = $1"  # noqa: S608 - quoted
+                " WHERE version_num = $2"
+                " RETURNING 1) SELECT CASE WHEN count(*) = 1 THEN 1"
+                " ELSE CAST($2 || ' is not in the version table' || left(count(*)::text, 0) AS integer) END"
+                " FROM moved",
+            )
+        driver.holds_back = True
+        return _EXECUTE_MOVE
 
     def _cached_update(self, statement: sa.Update) -> sa.Update:
         if self._update is None:
@@ -58,3 +82,7 @@ class VersionRows:
                 .where(version == sa.bindparam("before"))
             )
         return self._update
+
+
+def _keeps_prepared(connection: sa.Connection) -> bool:
+    return bool(getattr(connection.connection.dbapi_connection, "keeps_prepared", False))
