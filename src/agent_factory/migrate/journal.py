@@ -6,10 +6,8 @@ it. PostgreSQL only. All times are the server's.
 """
 
 import difflib
-import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict
 from typing import Any
 
 import psycopg2
@@ -17,9 +15,10 @@ import sqlalchemy as sa
 
 from agent_factory.migrate import run_lock
 from agent_factory.migrate.cursors import own_cursor
+from agent_factory.migrate.journal_entries import Entry, read_entries
 from agent_factory.migrate.origin import Origin
 from agent_factory.migrate.plan import Direction, Revision
-from agent_factory.migrate.revision_files import normalised
+from agent_factory.migrate.sources import read_normalised, source_sha256
 from agent_factory.redaction import redact
 
 _CREATE = """
@@ -99,59 +98,6 @@ _PREPARE = f"({', '.join(_COLUMNS[name] for name in _DIFFERS)}) AS " + _insert(
 )
 _EXECUTE = f"EXECUTE {_STATEMENT} ({', '.join(f'%({name})s' for name in _DIFFERS)})"
 
-_LATEST = """
-SELECT DISTINCT ON (revision) id, revision, direction, state, source_sha256, accepted_sha256, statements,
-    db_role, os_user, host, git_commit, git_dirty, ci_url, af_db_version, alembic_version,
-    started_at, duration_s, error
-FROM af_db.journal
-WHERE state <> 'failed'
-ORDER BY revision, id DESC
-"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """The last that the journal knows of a revision; ``state`` is ``started`` while it is unfinished."""
-
-    id: int
-    revision: str
-    direction: Direction
-    state: str
-    source_sha256: str
-    accepted_sha256: str | None
-    statements: tuple[str, ...]
-    db_role: str
-    os_user: str | None
-    host: str | None
-    git_commit: str | None
-    git_dirty: bool | None
-    ci_url: str | None
-    af_db_version: str
-    alembic_version: str
-    started_at: datetime
-    duration_s: float | None
-    error: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edited:
-    """An applied revision whose file is no longer what ran."""
-
-    revision: str
-    applied_sha256: str
-    file_sha256: str
-
-
-def normalised_source(revision: Revision) -> str:
-    """Return the file's text as it is hashed: line ends and blanks at the end of a line do not count."""
-    return normalised(revision.path.read_text(encoding="utf-8"))
-
-
-def source_sha256(source: str) -> str:
-    """Return the SHA-256 of a normalised source, in hexadecimal."""
-    return hashlib.sha256(source.encode()).hexdigest()
-
-
 def is_kept(connection: sa.Connection) -> bool:
     """Say whether the database has a journal, which this role may be able to read or not."""
     with own_cursor(connection) as cursor:
@@ -228,7 +174,7 @@ def _run_values(run_id: str, direction: Direction, origin: Origin) -> dict[str, 
 
 
 def _revision_values(revision: Revision, statements: Sequence[str], seconds: float) -> dict[str, Any]:
-    source = normalised_source(revision)
+    source = read_normalised(revision.path)
     return {
         "revision": revision.id,
         "source_sha256": source_sha256(source),
@@ -284,32 +230,7 @@ def accept(connection: sa.Connection, revision: str, sha256: str) -> None:
 def read(connection: sa.Connection) -> dict[str, Entry]:
     """Return the latest entry of each revision that ran; the failed ones in between do not count."""
     with own_cursor(connection) as cursor:
-        cursor.execute(_LATEST)
-        names = [column.name for column in cursor.description]
-        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-    return {
-        row["revision"]: Entry(
-            **{
-                **row,
-                "direction": Direction(row["direction"]),
-                "statements": tuple(row["statements"]),
-            }
-        )
-        for row in rows
-    }
-
-
-def edited(entries: dict[str, Entry], applied: Sequence[Revision]) -> tuple[Edited, ...]:
-    """Return the applied revisions whose files are neither what ran nor what was accepted since."""
-    found = []
-    for revision in applied:
-        entry = entries.get(revision.id)
-        if entry is None or entry.direction is not Direction.UPGRADE or entry.state != "applied":
-            continue
-        now = source_sha256(normalised_source(revision))
-        if now not in (entry.source_sha256, entry.accepted_sha256):
-            found.append(Edited(revision=revision.id, applied_sha256=entry.source_sha256, file_sha256=now))
-    return tuple(found)
+        return read_entries(cursor)
 
 
 def difference(connection: sa.Connection, entry: Entry, revision: Revision) -> str:
@@ -320,7 +241,7 @@ def difference(connection: sa.Connection, entry: Entry, revision: Revision) -> s
     return "".join(
         difflib.unified_diff(
             source.splitlines(keepends=True),
-            redact(normalised_source(revision)).splitlines(keepends=True),
+            redact(read_normalised(revision.path)).splitlines(keepends=True),
             f"{revision.path.name} as applied",
             f"{revision.path.name} now",
         )

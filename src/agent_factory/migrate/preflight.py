@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from agent_factory.migrate import indexes, journal, server
+from agent_factory.migrate import indexes, server
 from agent_factory.migrate.durations import show_duration
 from agent_factory.migrate.errors import UNCHANGED, AlreadyRunningError, RefusedError
 from agent_factory.migrate.events import Warned
+from agent_factory.migrate.journal_entries import Edited, Entry, find_edited
 from agent_factory.migrate.options import RunOptions
 from agent_factory.migrate.plan import Direction, Plan, Revision
 from agent_factory.migrate.target import Environment, Target
@@ -131,10 +132,10 @@ def expected_environment(target: Target, options: RunOptions) -> str | None:
 
 
 def check_edited(
-    entries: dict[str, journal.Entry], applied: Sequence[Revision], target: Target, options: RunOptions
-) -> tuple[journal.Edited, ...]:
+    entries: dict[str, Entry], applied: Sequence[Revision], target: Target, options: RunOptions
+) -> tuple[Edited, ...]:
     """Return the edited revisions that were accepted by name; raise RefusedError for the others."""
-    edited = journal.edited(entries, applied)
+    edited = find_edited(entries, applied)
     refused = [item for item in edited if item.revision not in options.accept_edited]
     if refused:
         named = "; ".join(
@@ -156,7 +157,7 @@ def check_edited(
     return edited
 
 
-def indexes_begun(entries: dict[str, journal.Entry], plan: Plan) -> tuple[str, ...]:
+def indexes_begun(entries: dict[str, Entry], plan: Plan) -> tuple[str, ...]:
     """Return the indexes, as SQL names them, that an unfinished run has begun to build for this plan.
 
     The next run goes on with them: it skips those that PostgreSQL has finished, and builds the others again.
@@ -173,7 +174,7 @@ def indexes_begun(entries: dict[str, journal.Entry], plan: Plan) -> tuple[str, .
 
 
 def check_unfinished(
-    connection: sa.Connection, entries: dict[str, journal.Entry], plan: Plan, options: RunOptions
+    connection: sa.Connection, entries: dict[str, Entry], plan: Plan, options: RunOptions
 ) -> Unfinished:
     """Look at what an earlier run began and did not finish.
 
@@ -217,16 +218,3 @@ def check_unfinished(
         elif valid is False:
             broken.append(name)
     return Unfinished(statements=statements, done=frozenset(done), broken=tuple(broken))
-
-
-def ran_outside(
-    entries: dict[str, journal.Entry], applied: Sequence[Revision], direction: Direction = Direction.UPGRADE
-) -> tuple[str, ...]:
-    """Return the applied revisions that the journal does not know as applied: plain Alembic ran them."""
-    return tuple(
-        revision.id
-        for revision in applied
-        if (entry := entries.get(revision.id)) is None
-        or entry.state != "applied"
-        or entry.direction is not direction
-    )

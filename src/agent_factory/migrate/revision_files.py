@@ -103,11 +103,6 @@ def with_values(file: RevisionFile, values: Mapping[str, object]) -> RevisionFil
     )
 
 
-def normalised(source: str) -> str:
-    """Return a file's text as it is compared: line ends and blanks at the end of a line do not count."""
-    return "\n".join(line.rstrip() for line in source.splitlines()).rstrip("\n") + "\n"
-
-
 def _read_tree(file: RevisionFile, tree: ast.Module) -> RevisionFile:
     values: dict[str, object] = {}
     lines: dict[str, int] = {}

@@ -13,4 +13,4 @@ def test_bytes_are_read_as_what_they_hold(postgresql_url: str) -> None:
         connection.exec_driver_sql("CREATE TABLE pictures (id integer, picture bytea)")
         connection.exec_driver_sql(r"INSERT INTO pictures VALUES (1, '\x00ff'), (2, NULL)")
         (rows,) = read_rows(connection, read_catalog(connection, Scope())).values()
-    assert rows == Rows(columns=("id", "picture"), rows=(("1", r"b'\x00\xff'"), ("2", "None")))
+    assert rows == Rows(columns=("id", "picture"), rows=(("1", repr(r"\x00ff")), ("2", "None")))

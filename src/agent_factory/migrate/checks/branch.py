@@ -13,7 +13,8 @@ from agent_factory.migrate.findings import CannotCheckError, Finding, finding
 from agent_factory.migrate.git_tree import Commit, find_commit, find_common_ancestor, read_files
 from agent_factory.migrate.history_faults import by_id, find_faults, find_heads
 from agent_factory.migrate.project import HistoryFiles
-from agent_factory.migrate.revision_files import FILE_NAME, RevisionFile, normalised, read_revision_file
+from agent_factory.migrate.revision_files import FILE_NAME, RevisionFile, read_revision_file
+from agent_factory.migrate.sources import normalised
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

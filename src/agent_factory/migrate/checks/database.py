@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from agent_factory.migrate import journal, preflight
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.catalog import Catalog, CatalogObject, Difference
 from agent_factory.migrate.findings import Finding, finding
+from agent_factory.migrate.journal_entries import Edited, Entry, find_edited, ran_outside
 from agent_factory.migrate.plan import Direction, Revision
 from agent_factory.migrate.project import Project, VersionTable
 from agent_factory.migrate.server import Constraint, Index, Session
@@ -80,7 +80,7 @@ def check_versioned(table: VersionTable, found: Catalog) -> tuple[Finding, ...]:
 def check_journal(
     project: Project,
     target: Target,
-    entries: dict[str, journal.Entry],
+    entries: dict[str, Entry],
     rows: Sequence[str],
     running: Session | None,
 ) -> tuple[Finding, ...]:
@@ -89,7 +89,7 @@ def check_journal(
     ``running`` is the session that holds the run lock: what it has begun is not unfinished.
     """
     applied = alembic_project.applied_revisions(project, rows)
-    found = [_edited(item, applied, target) for item in journal.edited(entries, applied)]
+    found = [_edited(item, applied, target) for item in find_edited(entries, applied)]
     if running is not None:
         found.append(finding("migration-running", f"a migration is running: {running}"))
     else:
@@ -180,7 +180,7 @@ def _shown(revisions: Sequence[Revision]) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _edited(item: journal.Edited, applied: Sequence[Revision], target: Target) -> Finding:
+def _edited(item: Edited, applied: Sequence[Revision], target: Target) -> Finding:
     path = next(revision.path for revision in applied if revision.id == item.revision)
     return finding(
         "edited-revision",
@@ -191,7 +191,7 @@ def _edited(item: journal.Edited, applied: Sequence[Revision], target: Target) -
     )
 
 
-def _unfinished(entry: journal.Entry, target: Target) -> Finding:
+def _unfinished(entry: Entry, target: Target) -> Finding:
     return finding(
         "unfinished-revision",
         f"the {entry.direction} of {entry.revision} began at {entry.started_at:%Y-%m-%d %H:%M:%S %Z} "
@@ -202,13 +202,13 @@ def _unfinished(entry: journal.Entry, target: Target) -> Finding:
 
 
 def _ran_outside(
-    project: Project, entries: Mapping[str, journal.Entry], applied: Sequence[Revision]
+    project: Project, entries: Mapping[str, Entry], applied: Sequence[Revision]
 ) -> list[Finding]:
     """Revisions that something else than af-db ran: before the journal began is how it is, after is wrong."""
     if not entries:
         return []
     there = {revision.id for revision in applied}
-    known = there - set(preflight.ran_outside(dict(entries), applied))
+    known = there - set(ran_outside(entries, applied))
     early: list[Revision] = []
     late: list[Revision] = []
     for revision in reversed(applied):

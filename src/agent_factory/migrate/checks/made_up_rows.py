@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import json
 import warnings
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -10,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agent_factory.migrate.catalog import Catalog
+from agent_factory.migrate.catalog import Catalog, CatalogObject
 from agent_factory.migrate.checks.expressible import plain
 from agent_factory.migrate.checks.made_up_values import FLAVOURS, literal
 
@@ -19,6 +20,9 @@ ROWS = 2
 
 _MOST_READ = 1000
 """A table with more rows, which a revision has put there, is not compared row by row."""
+
+_AT_ONCE = 200
+"""Of how many tables one statement reads; SQLite takes no more than 500."""
 
 _UNBOUNDED = 2**31
 
@@ -50,15 +54,28 @@ class Filler:
     unfilled: dict[str, str] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    def fill(self, connection: sa.Connection, catalog: Catalog) -> None:
+    def fill(self, connection: sa.Connection, catalog: Catalog, *, since: Catalog) -> None:
         """Give every table rows, and rows of ours a value in each column that has none.
 
-        An application would do both between two revisions.
+        An application would do both between two revisions. A table that has rows and is as it was in
+        ``since`` is passed over: a long history has many of them at each step.
         """
-        reflected = reflect(connection, catalog)
-        tables = {_name(table): table for table in reflected}
+        definitions, before = _definitions(catalog), _definitions(since)
+        wanted = {
+            name
+            for name, count in _count_rows(connection, catalog).items()
+            if count < ROWS or definitions[name] != before.get(name)
+        }
+        parents = {
+            plain(parent)
+            for name in wanted
+            for _columns, parent, _theirs in (self.hints[name].foreign_keys if name in self.hints else ())
+        }
+        tables = {_name(table): table for table in reflect(connection, catalog, wanted | parents)}
         for _round in range(2):  # tables that refer to each other need the rows of the first round
             for name, table in tables.items():
+                if plain(name) not in wanted:
+                    continue
                 self._fill_table(connection, table, tables)
                 if name in self.filled:
                     self._fill_gaps(connection, table, tables)
@@ -244,36 +261,93 @@ class Rows:
 
 def read_rows(connection: sa.Connection, catalog: Catalog) -> dict[str, Rows]:
     """Return the rows of every table, but of one that has very many."""
-    found = {}
-    for table, columns in columns_of(catalog).items():
-        if columns:
-            query = f"SELECT {', '.join(columns)} FROM {table} LIMIT {_MOST_READ + 1}"  # noqa: S608
-            rows = _select(connection, query)
-            if len(rows) <= _MOST_READ:
-                told = tuple(tuple(_told(value) for value in row) for row in rows)
-                found[table] = Rows(columns=tuple(columns), rows=told)
-    return found
+    tables = {table: tuple(columns) for table, columns in columns_of(catalog).items() if columns}
+    read = _rows_as_json if connection.dialect.name == "postgresql" else _rows_one_by_one
+    return {
+        table: Rows(columns=tables[table], rows=tuple(rows))
+        for table, rows in read(connection, tables)
+        if len(rows) <= _MOST_READ
+    }
 
 
-def _told(value: Any) -> str:
-    # psycopg2 reads bytea as a memoryview, whose repr is an address: another one at every reading.
-    return repr(bytes(value) if isinstance(value, memoryview) else value)
+_Read = Iterator[tuple[str, list[tuple[str, ...]]]]
 
 
-def reflect(connection: sa.Connection, catalog: Catalog) -> tuple[sa.Table, ...]:
-    """Return the tables of the catalog as SQLAlchemy sees them, those that are referred to first."""
-    names = {plain(one.name) for one in catalog.objects if one.kind == "table"}
+def _rows_as_json(connection: sa.Connection, tables: Mapping[str, tuple[str, ...]]) -> _Read:
+    """A few messages for all tables: one for each would take most of the time of a long history."""
+    for names in _batches(list(tables)):
+        queries = [
+            f"(SELECT {number}, to_json(ROW({', '.join(tables[name])}))::text"  # noqa: S608
+            f" FROM {name} LIMIT {_MOST_READ + 1})"
+            for number, name in enumerate(names)
+        ]
+        found: list[list[tuple[str, ...]]] = [[] for _name in names]
+        for number, row in _select(connection, " UNION ALL ".join(queries)):
+            found[number].append(tuple(repr(value) for value in json.loads(row).values()))
+        yield from zip(names, found, strict=True)
+
+
+def _rows_one_by_one(connection: sa.Connection, tables: Mapping[str, tuple[str, ...]]) -> _Read:
+    for name, columns in tables.items():
+        rows = _select(connection, f"SELECT {', '.join(columns)} FROM {name} LIMIT {_MOST_READ + 1}")  # noqa: S608
+        yield name, [tuple(repr(value) for value in row) for row in rows]
+
+
+def _count_rows(connection: sa.Connection, catalog: Catalog) -> dict[str, int]:
+    """How many rows each table has, by its name without quotes; no more than ROWS are counted."""
+    counts = {}
+    names = [one.name for one in catalog.objects if one.kind == "table"]
+    for some in _batches(names):
+        queries = [
+            f"SELECT {number}, count(*) FROM (SELECT 1 FROM {name} LIMIT {ROWS}) AS t"  # noqa: S608
+            for number, name in enumerate(some)
+        ]
+        for number, count in _select(connection, " UNION ALL ".join(queries)):
+            counts[plain(some[number])] = int(count)
+    return counts
+
+
+def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    for first in range(0, len(names), _AT_ONCE):
+        yield names[first : first + _AT_ONCE]
+
+
+def _definitions(catalog: Catalog) -> dict[str, list[CatalogObject]]:
+    """What each table is made of, by its name without quotes."""
+    tables: dict[str, list[CatalogObject]] = {
+        plain(one.name): [] for one in catalog.objects if one.kind == "table"
+    }
+    for one in catalog.objects:
+        if one.table is not None and plain(one.table) in tables:
+            tables[plain(one.table)].append(one)
+    return tables
+
+
+def reflect(
+    connection: sa.Connection, catalog: Catalog, only: Collection[str] | None = None
+) -> tuple[sa.Table, ...]:
+    """Return the tables of the catalog as SQLAlchemy sees them, those that are referred to first.
+
+    With ``only`` it is these, named without quotes, and those that they refer to.
+    """
+    present = {plain(one.name) for one in catalog.objects if one.kind == "table"}
+    names = present if only is None else present & set(only)
     default = connection.dialect.default_schema_name
-    schemas = {name.rpartition(".")[0] or None for name in names}
     metadata = sa.MetaData()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", sa.exc.SAWarning)  # types and expressions that it does not know
-        for schema in sorted(schemas, key=str):
-            metadata.reflect(connection, schema=None if schema == default else schema)
+        for schema in sorted({name.rpartition(".")[0] for name in names}):
+            metadata.reflect(
+                connection,
+                schema=None if schema in ("", default) else schema,
+                only=lambda table, _metadata, schema=schema: (
+                    (f"{schema}.{table}" if schema else table) in names
+                ),
+            )
         tables = metadata.sorted_tables
     for table in tables:
         table.info["schema"] = table.schema or (default if connection.dialect.name == "postgresql" else None)
-    return tuple(table for table in tables if plain(_name(table)) in names)
+    return tuple(table for table in tables if plain(_name(table)) in present)
 
 
 def _name(table: sa.Table) -> str:

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import sqlalchemy as sa
@@ -117,15 +118,19 @@ class _RoundTrip:
     filler: Filler
     findings: list[Finding] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    _catalog: Catalog | None = None
+    """The schema after the last step: the next one need not read it again."""
     _was_emptied: bool = False
 
     def make(self) -> None:
         with connect(self.target) as connection:
             current = alembic_project.read_current(self.project, connection)
             way = alembic_project.plan(self.project, self.target, Direction.UPGRADE, "heads", current)
+            self._catalog = self._read(connection)
         unfilled: dict[str, str] = {}
         for number, step in enumerate(way.steps):
-            goes_on = self._try(step)
+            with connect(self.target) as connection:
+                goes_on = self._try(connection, step)
             unfilled |= self.filler.unfilled
             if not goes_on:
                 left = len(way.steps) - number - 1
@@ -137,55 +142,59 @@ class _RoundTrip:
                 name = table.replace('"', "")
                 self.skipped.append(f"rows in {name}: none could be made up ({why})")
 
-    def _try(self, step: Revision) -> bool:
+    def _try(self, connection: sa.Connection, step: Revision) -> bool:
         """Run one revision up, down and up; say whether the next one can be tried."""
         self._was_emptied = False
-        before = self._catalog()
-        rows_before = self._rows(before)
-        error = self._run(Direction.UPGRADE, step, before)
+        before = self._catalog or self._read(connection)
+        rows_before = self._rows(connection, before)
+        error = self._run(connection, Direction.UPGRADE, step, before)
         if error is not None:
             self._failed("upgrade-fails", step, "upgrade()", error)
             return False
-        up = self._catalog()
-        rows_up = self._rows(up)
-        self._fill(up)
-        error = self._run(Direction.DOWNGRADE, step, up)
+        up = self._read(connection)
+        rows_up = self._rows(connection, up)
+        self._fill(connection, up, since=before)
+        error = self._run(connection, Direction.DOWNGRADE, step, up)
         if error is not None:
             if _is_on_purpose(error.cause, step.path):
                 said = str(error.cause).strip().partition("\n")[0] or type(error.cause).__name__
                 self._add("irreversible", step, f"{step.id} has no way back: {said}")
             else:
                 self._failed("downgrade-fails", step, "downgrade()", error)
-            return self._still_at(step, up)
-        down = self._catalog()
+            self._catalog = up
+            return self._still_at(connection, step, up)
+        down = self._read(connection)
         self._differs("downgrade-differs", step, "down again, the schema is not as before", before, down)
-        self._compare_rows(step, common_columns(before, up, down), rows_before, rows_up, self._rows(down))
-        error = self._run(Direction.UPGRADE, step, down)
+        rows_down = self._rows(connection, down)
+        self._compare_rows(step, common_columns(before, up, down), rows_before, rows_up, rows_down)
+        error = self._run(connection, Direction.UPGRADE, step, down)
         if error is not None:
             self._failed("upgrade-fails", step, "upgrade(), after its downgrade(),", error)
             return False
-        again = self._catalog()
+        again = self._catalog = self._read(connection)
         self._differs(
             "second-upgrade-differs", step, "up again, the schema is not that of the first time", up, again
         )
-        self._fill(again)
+        self._fill(connection, again, since=down)
         return True
 
-    def _run(self, direction: Direction, step: Revision, before: Catalog) -> ReplayFailedError | None:
+    def _run(
+        self, connection: sa.Connection, direction: Direction, step: Revision, before: Catalog
+    ) -> ReplayFailedError | None:
         """Run one revision; return how it failed, or None.
 
         Where the rows that were made up may be to blame, it is run again without them, and that is told.
         """
         try:
-            self._run_once(direction, step)
+            self._run_once(connection, direction, step)
         except ReplayFailedError as error:
             if not (self.filler.filled and _may_be_the_rows(error.cause, before)):
                 return error
-            with connect(self.target) as connection, connection.begin():
+            with connection.begin():
                 self.filler.empty(connection, columns_of(before))
             self._was_emptied = True
             try:
-                self._run_once(direction, step)
+                self._run_once(connection, direction, step)
             except ReplayFailedError as again:
                 return again
             self.skipped.append(
@@ -193,30 +202,34 @@ class _RoundTrip:
             )
         return None
 
-    def _run_once(self, direction: Direction, step: Revision) -> None:
-        with connect(self.target) as connection:
-            current = alembic_project.read_current(self.project, connection)
-            plan = Plan(direction=direction, target=step.id, before=current, after=(), steps=(step,))
+    def _run_once(self, connection: sa.Connection, direction: Direction, step: Revision) -> None:
+        """Run one revision, as if by a command of its own: its settings do not outlive it."""
+        plan = Plan(direction=direction, target=step.id, before=(), after=(), steps=(step,))
+        try:
             with failures_named(plan) as started:
                 alembic_project.run(self.project, connection, plan, Hooks(started=started.append))
+        finally:
+            connection.rollback()
+            driver: Any = connection.connection.dbapi_connection
+            if connection.dialect.name == "postgresql":
+                driver.reset()
 
-    def _catalog(self) -> Catalog:
-        with connect(self.target, read_only=True) as connection:
+    def _read(self, connection: sa.Connection) -> Catalog:
+        with connection.begin():
             return read_catalog(connection, self.scope)
 
-    def _rows(self, catalog: Catalog) -> dict[str, Rows]:
-        with connect(self.target, read_only=True) as connection:
+    def _rows(self, connection: sa.Connection, catalog: Catalog) -> dict[str, Rows]:
+        with connection.begin():
             return read_rows(connection, catalog)
 
-    def _fill(self, catalog: Catalog) -> None:
-        with connect(self.target) as connection, connection.begin():
-            self.filler.fill(connection, catalog)
+    def _fill(self, connection: sa.Connection, catalog: Catalog, *, since: Catalog) -> None:
+        with connection.begin():
+            self.filler.fill(connection, catalog, since=since)
 
-    def _still_at(self, step: Revision, up: Catalog) -> bool:
+    def _still_at(self, connection: sa.Connection, step: Revision, up: Catalog) -> bool:
         """Say whether a downgrade that failed has left everything as it was."""
-        with connect(self.target) as connection:
-            current = alembic_project.read_current(self.project, connection)
-        return step.id in current and self._catalog() == up
+        current = alembic_project.read_current(self.project, connection)
+        return step.id in current and self._read(connection) == up
 
     def _compare_rows(
         self,

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from agent_factory.migrate import journal
-from agent_factory.migrate.revision_files import RevisionFile, normalised
+from agent_factory.migrate.journal_entries import Entry
+from agent_factory.migrate.revision_files import RevisionFile
+from agent_factory.migrate.sources import normalised, source_sha256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +20,7 @@ def find_applied(
     ours: Sequence[RevisionFile],
     theirs: Sequence[RevisionFile],
     rows: Sequence[str],
-    entries: Mapping[str, journal.Entry],
+    entries: Mapping[str, Entry],
 ) -> Applied:
     """Tell from the rows of the version table and the journal's entries what has run.
 
@@ -55,4 +56,4 @@ def find_applied(
 
 
 def _sha256(file: RevisionFile) -> str:
-    return journal.source_sha256(normalised(file.source))
+    return source_sha256(normalised(file.source))

@@ -111,7 +111,7 @@ def review_plan(
     return reviewed, rehearsal
 
 
-def _looks_for_drift(target: Target, found: Plan, entries: dict[str, journal.Entry]) -> bool:
+def _looks_for_drift(target: Target, found: Plan, entries: dict[str, Entry]) -> bool:
     """Drift is looked for before production is upgraded; a way back is not to be held up by it.
 
     Nor is what goes on from an unfinished run: there, the tables have a part of the plan already.

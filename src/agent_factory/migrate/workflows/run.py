@@ -109,7 +109,7 @@ def _plan(
     if any(entry.state == "started" for entry in entries.values()):
         _check_unfinished(connection, plan, options)
     warnings = preflight.find_warnings(facts, server.invalid_indexes(connection), options)
-    outside = preflight.ran_outside(entries, applied) if entries else ()
+    outside = ran_outside(entries, applied) if entries else ()
     if outside:
         message = f"{', '.join(outside)} ran without af-db: its journal does not know of it"
         warnings = (*warnings, Warned(code="ran-outside", message=message))
