@@ -27,9 +27,9 @@ def test_a_rule_says_what_is_to_be_so_and_what_to_do(rule: Rule) -> None:
 
 
 def test_a_code_is_in_the_table_once() -> None:
-    from agent_factory.migrate import findings
+    from agent_factory.migrate.findings import rules
 
-    assert len(findings._TABLE) == len(RULES)
+    assert len(rules._TABLE) == len(RULES)
 
 
 def test_a_finding_has_the_level_of_its_rule() -> None:

@@ -1,0 +1,38 @@
+"""What the checks find, the rules that they go by, and what a project ignores."""
+
+from agent_factory.migrate.findings.found import (
+    CannotCheckError,
+    CheckResult,
+    Finding,
+    Ignored,
+    finding,
+)
+from agent_factory.migrate.findings.ignores import apply_ignores
+from agent_factory.migrate.findings.rule import Level, Rule
+from agent_factory.migrate.findings.rules import (
+    BRANCH_CODES,
+    CREDENTIAL_CODES,
+    DATABASE_CODES,
+    HISTORY_CODES,
+    MODEL_CODES,
+    ROUND_TRIP_CODES,
+    RULES,
+)
+
+__all__ = [
+    "BRANCH_CODES",
+    "CREDENTIAL_CODES",
+    "DATABASE_CODES",
+    "HISTORY_CODES",
+    "MODEL_CODES",
+    "ROUND_TRIP_CODES",
+    "RULES",
+    "CannotCheckError",
+    "CheckResult",
+    "Finding",
+    "Ignored",
+    "Level",
+    "Rule",
+    "apply_ignores",
+    "finding",
+]

@@ -1,0 +1,90 @@
+"""What a check has found, and what it came to."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent_factory.migrate.errors import ExitCode
+from agent_factory.migrate.findings.rule import Level
+from agent_factory.migrate.findings.rules import RULES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One place where a rule is broken.
+
+    ``file``, an absolute path, and ``line``, counted from 1, are where to look; ``object`` is the database
+    object that it is about ("public.users.email"). ``details`` are lines that show it, such as what was
+    expected and what was found. ``remedy`` is the statement or the command that would mend it, where one is
+    certain.
+    """
+
+    code: str
+    level: Level
+    message: str
+    file: Path | None = None
+    line: int | None = None
+    object: str | None = None
+    details: tuple[str, ...] = ()
+    remedy: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ignored:
+    """A finding that the configuration leaves out, and the reason that it gives."""
+
+    finding: Finding
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """What a check came to.
+
+    ``what`` was checked, for people: a project or a database. ``looked_at`` are the checks that were made,
+    in words, ``skipped`` those that were not, each with the reason.
+    """
+
+    what: str
+    findings: tuple[Finding, ...]
+    ignored: tuple[Ignored, ...]
+    looked_at: tuple[str, ...]
+    skipped: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        bad = any(finding.level is not Level.NOTE for finding in self.findings)
+        return ExitCode.NOT_WELL if bad else ExitCode.DONE
+
+
+class CannotCheckError(Exception):
+    """A check was not made: ``reasons`` say why, one for each thing that was missing."""
+
+    def __init__(self, *reasons: str) -> None:
+        super().__init__("; ".join(reasons))
+        self.reasons = reasons
+
+
+def finding(
+    code: str,
+    message: str,
+    *,
+    file: Path | None = None,
+    line: int | None = None,
+    object: str | None = None,  # noqa: A002 - the field's name
+    details: tuple[str, ...] = (),
+    remedy: str | None = None,
+) -> Finding:
+    """Return a finding of the level that the table gives its code.
+
+    Raises KeyError for a code that the table lacks.
+    """
+    return Finding(
+        code=code,
+        level=RULES[code].level,
+        message=message,
+        file=file,
+        line=line,
+        object=object,
+        details=details,
+        remedy=remedy,
+    )
