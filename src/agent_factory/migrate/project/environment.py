@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import MigrationContext, MigrationInfo, MigrationStep, RevisionStep
+from alembic.runtime.migration import MigrationContext, MigrationInfo, RevisionStep
 from alembic.script import ScriptDirectory
 
 from agent_factory.migrate.errors import NOT_TOUCHED, MigrationError, UsageError
@@ -161,12 +161,18 @@ def _announce_steps(
 
 def migration_step(project: Project, direction: Direction, revision: Revision) -> RevisionStep:
     """Return Alembic's step of a revision."""
-    build_step = (
-        MigrationStep.upgrade_from_script
-        if direction is Direction.UPGRADE
-        else MigrationStep.downgrade_from_script
-    )
-    return build_step(project.script.revision_map, project.script.get_revision(revision.id))
+    script = project.script.get_revision(revision.id)
+    return _Step(project.script.revision_map, script, direction is Direction.UPGRADE)
+
+
+class _Step(RevisionStep):
+    def should_delete_branch(self, heads: set[str]) -> bool:
+        """Answer at once where there is one head and one way down; Alembic walks through all ancestors to see
+        that nothing else implies the parent, so a downgrade to base would be quadratic (1.20)."""
+        parents = self.revision._normalized_down_revisions
+        if heads == {self.revision.revision} and len(parents) == 1:
+            return False
+        return super().should_delete_branch(heads)
 
 
 def _announce_recorded(hooks: Hooks) -> Callable[..., None]:
