@@ -20,6 +20,13 @@ CONNECTION_CHECK_INTERVAL = "1s"
 """How soon the server ends a session whose client is gone: measured, an orphan lives 0.6 s instead of 6.6."""
 
 
+class LockLostError(Exception):
+    """A revision has released the run lock (pg_advisory_unlock_all, DISCARD ALL)."""
+
+    def __init__(self) -> None:
+        super().__init__("the revision has released af-db's run lock, so another run may have begun")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
     """Who and where we are, None on SQLite; ``beside`` is what holds the lock behind a pooler."""

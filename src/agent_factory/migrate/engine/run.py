@@ -1,7 +1,6 @@
 """One run of a plan, from the lock to the last commit."""
 
 import contextlib
-import random
 import signal
 import time
 import uuid
@@ -16,9 +15,9 @@ from agent_factory.migrate import indexes, journal, preflight, run_lock, server
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.connection import ReconnectedError, connect
 from agent_factory.migrate.cursors import own_cursor
-from agent_factory.migrate.engine import foreign_keys
+from agent_factory.migrate.engine import built_indexes, foreign_keys, retries
 from agent_factory.migrate.engine.failure import InvalidIndexError, RunFailedError, explain
-from agent_factory.migrate.engine.hold import run_lock_held
+from agent_factory.migrate.engine.hold import LockLostError, run_lock_held
 from agent_factory.migrate.engine.monitor import monitored
 from agent_factory.migrate.engine.run_journal import RunJournal
 from agent_factory.migrate.engine.supervision import Flight, StoppedError, supervise
@@ -33,7 +32,6 @@ from agent_factory.migrate.project import Hooks, Project
 from agent_factory.migrate.results import AppliedRevision
 from agent_factory.migrate.target import Target
 
-SHORT_TRIES = 10
 DROP_LOCK_TIMEOUT_S = 60.0
 CheckAgain = Callable[[sa.Connection], None]
 _RETRIED = frozenset({"lock-timeout", "deadlock"})
@@ -239,7 +237,7 @@ class _Run:
             if self._connection.in_transaction():
                 # Alembic has made its version table in the transaction that becomes this revision's.
                 self._watch.running.was_written = has_written(self._connection)
-            self._watch.lock_timeout_s = self._lock_timeout_s(1)
+            self._watch.lock_timeout_s = retries.lock_timeout_s(self._options, 1)
             self._flight.emit(
                 RevisionStarted(revision=revision, number=len(self._applied) + 1, total=len(self._plan.steps))
             )
@@ -259,10 +257,11 @@ class _Run:
         driver: Any = self._connection.connection.dbapi_connection
         if self._journal.is_open and not running.is_journalled:
             raise RuntimeError("a version row was written unseen, so without the journal's")
-        for name in (*running.built, *self._broken_unnamed(running)):
-            if server.find_index(self._connection, name) is False:
-                running.is_recorded = False
-                raise InvalidIndexError(name)
+        try:
+            built_indexes.check(self._connection, running, self._invalid_before)
+        except InvalidIndexError:
+            running.is_recorded = False
+            raise
         if not self._is_postgresql:
             foreign_keys.check(self._connection, self._broken_before)
         elif self._lock_connection is not None:
@@ -315,7 +314,11 @@ class _Run:
             self._connection.rollback()
         if journal.lost_lock(error):
             error = LockLostError()
-        left_index = self._drop_broken_indexes(running)
+        # Whoever stopped the run does not want to wait for what was in its way.
+        patience_s = 3.0 if self._flight.signal is not None else DROP_LOCK_TIMEOUT_S
+        left_index = built_indexes.drop_broken(
+            self._connection, running, self._invalid_before, lock_timeout_s=patience_s
+        )
         if isinstance(error, MigrationError) and not (running and running.committed):
             truth = look_up(self._project, self._target)
             if self._applied:
@@ -333,8 +336,8 @@ class _Run:
             and self._flight.signal is None
             and running.seconds < self._options.retry_for_s
         ):
-            pause = min(0.1 * 1.4 ** (running.attempt - 1), 2.0) * random.uniform(0.5, 1.0)  # noqa: S311
-            self._watch.lock_timeout_s = self._lock_timeout_s(running.attempt + 1)
+            pause = retries.pause_s(running.attempt)
+            self._watch.lock_timeout_s = retries.lock_timeout_s(self._options, running.attempt + 1)
             self._retried = running
             if running.is_marked:
                 self._record_failure(running, cause)
@@ -349,11 +352,6 @@ class _Run:
         )
         self._record_failure(running, cause)
         raise failure
-
-    def _lock_timeout_s(self, attempt: int) -> float:
-        """The first tries are all short: most blockers are gone by then, and the application hardly waits."""
-        grown = self._options.lock_timeout_s * 1.25 ** max(0, attempt - SHORT_TRIES)
-        return min(grown, max(self._options.lock_timeout_max_s, self._options.lock_timeout_s))
 
     def _pause(self, seconds: float) -> None:
         until = time.monotonic() + seconds
@@ -372,34 +370,6 @@ class _Run:
             return True
         driver: Any = self._connection.connection.dbapi_connection
         return bool(getattr(driver, "closed", 0))
-
-    def _drop_broken_indexes(self, running: Running | None) -> str | None:
-        """Drop the INVALID indexes that this revision has made; return one that could not be dropped."""
-        if running is None:
-            return None
-        names = [*running.built]
-        with contextlib.suppress(psycopg2.Error):
-            names += self._broken_unnamed(running)
-        for name in names:
-            if indexes.bare_name(name) in self._invalid_before:
-                continue  # it was there before: a person decides
-            try:
-                # Whoever stopped the run does not want to wait for what was in its way.
-                seconds = 3.0 if self._flight.signal is not None else DROP_LOCK_TIMEOUT_S
-                indexes.drop_if_invalid(self._connection, name, lock_timeout_s=seconds)
-            except Exception:  # noqa: BLE001 - the cause is told; this only adds to it
-                return name
-        return None
-
-    def _broken_unnamed(self, running: Running) -> tuple[str, ...]:
-        """Where the revision builds indexes whose names the server picks: what was not INVALID before."""
-        if not running.builds_unnamed:
-            return ()
-        return tuple(
-            index.sql_name
-            for index in server.invalid_indexes(self._connection)
-            if index.builder_pid is None and index.name not in self._invalid_before
-        )
 
     def _record_failure(self, running: Running | None, cause: str) -> None:
         if running is None:
@@ -433,13 +403,6 @@ class _Run:
         if self._watch.running is None:
             raise RuntimeError("a revision ended that had not begun")
         return self._watch.running
-
-
-class LockLostError(Exception):
-    """A revision has released the run lock (pg_advisory_unlock_all, DISCARD ALL)."""
-
-    def __init__(self) -> None:
-        super().__init__("the revision has released af-db's run lock, so another run may have begun")
 
 
 def _shown(revisions: tuple[str, ...]) -> str:
