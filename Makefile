@@ -5,10 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
-.PHONY: help migrate test lint check format clean
+.PHONY: help migrate test lint check format bench-smoke clean
 
 help: ## Show these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 migrate: $(VENV)/.installed ## Migrate the database of DATABASE_URL, .env or ./agent_factory.db to the head
 	@$(BIN)/af-db local upgrade
@@ -27,6 +27,9 @@ lint: $(VENV)/.installed-dev ## Format, lint, types, layers
 format: $(VENV)/.installed-dev ## Format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix-only .
+
+bench-smoke: $(VENV)/.installed-test ## Try the benchmarks with small sizes, in under two minutes
+	@$(BIN)/python -m benchmarks --short
 
 clean: ## Remove what these commands made, but never a database
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist

@@ -1,1 +1,1 @@
-"""Measurements against plain Alembic, side by side: ``python -m benchmarks.apply``, ``benchmarks.stall``."""
+"""Measurements beside plain Alembic and other tools: ``python -m benchmarks``."""

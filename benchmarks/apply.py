@@ -1,102 +1,92 @@
-"""The wall time of a long chain of small revisions, under af-db and under plain Alembic.
+"""Applying a long chain of small revisions to an empty database, here and over a slow network.
 
 One revision in five creates a table of five columns and an index, the others add a column to it. Each
-measurement has a fresh database; upgrading once more, when there is nothing to do, is the start-up.
-``--delay`` puts the database that many milliseconds of round trip away.
+measurement has a fresh database. A network with a round trip of its own is measured with the longest chain.
+The limit is psql with the same statements in one transaction, and no word about what was applied.
 """
 
-import contextlib
-import sys
+import argparse
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from benchmarks.measure import (
-    command_line,
-    compare,
-    fresh_database,
-    in_turns,
-    project_in,
-    report,
-    server,
-    timed_upgrade,
-)
+from benchmarks.chain import chain
+from benchmarks.measure import Comparison, Cost, Report, chart, compared, fresh_database, in_turns, values
+from benchmarks.peers import LIMITS, UPGRADE, tools
 from benchmarks.slow_link import slow_link
-from tests.projects import AlembicProject
 
-CREATE = """
-op.create_table(
-    "t{table}",
-    sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("name", sa.Text, nullable=False),
-    sa.Column("amount", sa.Numeric(12, 2)),
-    sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.func.now()),
-    sa.Column("is_active", sa.Boolean, nullable=False, server_default=sa.true()),
-)
-op.create_index("ix_t{table}_name", "t{table}", ["name"])
-"""
-ADD = 'op.add_column("t{table}", sa.Column("extra_{number}", sa.Text))'
+AT_MOST = {(200, 0.0): 1.0, (1_000, 0.0): 1.0, (1_000, 1.3): 0.8}
+ALLOWANCE = {200: " plus start-up"}
+ROUNDS = 5
+SHORT = {"rounds": 1, "revisions": [10, 50]}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Times:
-    """How long the whole chain took, and then a run with nothing to do."""
-
-    upgrade_s: float
-    start_s: float
-
-
-def add_chain(project: AlembicProject, revisions: int) -> None:
-    """Write the chain: 0001, 0002, ..."""
-    for number in range(revisions):
-        table, step = divmod(number, 5)
-        project.add(
-            f"{number + 1:04}",
-            f"{number:04}" if number else None,
-            (ADD if step else CREATE).format(table=table, number=number),
-        )
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Measure, and print the report."""
-    parser = command_line(__doc__, rounds=6)
-    parser.add_argument("--revisions", type=int, default=200, help="length of the chain")
-    parser.add_argument("--delay", type=float, default=0.0, metavar="MS", help="round trip to the database")
-    options = parser.parse_args(arguments)
-
-    with contextlib.ExitStack() as stack:
-        project = project_in(Path(stack.enter_context(tempfile.TemporaryDirectory())))
-        add_chain(project, options.revisions)
-        server_url = stack.enter_context(server(options.server))
-        near = urlsplit(server_url)
-        far = near.netloc
-        if options.delay:
-            link = slow_link(near.hostname or "127.0.0.1", near.port or 5432, options.delay / 1000)
-            far = f"{near.netloc.rpartition('@')[0]}@127.0.0.1:{stack.enter_context(link)}"
-
-        def measure(tool: str) -> Times:
-            with fresh_database(server_url) as url:
-                far_url = urlsplit(url)._replace(netloc=far).geturl()
-                return Times(
-                    upgrade_s=timed_upgrade(tool, project, far_url),
-                    start_s=timed_upgrade(tool, project, far_url),
-                )
-
-        measured = in_turns(options.rounds, measure)
-
-    report(
-        "apply",
-        {"revisions": options.revisions, "rounds": options.rounds, "delay_ms": options.delay},
-        [
-            compare("wall time", "s", measured, lambda times: times.upgrade_s, at_most=1.15),
-            compare("start-up (nothing to do)", "s", measured, lambda times: times.start_s),
-            compare("wall time less start-up", "s", measured, lambda times: times.upgrade_s - times.start_s),
-        ],
-        as_json=options.json,
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--revisions", type=int, nargs="+", default=[10, 200, 1_000], help="lengths of the chain"
+    )
+    parser.add_argument(
+        "--delay", type=float, nargs="+", default=[0.0, 1.3], metavar="MS", help="round trips to the database"
     )
 
 
-if __name__ == "__main__":
-    main(sys.argv[1:])
+def measure(options: argparse.Namespace, server_url: str) -> Report:
+    comparisons, near = [], {}
+    lengths = sorted(options.revisions)
+    longest = lengths[-1]
+    for delay_ms in options.delay:
+        for length in lengths[-1:] if delay_ms else lengths:
+            measured = _apply(server_url, length, delay_ms, options.rounds)
+            name = f"wall time, {length:,} revisions" + (f", {delay_ms} ms away" if delay_ms else "")
+            time = Comparison(
+                name=name,
+                unit="s",
+                measured=values(measured, lambda cost: cost.seconds),
+                at_most=AT_MOST.get((length, delay_ms)),
+                allowance=ALLOWANCE.get(length, ""),
+            )
+            comparisons.append(time)
+            if not delay_ms:
+                near[length] = time
+    peak = values(measured, lambda cost: cost.peak_mib)
+    comparisons.append(
+        Comparison(name=f"peak memory, {longest:,} revisions", unit="MiB", measured=peak, decimals=1)
+    )
+    charts = {}
+    if len(near) > 1:
+        comparisons.append(_each_further_one(near, lengths[-2], longest))
+        title = "Applying small revisions, one transaction each"
+        charts["apply"] = chart(title, "pending revisions", near, limits=LIMITS)
+    settings = {"revisions": options.revisions, "delay_ms": options.delay, "rounds": options.rounds}
+    return compared("apply", settings | tools().settings, comparisons, charts)
+
+
+def _apply(server_url: str, length: int, delay_ms: float, rounds: int) -> dict[str, list[Cost]]:
+    """Apply the chain with each tool, in turn."""
+    there = tools().by_name
+    names = [name for name in UPGRADE if name in there]
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            there[name].write(Path(folder, name), chain(length))
+
+        def upgrade(name: str) -> Cost:
+            with fresh_database(server_url) as url, slow_link(url, delay_ms / 1000) as far_url:
+                return there[name].run(UPGRADE[name], folder=Path(folder, name), url=far_url)
+
+        return in_turns(names, rounds, upgrade)
+
+
+def _each_further_one(times: Mapping[int, Comparison], few: int, many: int) -> Comparison:
+    """What is left of the wall time when start-up is taken out: the slope between two lengths."""
+    shorter, longer = times[few].measured, times[many].measured
+    return Comparison(
+        name=f"each further revision, {few:,} to {many:,}",
+        unit="ms",
+        measured={
+            name: [
+                (long - short) * 1000 / (many - few)
+                for short, long in zip(shorter[name], longer[name], strict=True)
+            ]
+            for name in longer
+        },
+    )

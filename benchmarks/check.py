@@ -5,12 +5,12 @@ process, on a connection that is open, with everything imported: ``alembic check
 compares them with the models; the fingerprint reads all there is, is hashed and compared with another one.
 """
 
+import argparse
 import contextlib
 import io
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,11 +21,22 @@ from alembic.config import Config
 
 from agent_factory.migrate.catalog import Catalog, compare, read_catalog
 from agent_factory.url import parse_url
-from benchmarks.measure import ALEMBIC, command_line, fresh_database, in_turns, report, server
-from benchmarks.measure import compare as side_by_side
+from benchmarks.measure import (
+    AF_DB,
+    ALEMBIC,
+    Comparison,
+    Report,
+    chart,
+    compared,
+    fresh_database,
+    in_turns,
+    values,
+)
 from tests.projects import AlembicProject, make_project
 
-FEW = 10
+AT_MOST = {1_000: 0.1}
+ROUNDS = 7
+SHORT = {"rounds": 1, "tables": [10, 100]}
 
 MODELS = """
 metadata = sa.MetaData()
@@ -112,33 +123,33 @@ def database_of(server_url: str, tables: int) -> Iterator[Database]:
         engine.dispose()
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Measure, and print the report."""
-    parser = command_line(__doc__, rounds=7)
-    parser.add_argument("--tables", type=int, default=1000, help="number of tables")
-    options = parser.parse_args(arguments)
-
-    with server(options.server) as server_url:
-        with database_of(server_url, FEW) as few:
-            looks_at_few = in_turns(1, few.look)
-        with database_of(server_url, options.tables) as many:
-            looks = in_turns(options.rounds, many.look)
-
-    report(
-        "check",
-        {"tables": options.tables, "rounds": options.rounds},
-        [
-            side_by_side("time", "s", looks, lambda look: look.seconds, at_most=0.1, decimals=3),
-            side_by_side(
-                f"statements, {FEW} tables", "", looks_at_few, lambda look: look.statements, decimals=0
-            ),
-            side_by_side(
-                f"statements, {options.tables} tables", "", looks, lambda look: look.statements, decimals=0
-            ),
-        ],
-        as_json=options.json,
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--tables", type=int, nargs="+", default=[10, 100, 1_000], help="how many tables there are"
     )
 
 
-if __name__ == "__main__":
-    main(sys.argv[1:])
+def measure(options: argparse.Namespace, server_url: str) -> Report:
+    comparisons, times = [], {}
+    for tables in sorted(options.tables):
+        with database_of(server_url, tables) as database:
+            looks = in_turns((ALEMBIC, AF_DB), options.rounds, database.look)
+        times[tables] = Comparison(
+            name=f"time, {tables:,} tables",
+            unit="s",
+            measured=values(looks, lambda look: look.seconds),
+            at_most=AT_MOST.get(tables),
+            decimals=3,
+        )
+        statements = values(looks, lambda look: look.statements)
+        comparisons += [
+            times[tables],
+            Comparison(name=f"statements, {tables:,} tables", unit="", measured=statements, decimals=0),
+        ]
+    title = "Looking for drift: alembic check, and the fingerprint of the catalog"
+    return compared(
+        "check",
+        {"tables": options.tables, "rounds": options.rounds},
+        comparisons,
+        {"check": chart(title, "tables", times)} if len(times) > 1 else {},
+    )

@@ -6,10 +6,8 @@ session takes a writer's lock on the same table again and again: the longest wai
 measured. The transaction is rolled back, so that every round finds the same.
 """
 
+import argparse
 import contextlib
-import importlib.metadata
-import json
-import platform
 import statistics
 import sys
 import threading
@@ -25,10 +23,12 @@ import sqlalchemy as sa
 from agent_factory.migrate.forecast import Estimate, estimate
 from agent_factory.migrate.sizes import TableSize, table_sizes
 from agent_factory.migrate.trace import tracing
-from benchmarks.measure import command_line, fresh_database, server, table
+from benchmarks.measure import Report, fresh_database, heading, table
 
 FACTOR = 3
 PAUSE_S = 0.001
+ROUNDS = 3
+SHORT = {"rounds": 1, "rows": [20_000]}
 
 TABLES = """
 CREATE TABLE customer (id integer PRIMARY KEY, name text);
@@ -135,7 +135,41 @@ def writer(url: str) -> Iterator[list[float]]:
         working.result()
 
 
-def measure(server_url: str, rows: int, rounds: int) -> Iterator[Line]:
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--rows", type=int, nargs="+", default=[100_000, 1_000_000, 3_000_000], help="rows of the table"
+    )
+
+
+def measure(options: argparse.Namespace, server_url: str) -> Report:
+    lines = [line for rows in options.rows for line in _lines(server_url, rows, options.rounds)]
+    worst = max(lines, key=lambda line: line.factor)
+    settings = {"rows": options.rows, "rounds": options.rounds}
+    headings = ("statement", "rows", "predicted, s", "measured, s (least - most)", "ratio")
+    cells = [
+        (
+            line.name,
+            f"{line.rows:,}",
+            f"{line.predicted.seconds:.3f}",
+            f"{line.median_s:.3f} ({min(line.measured_s):.3f} - {max(line.measured_s):.3f})",
+            f"{line.ratio:.2f}",
+        )
+        for line in lines
+    ]
+    return Report(
+        text=f"{heading('forecast', settings)}\n\n{table([headings, *cells])}\n\n"
+        f"worst factor {worst.factor:.2f} ({worst.name}, {worst.rows:,} rows); target at most {FACTOR}",
+        document={
+            "benchmark": "forecast",
+            "settings": settings,
+            "statements": [_document(line) for line in lines],
+            "worst_factor": worst.factor,
+            "target_factor_at_most": FACTOR,
+        },
+    )
+
+
+def _lines(server_url: str, rows: int, rounds: int) -> Iterator[Line]:
     """Fill tables, and compare forecast and measurement of every statement."""
     with fresh_database(server_url) as empty_url, fresh_database(server_url) as url:
         _run(empty_url, TABLES)
@@ -149,46 +183,6 @@ def measure(server_url: str, rows: int, rounds: int) -> Iterator[Line]:
             yield Line(rows=rows, name=name, predicted=predicted[name], measured_s=measured)
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Measure, and print the report."""
-    parser = command_line(__doc__, rounds=3)
-    parser.add_argument(
-        "--rows", type=int, nargs="+", default=[100_000, 1_000_000, 3_000_000], help="rows of the table"
-    )
-    options = parser.parse_args(arguments)
-    with server(options.server) as server_url:
-        lines = [line for rows in options.rows for line in measure(server_url, rows, options.rounds)]
-        versions = _versions(server_url)
-    worst = max(lines, key=lambda line: line.factor)
-    if options.json:
-        document = {
-            "benchmark": "forecast",
-            "settings": {"rounds": options.rounds, "rows": options.rows},
-            "versions": versions,
-            "statements": [_document(line) for line in lines],
-            "worst_factor": worst.factor,
-            "target_factor_at_most": FACTOR,
-        }
-        print(json.dumps(document, indent=2))  # noqa: T201 - this is the program's output
-        return
-    headings = ("statement", "rows", "predicted, s", "measured, s (least - most)", "ratio")
-    cells = [
-        (
-            line.name,
-            f"{line.rows:,}",
-            f"{line.predicted.seconds:.3f}",
-            f"{line.median_s:.3f} ({min(line.measured_s):.3f} - {max(line.measured_s):.3f})",
-            f"{line.ratio:.2f}",
-        )
-        for line in lines
-    ]
-    told = ", ".join(f"{name} {value}" for name, value in {"rounds": options.rounds, **versions}.items())
-    print(f"forecast: {told}\n\n{table([headings, *cells])}\n")  # noqa: T201 - this is the program's output
-    print(  # noqa: T201 - this is the program's output
-        f"worst factor {worst.factor:.2f} ({worst.name}, {worst.rows:,} rows); target at most {FACTOR}"
-    )
-
-
 def _document(line: Line) -> dict[str, Any]:
     return {
         "statement": line.name,
@@ -197,16 +191,6 @@ def _document(line: Line) -> dict[str, Any]:
         "how": line.predicted.how,
         "measured_s": list(line.measured_s),
         "ratio": line.ratio,
-    }
-
-
-def _versions(server_url: str) -> dict[str, str]:
-    with _connected(server_url) as connection:
-        postgresql = str(connection.scalar(sa.text("SHOW server_version")))
-    return {
-        "python": platform.python_version(),
-        "postgresql": postgresql,
-        "agent-factory": importlib.metadata.version("agent-factory"),
     }
 
 
@@ -222,7 +206,3 @@ def _run(url: str, *statements: str) -> None:
         connection.autocommit = True
         for statement in statements:
             cursor.execute(statement)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

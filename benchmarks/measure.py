@@ -1,10 +1,9 @@
-"""What the benchmarks share: a project, a server, rounds that alternate, and the report.
+"""What the benchmarks share: a server, processes that are measured, rounds in turns, and the report.
 
-Only what was measured in one run is compared: the rounds of both tools alternate, so that whatever else the
-machine does falls on both. Nothing here passes or fails; a target is printed beside the ratio.
+Only what was measured in one run is compared: all tools take their turn in each round, so that whatever else
+the machine does falls on all of them. Nothing here passes or fails; a target is printed beside the ratio.
 """
 
-import argparse
 import contextlib
 import importlib.metadata
 import json
@@ -13,63 +12,67 @@ import platform
 import statistics
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import psycopg2
 
+from benchmarks.picture import Chart, Line
 from tests.postgres import throwaway_server
-from tests.projects import AlembicProject, make_project
 
-ALEMBIC, AF_DB = TOOLS = ("alembic", "af-db")
-UPGRADE = {ALEMBIC: ("upgrade",), AF_DB: ("prod", "upgrade", "--yes", "--no-rehearsal")}
+ALEMBIC, AF_DB = "alembic", "af-db"
+HEADINGS = ("", "median", "least - most", "ratio", "target")
 
-ENV_PY = """
-import os
-
-import sqlalchemy as sa
-from alembic import context
-
-
-def migrate(connection):
-    context.configure(connection=connection, transaction_per_migration=True)
-    with context.begin_transaction():
-        context.run_migrations()
-
-
-given = context.config.attributes.get("connection")
-if given is not None:
-    migrate(given)
-else:
-    url = sa.make_url(os.environ["DATABASE_URL"]).set(drivername="postgresql+psycopg2")
-    with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
-        migrate(connection)
+LAUNCH = """
+import json, os, sys, time
+said = os.dup(1)
+nothing = os.open(os.devnull, os.O_RDWR)
+os.dup2(nothing, 0), os.dup2(nothing, 1)
+began = time.perf_counter()
+process = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
+_, status, used = os.wait4(process, 0)
+seconds = time.perf_counter() - began
+code = os.waitstatus_to_exitcode(status)
+os.write(said, json.dumps([code, seconds, used.ru_maxrss]).encode())
 """
+"""A small parent: the kernel counts its memory to the process that it starts."""
+PEAK_UNITS_PER_MIB = 1 << 20 if sys.platform == "darwin" else 1 << 10
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What one process took: seconds by the clock, and MiB at most."""
+
+    seconds: float
+    peak_mib: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """One quantity in every round of both tools; the ratio is of the medians, af-db's over Alembic's."""
+    """One quantity in every round of each tool; ratios are of medians, over that of ``against``.
+
+    ``at_most`` is the ratio that af-db is meant to keep to, with ``allowance`` in words.
+    """
 
     name: str
     unit: str
     measured: Mapping[str, Sequence[float]]
     at_most: float | None = None
+    allowance: str = ""
     decimals: int = 2
+    against: str = ALEMBIC
 
     def median(self, tool: str) -> float:
         return statistics.median(self.measured[tool])
 
-    @property
-    def ratio(self) -> float:
-        return self.median(AF_DB) / self.median(ALEMBIC)
+    def ratio(self, tool: str) -> float:
+        return self.median(tool) / self.median(self.against)
 
     @property
     def document(self) -> dict[str, Any]:
@@ -79,38 +82,34 @@ class Comparison:
             "unit": self.unit,
             "measured": {tool: list(values) for tool, values in self.measured.items()},
             "median": {tool: self.median(tool) for tool in self.measured},
-            "ratio": self.ratio,
+            "ratio_to": self.against,
+            "ratio": {tool: self.ratio(tool) for tool in self.measured},
             "target_ratio_at_most": self.at_most,
         }
 
     @property
-    def cells(self) -> tuple[str, ...]:
-        """The comparison as a line of the table."""
-
-        def told(values: Sequence[float]) -> str:
-            low, middle, high = (
-                f"{value:.{self.decimals}f}"
-                for value in (min(values), statistics.median(values), max(values))
-            )
-            return f"{middle} ({low} - {high})"
-
-        target = "" if self.at_most is None else f"at most {self.at_most}"
+    def lines(self) -> list[tuple[str, ...]]:
+        """The comparison as lines of the table: its name, then one line for each tool."""
         name = f"{self.name}, {self.unit}" if self.unit else self.name
-        return (name, *(told(self.measured[tool]) for tool in TOOLS), f"{self.ratio:.2f}", target)
+        return [(name, "", "", "", ""), *map(self._line, self.measured)]
+
+    def _line(self, tool: str) -> tuple[str, ...]:
+        values = self.measured[tool]
+        low, middle, high = (
+            f"{value:,.{self.decimals}f}" for value in (min(values), self.median(tool), max(values))
+        )
+        ratio = self.ratio(tool)
+        target = "" if self.at_most is None or tool != AF_DB else f"at most {self.at_most}{self.allowance}"
+        return (f"  {tool}", middle, f"{low} - {high}", f"{ratio:.{2 if ratio >= 0.1 else 3}f}", target)
 
 
-def command_line(description: str | None, *, rounds: int) -> argparse.ArgumentParser:
-    """Return a parser with the options that every benchmark has."""
-    parser = argparse.ArgumentParser(
-        description=(description or "").partition("\n")[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    parser.add_argument("--rounds", type=int, default=rounds, help="measured rounds of each tool")
-    parser.add_argument(
-        "--server", metavar="URL", help="a PostgreSQL of yours; the throwaway one has fsync off"
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON document instead of the table")
-    return parser
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a benchmark found: for people, for programs, and as pictures by name."""
+
+    text: str
+    document: Mapping[str, Any]
+    charts: Mapping[str, Chart] = field(default_factory=dict)
 
 
 @contextlib.contextmanager
@@ -140,92 +139,108 @@ def fresh_database(server_url: str) -> Iterator[str]:
             cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def project_in(folder: Path) -> AlembicProject:
-    """An Alembic project in ``folder`` without revisions, for both tools, one transaction per revision."""
-    project = make_project(folder / "project")
-    project.env_py.write_text(ENV_PY)
-    return project
-
-
-@contextlib.contextmanager
-def upgrading(
-    tool: str, project: AlembicProject, url: str, revision: str = "head"
-) -> Iterator["subprocess.Popen[str]"]:
-    """Start the installed tool; leaving the block waits for it, and raises RuntimeError when it failed."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    process = subprocess.Popen(
-        [str(Path(sys.executable).with_name(tool)), *UPGRADE[tool], revision],
-        cwd=project.root,
-        env=kept | {"DATABASE_URL": url},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+def run(
+    command: Sequence[str | Path],
+    *,
+    folder: Path,
+    home: Path,
+    url: str,
+    environment: Mapping[str, str] | None = None,
+) -> Cost:
+    """Run a command with nothing to read, and return what it cost. Raises RuntimeError where it failed."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    finished = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", LAUNCH, *command],
+        cwd=folder,
+        env=kept | {"HOME": str(home), "DATABASE_URL": url} | dict(environment or {}),
+        capture_output=True,
         text=True,
+        check=True,
     )
-    try:
-        yield process
-        said, _ = process.communicate()
-    except BaseException:
-        process.kill()
-        process.communicate()
-        raise
-    if process.returncode != 0:
-        raise RuntimeError(f"{tool} ended with {process.returncode}:\n{said}")
+    code, seconds, peak = json.loads(finished.stdout)
+    if code != 0:
+        raise RuntimeError(f"{' '.join(map(str, command))} ended with {code}:\n{finished.stderr}")
+    return Cost(seconds=seconds, peak_mib=peak / PEAK_UNITS_PER_MIB)
 
 
-def timed_upgrade(tool: str, project: AlembicProject, url: str, revision: str = "head") -> float:
-    """Upgrade, and return the seconds from the process's start to its end."""
-    began = time.perf_counter()
-    with upgrading(tool, project, url, revision):
-        pass
-    return time.perf_counter() - began
+def in_turns(tools: Sequence[str], rounds: int, measure: Callable[[str], T]) -> dict[str, list[T]]:
+    """Measure each tool ``rounds`` times, in turn, there and back.
 
-
-def in_turns(rounds: int, measure: Callable[[str], T]) -> dict[str, list[T]]:
-    """Measure each tool ``rounds`` times in the order A B B A; a first round warms up and is dropped."""
-    results: dict[str, list[T]] = {tool: [] for tool in TOOLS}
-    for number in range(rounds + 1):
-        for tool in TOOLS if number % 2 else reversed(TOOLS):
+    A first round warms up and is dropped, unless one round is all that is wanted.
+    """
+    results: dict[str, list[T]] = {tool: [] for tool in tools}
+    for number in range(0 if rounds > 1 else 1, rounds + 1):
+        for tool in tools if number % 2 else reversed(tools):
             what = f"round {number} of {rounds}" if number else "warming up"
             print(f"{what}: {tool}", file=sys.stderr, flush=True)  # noqa: T201 - a sign of life
             results[tool].append(measure(tool))
-    return {tool: values[1:] for tool, values in results.items()}
+    return {tool: values[-rounds:] for tool, values in results.items()}
 
 
-def compare(
-    name: str,
-    unit: str,
-    measured: Mapping[str, Sequence[T]],
-    value: Callable[[T], float],
-    *,
-    at_most: float | None = None,
-    decimals: int = 2,
-) -> Comparison:
-    """Compare the tools by one value of what was measured in each round."""
-    values = {tool: [value(result) for result in results] for tool, results in measured.items()}
-    return Comparison(name=name, unit=unit, measured=values, at_most=at_most, decimals=decimals)
+def values(measured: Mapping[str, Sequence[T]], value: Callable[[T], float]) -> dict[str, list[float]]:
+    """Take one value out of whatever was measured in each round."""
+    return {tool: [value(result) for result in results] for tool, results in measured.items()}
 
 
-def report(
-    benchmark: str, settings: Mapping[str, object], comparisons: Sequence[Comparison], *, as_json: bool
-) -> None:
-    """Print what was measured, as a table or as one JSON document."""
-    versions = {"python": platform.python_version()} | {
-        name: importlib.metadata.version(name) for name in ("alembic", "sqlalchemy", "agent-factory")
-    }
-    if as_json:
-        document = {
+def compared(
+    benchmark: str,
+    settings: Mapping[str, object],
+    comparisons: Sequence[Comparison],
+    charts: Mapping[str, Chart] | None = None,
+) -> Report:
+    """Report comparisons."""
+    lines = [HEADINGS, *(line for comparison in comparisons for line in comparison.lines)]
+    return Report(
+        text=f"{heading(benchmark, settings)}\n\n{table(lines)}",
+        document={
             "benchmark": benchmark,
             "settings": dict(settings),
-            "versions": versions,
             "comparisons": [comparison.document for comparison in comparisons],
-        }
-        print(json.dumps(document, indent=2))  # noqa: T201 - this is the program's output
-        return
-    told = ", ".join(f"{name} {value}" for name, value in {**settings, **versions}.items())
-    headings = ("median (least - most)", *TOOLS, "ratio", "target")
-    lines = [headings, *(comparison.cells for comparison in comparisons)]
-    print(f"{benchmark}: {told}\n\n{table(lines)}")  # noqa: T201 - this is the program's output
+        },
+        charts=charts or {},
+    )
+
+
+def heading(benchmark: str, settings: Mapping[str, object]) -> str:
+    """The line above a table."""
+    told = (
+        f"{name} {' '.join(map(str, value)) if isinstance(value, list) else value}"
+        for name, value in settings.items()
+    )
+    return f"{benchmark}: {', '.join(told)}"
+
+
+def chart(
+    title: str, x_label: str, by_size: Mapping[int, Comparison], *, limits: Sequence[str] = ()
+) -> Chart:
+    """Draw the medians of a comparison that was made with several sizes."""
+    largest = by_size[max(by_size)]
+    return Chart(
+        title=title,
+        x_label=x_label,
+        y_label=f"median of the wall time, {largest.unit}",
+        lines=[
+            Line(
+                name=tool,
+                points=[(size, comparison.median(tool)) for size, comparison in sorted(by_size.items())],
+                limit=tool in limits,
+            )
+            for tool in largest.measured
+        ],
+    )
+
+
+def versions(server_url: str) -> dict[str, str]:
+    """Return what the numbers depend on."""
+    with contextlib.closing(psycopg2.connect(server_url)) as connection, connection.cursor() as cursor:
+        cursor.execute("SHOW server_version")
+        (postgresql,) = cursor.fetchone()
+    return {
+        "processors": str(os.cpu_count()),
+        "python": platform.python_version(),
+        "postgresql": postgresql,
+        **{name: importlib.metadata.version(name) for name in ("alembic", "sqlalchemy", "agent-factory")},
+    }
 
 
 def table(lines: Sequence[Sequence[str]]) -> str:

@@ -6,16 +6,26 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 CHUNK = 65_536
 
 
 @contextlib.contextmanager
-def slow_link(host: str, port: int, round_trip_s: float) -> Iterator[int]:
-    """Relay to ``host:port`` for the block and yield the relay's port; each way takes half a round trip."""
+def slow_link(url: str, round_trip_s: float) -> Iterator[str]:
+    """Relay to the server of this URL for the block and yield the URL of the same database through it.
+
+    Each way takes half a round trip. Without a round trip the URL stays what it is.
+    """
+    if not round_trip_s:
+        yield url
+        return
+    near = urlsplit(url)
+    server = (near.hostname or "127.0.0.1", near.port or 5432)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=_accept, args=(listener, (host, port), round_trip_s / 2), daemon=True).start()
-        yield listener.getsockname()[1]
+        threading.Thread(target=_accept, args=(listener, server, round_trip_s / 2), daemon=True).start()
+        far = f"{near.netloc.rpartition('@')[0]}@127.0.0.1:{listener.getsockname()[1]}"
+        yield near._replace(netloc=far).geturl()
         with contextlib.suppress(OSError):
             listener.shutdown(socket.SHUT_RDWR)  # closing alone would not wake the thread in accept()
 
