@@ -454,7 +454,7 @@ def test_a_bug_looks_like_a_bug_without_the_secret(place: Place) -> None:
     )
 
     outcome = run_installed(
-        *("prod", "history", "--json"),
+        *("prod", "history", "--diff", "--json"),  # of the plain one there is a quick answer
         cwd=place.project.root,
         url=place.url(),
         environment={"PYTHONPATH": str(place.project.root)},

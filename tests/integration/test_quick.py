@@ -1,5 +1,6 @@
 """The quick answers are the normal way's, byte for byte, and cost none of its libraries."""
 
+import io
 import os
 import subprocess
 import sys
@@ -24,7 +25,10 @@ CURRENT = (
     ("local", "current"),
     ("local", "current", "--json"),
 )
-OF_PRODUCTION = (("prod", "current"), ("prod", "current", "--json"))
+HISTORY = (("local", "history"), ("local", "history", "--json"))
+OF_PRODUCTION = tuple(
+    ("prod", *words) for words in (("current",), ("current", "--json"), ("history",), ("history", "--json"))
+)
 UPGRADE = (("upgrade",), ("upgrade", "head"), ("upgrade", "--yes"), ("upgrade", "head", "-y", "--json"))
 
 Ask = Callable[..., Outcome | None]
@@ -78,7 +82,7 @@ def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def commands_of(url: str) -> tuple[tuple[str, ...], ...]:
-    return (*CURRENT, *(OF_PRODUCTION if url.startswith("postgresql") else ()))
+    return (*CURRENT, *HISTORY, *(OF_PRODUCTION if url.startswith("postgresql") else ()))
 
 
 def upgrades_of(url: str) -> tuple[tuple[str, ...], ...]:
@@ -130,6 +134,185 @@ def test_several_heads(quick: Ask, af_db: CommandLine, project: AlembicProject, 
     outcomes = same(quick, af_db, commands_of(database_url), cwd=project.root, url=database_url)
 
     assert outcomes[0].out == "003 (head)\n004 (head)\n"
+    left(quick, upgrades_of(database_url), cwd=project.root, url=database_url)
+
+
+def test_branches_and_merges(
+    quick: Ask, af_db: CommandLine, project: AlembicProject, database_url: str
+) -> None:
+    project.add("a1", "001")
+    project.add("a2", "a1")
+    project.add("b1", "002", name="0_first_by_its_name.py")
+    project.add("m1", ("b1", "a1"), message="join b1, a1")
+    project.add("m2", ("003", "m1", "a2"))
+    af_db("local", "upgrade", "m1", cwd=project.root, url=database_url)
+
+    outcome, _ = same(quick, af_db, HISTORY, cwd=project.root, url=database_url)
+    project.add("c1", "b1")
+    same(quick, af_db, HISTORY, cwd=project.root, url=database_url)
+
+    assert "b1, a1" in outcome.out
+    assert outcome.out.count("applied") == 5
+
+
+@pytest.mark.parametrize("columns", ["60", "110", "200"])
+def test_a_history_on_a_terminal(
+    quick: Ask,
+    af_db: CommandLine,
+    project: AlembicProject,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    columns: str,
+) -> None:
+    project.add("004", "003", message="a [message] of " + "many " * 20 + "words", name="004_long.py")
+    af_db("local", "upgrade", "002", cwd=project.root, url=database_url)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", columns)
+
+    outcome, _ = same(quick, af_db, HISTORY, cwd=project.root, url=database_url)
+
+    assert "\x1b[" in outcome.out
+
+
+@pytest.mark.parametrize(
+    "doc", ["one\ntwo\n\nthree", "\n  über\n\n", "", "password='hidden' \x7f", "50 % of {it}"]
+)
+def test_messages(
+    quick: Ask, af_db: CommandLine, project: AlembicProject, database_url: str, doc: str
+) -> None:
+    path = project.add_table("004", "003")
+    path.write_text(path.read_text().replace("step 004", doc), encoding="utf-8")
+
+    same(quick, af_db, HISTORY, cwd=project.root, url=database_url)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("step 003", "one\n  two"),
+        ("step 003", "one\ttab"),
+        ("branch_labels = None", "branch_labels = 'label'"),
+        ("branch_labels = None", "depends_on = '001'"),
+    ],
+)
+def test_histories_whose_current_revision_alone_is_quick(
+    quick: Ask, af_db: CommandLine, project: AlembicProject, database_url: str, before: str, after: str
+) -> None:
+    path = next(project.versions.glob("003*"))
+    path.write_text(path.read_text().replace(before, after, 1))
+    af_db("local", "upgrade", cwd=project.root, url=database_url)
+
+    same(quick, af_db, CURRENT, cwd=project.root, url=database_url)
+    left(quick, HISTORY, cwd=project.root, url=database_url)
+
+
+def test_what_the_journal_says_of_a_history(
+    quick: Ask, af_db: CommandLine, project: AlembicProject, postgresql_url: str
+) -> None:
+    af_db("local", "upgrade", "002", cwd=project.root, url=postgresql_url)
+    edited = next(project.versions.glob("001*"))
+    edited.write_text(f"{edited.read_text()}\n# edited\n")
+    spaced = next(project.versions.glob("002*"))
+    spaced.write_bytes(spaced.read_bytes().replace(b"\n", b" \r\n"))
+    write_rows(postgresql_url, ["003"])
+
+    (history, *_) = same(
+        quick, af_db, commands_of(postgresql_url)[len(CURRENT) :], cwd=project.root, url=postgresql_url
+    )
+
+    rows = history.out.splitlines()[2:]
+    assert ["edited since" in row for row in rows] == [False, False, True]
+    assert ["not by af-db" in row for row in rows] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DROP SCHEMA af_db CASCADE",
+        "DELETE FROM af_db.journal",
+        "UPDATE af_db.journal SET state = 'failed'",
+        "UPDATE af_db.journal SET state = 'started', duration_s = NULL, os_user = NULL, host = NULL",
+        "UPDATE af_db.journal SET source_sha256 = '', accepted_sha256 = source_sha256",
+        "UPDATE af_db.journal SET direction = 'downgrade'",
+        "ALTER DATABASE {database} SET timezone = 'Asia/Kathmandu'",
+    ],
+)
+def test_other_states_of_the_journal(
+    quick: Ask, af_db: CommandLine, project: AlembicProject, postgresql_url: str, statement: str
+) -> None:
+    af_db("local", "upgrade", cwd=project.root, url=postgresql_url)
+    execute(postgresql_url, statement)
+
+    same(quick, af_db, HISTORY, cwd=project.root, url=postgresql_url)
+
+
+def test_a_journal_that_may_not_be_read_is_none(
+    quick: Ask, af_db: CommandLine, project: AlembicProject, postgresql_url: str
+) -> None:
+    af_db("local", "upgrade", cwd=project.root, url=postgresql_url)
+    url = parse_url(postgresql_url)
+    role = f"reader_of_{url.database}"
+    execute(postgresql_url, f"CREATE ROLE {role} LOGIN PASSWORD 'reads only'")
+    execute(postgresql_url, f"GRANT SELECT ON alembic_version TO {role}")
+    try:
+        as_reader = f"postgresql://{role}:reads only@{url.host}:{url.port}/{url.database}"
+        history, _ = same(quick, af_db, HISTORY, cwd=project.root, url=as_reader)
+    finally:
+        execute(postgresql_url, f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+    assert "by whom" not in history.out
+
+
+def test_a_journal_of_another_form_is_left(
+    quick: Ask, af_db: CommandLine, project: AlembicProject, postgresql_url: str
+) -> None:
+    af_db("local", "upgrade", cwd=project.root, url=postgresql_url)
+    execute(postgresql_url, "ALTER TABLE af_db.journal RENAME COLUMN host TO machine")
+
+    same(quick, af_db, CURRENT, cwd=project.root, url=postgresql_url)
+    left(quick, HISTORY, cwd=project.root, url=postgresql_url)
+
+
+def test_a_history_that_the_output_has_no_characters_for_is_left(
+    project: AlembicProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = io.BytesIO()
+    monkeypatch.chdir(project.root)
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+
+    assert answer(("local", "history")) is None
+    sys.stdout.flush()
+    assert written.getvalue() == b""
+
+
+def test_where_python_drops_the_messages_the_history_is_as_alembic_has_it(project: AlembicProject) -> None:
+    finished = subprocess.run(
+        [sys.executable, "-OO", "-m", "agent_factory.migrate", "local", "history"],
+        cwd=project.root,
+        env=bare_environment(None),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert "pending, head" in finished.stdout
+    assert "step" not in finished.stdout
+
+
+def test_a_head_that_another_one_depends_on(
+    quick: Ask, af_db: CommandLine, project: AlembicProject, database_url: str
+) -> None:
+    """It is a head to ``upgrade``, and has no row in the version table."""
+    path = project.add("004", None, labels=("billing",))
+    path.write_text(f"{path.read_text()}\ndepends_on = '003'\n")
+    af_db("local", "upgrade", "heads", cwd=project.root, url=database_url)
+
+    current = [words for words in commands_of(database_url) if "current" in words]
+    outcomes = same(quick, af_db, current, cwd=project.root, url=database_url)
+
+    assert [(outcome.code, outcome.out) for outcome in outcomes[:2]] == [(0, "004 (head)\n")] * 2
     left(quick, upgrades_of(database_url), cwd=project.root, url=database_url)
 
 
@@ -222,7 +405,8 @@ def test_settings_of_runs_are_no_obstacle(
         ("local", "upgrade", "+1"),
         ("local", "upgrade", "head", "head"),
         ("local", "upgrade", "--progress", "json"),
-        ("local", "history"),
+        ("local", "history", "--diff"),
+        ("history",),
         ("local", "downgrade", "-1"),
     ],
 )
@@ -252,17 +436,16 @@ def test_databases_that_do_not_answer(
         f"sqlite:///{tmp_path / 'text.db'}",
         f"sqlite:///{tmp_path}",
     ):
-        left(quick, CURRENT, cwd=project.root, url=wrong)
+        left(quick, (*CURRENT, *HISTORY), cwd=project.root, url=wrong)
 
 
 def test_a_version_table_that_may_not_be_read(
     quick: Ask, af_db: CommandLine, project: AlembicProject, postgresql_url: str
 ) -> None:
     af_db("local", "upgrade", cwd=project.root, url=postgresql_url)
-    with closing(psycopg2.connect(postgresql_url)) as connection, connection, connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE alembic_version RENAME COLUMN version_num TO version")
+    execute(postgresql_url, "ALTER TABLE alembic_version RENAME COLUMN version_num TO version")
 
-    left(quick, CURRENT, cwd=project.root, url=postgresql_url)
+    left(quick, (*CURRENT, *HISTORY), cwd=project.root, url=postgresql_url)
 
 
 def test_reading_makes_no_file(quick: Ask, af_db: CommandLine, project: AlembicProject) -> None:
@@ -349,9 +532,15 @@ def test_a_cache_is_used_and_follows_the_files(
     (kept,) = cache_folder.iterdir()
     assert (kept.stat().st_mode & 0o777, cache_folder.stat().st_mode & 0o777) == (0o600, 0o700)
 
-    age(project, project.add_table("004", "003"))
-    outcomes = same(quick, af_db, CURRENT, cwd=project.root, url=database_url)
+    added = project.add_table("004", "003")
+    age(project, added)
+    outcomes = same(quick, af_db, (*CURRENT, *HISTORY), cwd=project.root, url=database_url)
     assert outcomes[0].out == "003\n"
+
+    added.write_text(added.read_text().replace("step 004", "another step"))
+    age(project, added)
+    (history, _) = same(quick, af_db, HISTORY, cwd=project.root, url=database_url)
+    assert "another step" in history.out
 
     project.add("004", "003", name="004_step_004.py")
     next(project.versions.glob("003*")).unlink()
@@ -421,6 +610,8 @@ def test_passwords_are_hidden_in_both(
         ("current", "--check-heads", "--json"),
         ("local", "current"),
         ("prod", "current"),
+        ("local", "history"),
+        ("prod", "history", "--json"),
         ("local", "upgrade"),
         ("prod", "upgrade", "--yes"),
     ],
@@ -448,6 +639,12 @@ def test_quick_answers_load_none_of_the_libraries(
     assert finished.returncode == 0
     assert "agent_factory" in loaded
     assert loaded.isdisjoint({"typer", "rich", "pydantic", "pydantic_settings", "sqlalchemy", "alembic"})
+
+
+def execute(url: str, statement: str) -> None:
+    """Change the database by hand."""
+    with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(statement.format(database=parse_url(url).database))
 
 
 def write_rows(url: str, rows: Sequence[str]) -> None:

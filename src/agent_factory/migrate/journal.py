@@ -98,6 +98,7 @@ _PREPARE = f"({', '.join(_COLUMNS[name] for name in _DIFFERS)}) AS " + _insert(
 )
 _EXECUTE = f"EXECUTE {_STATEMENT} ({', '.join(f'%({name})s' for name in _DIFFERS)})"
 
+
 def is_kept(connection: sa.Connection) -> bool:
     """Say whether the database has a journal, which this role may be able to read or not."""
     with own_cursor(connection) as cursor:

@@ -1,17 +1,17 @@
 """What must be so before a plan may run: a primary, a direct connection, the right database, a sound past."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from agent_factory.migrate import indexes, server
+from agent_factory.migrate import indexes, journal, run_lock, server
 from agent_factory.migrate.durations import show_duration
-from agent_factory.migrate.errors import UNCHANGED, AlreadyRunningError, RefusedError
+from agent_factory.migrate.errors import UNCHANGED, AlreadyRunningError, MigrationError, RefusedError
 from agent_factory.migrate.events import Warned
 from agent_factory.migrate.journal_entries import Edited, Entry, find_edited
 from agent_factory.migrate.options import RunOptions
-from agent_factory.migrate.plan import Direction, Plan, Revision
+from agent_factory.migrate.plan import Plan, Revision
 from agent_factory.migrate.target import Environment, Target
 from agent_factory.url import DatabaseURL
 
@@ -77,6 +77,37 @@ def direct_address(url: DatabaseURL) -> str | None:
     if url.port == 6543 and host.endswith((".supabase.com", ".supabase.co")):
         return f"{host}:5432"
     return None
+
+
+def find_refusals(
+    connection: sa.Connection,
+    entries: dict[str, Entry],
+    applied: Sequence[Revision],
+    plan: Plan,
+    target: Target,
+    options: RunOptions,
+) -> Iterator[MigrationError]:
+    """Yield what a run of this plan is refused for before anybody is asked: the database's name and past.
+
+    This role may read the journal; ``entries`` are its latest. What a run that still goes on has begun is
+    not refused but waited for, so the journal is read again after it was seen that there is none.
+    """
+
+    def check_begun() -> None:
+        is_begun = any(entry.state == "started" for entry in entries.values())
+        if is_begun and server.lock_holder(connection, run_lock.KEY) is None:
+            check_unfinished(connection, journal.read(connection), plan, options)
+
+    checks: tuple[Callable[[], object], ...] = (
+        lambda: check_environment(journal.read_environment(connection), target, options),
+        lambda: check_edited(entries, applied, target, options),
+        check_begun,
+    )
+    for check in checks:
+        try:
+            check()
+        except MigrationError as error:
+            yield error
 
 
 def find_warnings(

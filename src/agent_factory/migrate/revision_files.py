@@ -35,15 +35,16 @@ class Broken:
 class RevisionFile:
     """What one file declares.
 
-    ``name`` is its path as a person types it in the project's folder. ``id`` is None where the file has none,
-    or where it is not known: ``computed`` are the declarations that only running the file could tell.
-    ``lines`` are where the declarations are, ``defines`` the names that the file has at its outermost level,
-    with "*" for what a star import may bring.
+    ``name`` is its path as a person types it in the project's folder. ``doc`` is the text that it begins
+    with. ``id`` is None where the file has none, or where it is not known: ``computed`` are the declarations
+    that only running the file could tell. ``lines`` are where the declarations are, ``defines`` the names
+    that the file has at its outermost level, with "*" for what a star import may bring.
     """
 
     path: Path
     name: str
     source: str
+    doc: str | None = None
     id: str | None = None
     parents: tuple[str, ...] = ()
     depends_on: tuple[str, ...] = ()
@@ -112,7 +113,8 @@ def _read_tree(file: RevisionFile, tree: ast.Module) -> RevisionFile:
         if bound in DECLARATIONS:
             values[bound] = _value(value)
             lines[bound] = line
-    return with_values(replace(file, lines=tuple(lines.items()), defines=frozenset(defines)), values)
+    doc = ast.get_docstring(tree, clean=False)
+    return with_values(replace(file, doc=doc, lines=tuple(lines.items()), defines=frozenset(defines)), values)
 
 
 def _read_lines(file: RevisionFile) -> RevisionFile:

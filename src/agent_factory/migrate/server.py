@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from agent_factory.migrate.cursors import own_cursor
 from agent_factory.migrate.durations import show_duration
+from agent_factory.migrate.journal_entries import MAY_READ
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +86,7 @@ class Constraint:
     validate_command: str
 
 
-_FACTS = """
+_FACTS = f"""
 SELECT pg_backend_pid() AS pid,
        current_setting('server_version_num')::int AS version,
        current_user AS role,
@@ -94,11 +95,7 @@ SELECT pg_backend_pid() AS pid,
        current_setting('default_transaction_read_only') = 'on' AS is_read_only,
        (SELECT setting::int FROM pg_settings WHERE name = 'statement_timeout') AS statement_timeout_ms,
        (SELECT source FROM pg_settings WHERE name = 'statement_timeout') AS statement_timeout_source,
-       coalesce((SELECT bool_and(has_schema_privilege(n.oid, 'USAGE')
-                                 AND has_table_privilege(c.oid, 'SELECT'))
-                 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                 WHERE n.nspname = 'af_db' AND c.relname IN ('journal', 'environment')), false)
-           AS may_read_journal,
+       {MAY_READ} AS may_read_journal,
        coalesce((SELECT bool_and(has_schema_privilege(n.oid, 'USAGE')
                                  AND has_table_privilege(c.oid, 'SELECT')
                                  AND has_table_privilege(c.oid, 'INSERT')
@@ -106,7 +103,7 @@ SELECT pg_backend_pid() AS pid,
                  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                  WHERE n.nspname = 'af_db' AND c.relname IN ('journal', 'environment')), false)
            AS may_write_journal
-"""
+"""  # noqa: S608 - a constant
 
 _SYSTEM_IDENTIFIER = "SELECT system_identifier::text FROM pg_control_system()"
 

@@ -6,7 +6,6 @@ import pytest
 
 from agent_factory.migrate.revision_files import (
     RevisionFile,
-    normalised,
     read_revision_file,
     with_values,
 )
@@ -112,8 +111,3 @@ def test_a_file_in_another_encoding_is_read() -> None:
 
     assert (found.id, found.broken) == ("002", None)
     assert "ä" in found.source
-
-
-def test_line_ends_and_blanks_at_the_end_do_not_count() -> None:
-    assert normalised("a  \r\n\tb\t\r\n\r\n") == normalised("a\n\tb\n") == "a\n\tb\n"
-    assert normalised("a\n b") != normalised("a\nb")

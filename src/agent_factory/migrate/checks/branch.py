@@ -8,13 +8,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent_factory.migrate.checks.history import find_branches
-from agent_factory.migrate.errors import UsageError
+from agent_factory.migrate.errors import NOT_TOUCHED, UsageError
 from agent_factory.migrate.findings import CannotCheckError, Finding, finding
-from agent_factory.migrate.git_tree import Commit, find_commit, find_common_ancestor, read_files
+from agent_factory.migrate.git_tree import (
+    Commit,
+    find_commit,
+    find_common_ancestor,
+    find_files,
+    read_files,
+)
 from agent_factory.migrate.history_faults import by_id, find_faults, find_heads
 from agent_factory.migrate.project import HistoryFiles
 from agent_factory.migrate.revision_files import FILE_NAME, RevisionFile, read_revision_file
 from agent_factory.migrate.sources import normalised
+
+_REVISION = r"^down_revision\b"
+"""How git finds what may be a revision: only what it finds is read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +49,14 @@ class _Sides:
 def check_branch(history: HistoryFiles, ref: str) -> tuple[Finding, ...]:
     """Compare the working tree with the commit that ``ref`` names, which is only read.
 
-    Raises UsageError where git cannot read it, and CannotCheckError where it has no revisions here.
+    Raises UsageError where git cannot read it, or its revisions cannot be found, and CannotCheckError where
+    it has none.
     """
     commit = find_commit(history.config_path.absolute().parent, ref)
-    theirs = _read(commit, history)
+    folders = history.folders
+    theirs = _read(commit, history, folders)
     if not theirs:
-        folders = ", ".join(str(folder) for folder in history.folders)
-        raise CannotCheckError(f"{ref} has no revisions in {folders}")
+        folders, theirs = _moved(commit, history)
     too_shallow = None
     ancestor = None
     try:
@@ -57,7 +67,7 @@ def check_branch(history: HistoryFiles, ref: str) -> tuple[Finding, ...]:
         ref=ref,
         ours=by_id(history.files),
         theirs=theirs,
-        shared=_read(ancestor, history) if ancestor else {},
+        shared=_read(ancestor, history, (*folders, *history.folders)) if ancestor else {},
         too_shallow=too_shallow,
     )
     unnamed = {file.path: file for file in history.files if file.id is None}
@@ -158,12 +168,33 @@ def _after_merge(sides: _Sides) -> Iterator[RevisionFile]:
             yield their
 
 
-def _read(commit: Commit, history: HistoryFiles) -> dict[str, RevisionFile]:
+def _moved(commit: Commit, history: HistoryFiles) -> tuple[tuple[Path, ...], dict[str, RevisionFile]]:
+    """The folders in which a commit without revisions here has those of this history; and these."""
+    here = ", ".join(str(folder) for folder in history.folders)
+    files = find_files(commit, history.config_path.resolve().parent, _REVISION)
+    parents = dict.fromkeys(path.parent for path in files if FILE_NAME.fullmatch(path.name))
+    others = {folder: _read(commit, history, (folder,)) for folder in parents}
+    ours = by_id(history.files)
+    folders = tuple(folder for folder, found in others.items() if found.keys() & ours.keys())
+    if folders:
+        return folders, {name: file for folder in folders for name, file in others[folder].items()}
+    if any(others.values()):
+        elsewhere = ", ".join(str(folder) for folder, found in others.items() if found)
+        raise UsageError(
+            "revisions-elsewhere",
+            f"{commit.ref} has no revisions in {here}; it has others in {elsewhere}",
+            state=NOT_TOUCHED,
+            next_steps=("bring the revisions back that are shared, or name the branch that has these",),
+        )
+    raise CannotCheckError(f"{commit.ref} has no revisions in {here}")
+
+
+def _read(commit: Commit, history: HistoryFiles, folders: Sequence[Path]) -> dict[str, RevisionFile]:
     """The revisions of a commit, by id. What only running a file could tell is taken from the one here."""
     root = history.config_path.resolve().parent
     here = {file.path: file for file in history.files}
     found = []
-    contents = read_files(commit, history.folders, recursive=history.has_subfolders)
+    contents = read_files(commit, folders, recursive=history.has_subfolders)
     for path, data in contents.items():
         if not FILE_NAME.fullmatch(path.name):
             continue

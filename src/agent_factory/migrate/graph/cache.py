@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-FORMAT = 1
+FORMAT = 4
 """Rises when what is kept changes its meaning."""
 
 RACY_NS = 2_000_000_000
@@ -29,8 +29,11 @@ def stamp_of(status: os.stat_result) -> Stamp:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def read_cache(key: str) -> dict[str, Any] | None:
-    """Return what was kept for this key, usually a path; None when nothing is, or it cannot be trusted."""
+def read_cache(key: str) -> tuple[dict[str, Any], bytes] | None:
+    """Return what was kept for this key, usually a path: the facts, and the details as they were given.
+
+    None when nothing is kept, or it cannot be trusted.
+    """
     path = _place(key)
     if path is None:
         return None
@@ -39,16 +42,20 @@ def read_cache(key: str) -> dict[str, Any] | None:
             status = os.fstat(file.fileno())
             if hasattr(os, "geteuid") and (status.st_uid != os.geteuid() or status.st_mode & 0o022):
                 return None
-            document = json.loads(file.read())
+            facts, _newline, details = file.read().partition(b"\n")
+            document = json.loads(facts)
     except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(document, dict) or document.get("format") != FORMAT or document.get("key") != key:
         return None
-    return document
+    return document, details
 
 
-def write_cache(key: str, facts: Mapping[str, Any], newest_ns: int) -> None:
-    """Keep these facts, where that is possible; not while a file's time is as new as ``RACY_NS``."""
+def write_cache(key: str, facts: Mapping[str, Any], details: bytes, newest_ns: int) -> None:
+    """Keep these facts, where that is possible; not while a file's time is as new as ``RACY_NS``.
+
+    ``details`` are whatever few commands want: whoever reads the facts has no work with them.
+    """
     path = _place(key)
     if path is None or newest_ns > time.time_ns() - RACY_NS:
         return
@@ -56,8 +63,9 @@ def write_cache(key: str, facts: Mapping[str, Any], newest_ns: int) -> None:
     with contextlib.suppress(OSError, ValueError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(json.dumps({"format": FORMAT, "key": key, **facts}, separators=(",", ":")))
+            document = json.dumps({"format": FORMAT, "key": key, **facts}, separators=(",", ":"))
+            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(document.encode() + b"\n" + details)
             beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)

@@ -34,9 +34,12 @@ _PLAIN = re.compile(
 
 _DECLARATION = re.compile(rf"^(?P<name>{_NAMES})(?:[ ]*:[^=\n]*)?[ ]*=[ ]*(?P<value>{_TEXTS})", re.MULTILINE)
 _BOUND_OTHERWISE = re.compile(
-    rb"\b(?:globals|locals|vars|exec|eval|setattr|sys\.modules|__dict__|__getattr__)\b"
+    rb"\b(?:globals|locals|vars|exec|eval|setattr|sys\.modules|__dict__|__doc__|__getattr__)\b"
 )
-"""How a file may bind names that its text does not show."""
+"""How a file may bind names, or the message, that its text does not show."""
+
+_DIFFERS_BY_VERSION = re.compile(r"\t|\n\s")
+"""What Python may change of a text at the beginning of a file: from 3.13 on it takes indents from it."""
 
 _NAMED = re.compile(rf"\b(?:{_NAMES})\b")
 _QUOTED = re.compile(_TEXT)
@@ -44,12 +47,16 @@ _QUOTED = re.compile(_TEXT)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """What one revision file says of itself, as Alembic would find it."""
+    """What one revision file says of itself, as Alembic would find it.
+
+    ``message`` is what Alembic shows of the text at its beginning; None where only running it could tell.
+    """
 
     id: str
     parents: tuple[str, ...]
     depends_on: tuple[str, ...]
     labels: tuple[str, ...]
+    message: str | None
 
 
 def read_declared(data: bytes) -> Declared | None:
@@ -86,7 +93,7 @@ def _read_plain(data: bytes) -> Declared | None:
         if found["name"] in values:
             return None
         values[found["name"]] = tuple(text[1:-1] for text in _QUOTED.findall(found["value"]))
-    return _declared(values)
+    return _declared(values, match["doc"])
 
 
 def _read_syntax(data: bytes) -> Declared | None:
@@ -103,11 +110,12 @@ def _read_syntax(data: bytes) -> Declared | None:
             "down_revision": file.parents,
             "branch_labels": file.labels,
             "depends_on": file.depends_on,
-        }
+        },
+        file.doc,
     )
 
 
-def _declared(values: dict[str, tuple[str, ...]]) -> Declared | None:
+def _declared(values: dict[str, tuple[str, ...]], doc: str | None) -> Declared | None:
     if len(values.get("revision", ())) != 1 or "down_revision" not in values:
         return None
     return Declared(
@@ -115,4 +123,10 @@ def _declared(values: dict[str, tuple[str, ...]]) -> Declared | None:
         parents=values["down_revision"],
         depends_on=values.get("depends_on", ()),
         labels=values.get("branch_labels", ()),
+        message=_message(doc or ""),
     )
+
+
+def _message(doc: str) -> str | None:
+    first = doc.strip().split("\n\n")[0]
+    return None if _DIFFERS_BY_VERSION.search(first) else first

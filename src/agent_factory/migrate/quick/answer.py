@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from agent_factory.migrate.quick.database import Answers
     from agent_factory.migrate.quick.project import History
     from agent_factory.migrate.quick.questions import Question
-    from agent_factory.migrate.results import CurrentResult, RunResult
+    from agent_factory.migrate.results import CurrentResult, HistoryResult, RunResult
     from agent_factory.migrate.target import Target
+
+    Answer = CurrentResult | HistoryResult | RunResult
 
 
 def answer(arguments: Sequence[str]) -> int | None:
@@ -35,7 +38,10 @@ def answer(arguments: Sequence[str]) -> int | None:
     if found is None:
         return None
     target, result = found
-    _show(question, target, result, started_in)
+    try:
+        _show(question, target, result, started_in)
+    except UnicodeEncodeError:  # nothing was written: a message that this output has no characters for
+        return None
     return int(result.exit_code)
 
 
@@ -48,7 +54,7 @@ def _print_version() -> int:
     return 0
 
 
-def _look(question: "Question", started_in: Path) -> "tuple[Target, CurrentResult | RunResult] | None":
+def _look(question: "Question", started_in: Path) -> "tuple[Target, Answer] | None":
     """Look at the project and its database from the project's folder, and return to this one."""
     from agent_factory.migrate.config_file import find_config
     from agent_factory.migrate.errors import MigrationError
@@ -69,15 +75,15 @@ def _look(question: "Question", started_in: Path) -> "tuple[Target, CurrentResul
         history = read_history(config_path)
         if history is None:
             return None
-        from agent_factory.migrate.quick.database import read_rows
+        from agent_factory.migrate.quick.database import ask
 
-        rows = read_rows(target.url)
-        if rows is None or any(not re.fullmatch(r"\w+", row) for row in rows if row not in history.ids):
+        found = ask(target.url, for_entries=question.is_history)
+        if found is None or any(
+            not re.fullmatch(r"\w+", row) for row in found.rows if row not in history.ids
+        ):
             return None
-        result = _nothing_to_do(target, history, rows) if question.is_upgrade else None
-        if result is None and question.is_upgrade:
-            return None
-        return target, result or _current(question, target, history, rows)
+        result = _describe(question, target, history, found)
+        return (target, result) if result is not None else None
 
 
 def _find_target(question: "Question", config_path: Path) -> "Target | None":
@@ -96,6 +102,18 @@ def _find_target(question: "Question", config_path: Path) -> "Target | None":
     return local_target(url or DEFAULT_DATABASE_URL)
 
 
+def _describe(
+    question: "Question", target: "Target", history: "History", found: "Answers"
+) -> "Answer | None":
+    if question.is_history:
+        from agent_factory.migrate.quick.history import describe_history
+
+        return describe_history(str(target), history, found.rows, found.entries)
+    if question.is_upgrade:
+        return _nothing_to_do(target, history, found.rows)
+    return _current(question, target, history, found.rows)
+
+
 def _current(
     question: "Question", target: "Target", history: "History", rows: tuple[str, ...]
 ) -> "CurrentResult":
@@ -103,9 +121,9 @@ def _current(
 
     return CurrentResult(
         database=str(target),
-        current=describe_current(rows, heads=history.heads, known=history.ids),
-        heads=history.heads,
-        at_head=set(rows) == set(history.heads),
+        current=describe_current(rows, heads=history.effective_heads, known=history.ids),
+        heads=history.effective_heads,
+        at_head=set(rows) == set(history.effective_heads),
         check_heads="--check-heads" in question.flags,
     )
 
@@ -122,9 +140,7 @@ def _nothing_to_do(target: "Target", history: "History", rows: tuple[str, ...]) 
     return RunResult(database=str(target), plan=plan, before=here, after=here, applied=())
 
 
-def _show(
-    question: "Question", target: "Target", result: "CurrentResult | RunResult", started_in: Path
-) -> None:
+def _show(question: "Question", target: "Target", result: "Answer", started_in: Path) -> None:
     from agent_factory.migrate.report.screen import reader_may_leave
 
     with reader_may_leave():

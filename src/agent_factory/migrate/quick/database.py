@@ -1,29 +1,47 @@
-"""The rows of the version table, asked of the driver."""
+"""The rows of the version table and of the journal, asked of the driver."""
 
 import contextlib
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent_factory.url import DatabaseURL
+
+if TYPE_CHECKING:
+    from agent_factory.migrate.journal_entries import Entry
+
+    _Found = tuple[list[tuple[object, ...]], Mapping[str, Entry] | None]
 
 _SELECT = "SELECT alembic_version.version_num FROM alembic_version"
 _NO_SUCH_TABLE = "42P01"
 """undefined_table (PostgreSQL manual, appendix A)."""
 
 
-def read_rows(url: DatabaseURL) -> tuple[str, ...] | None:
-    """Return the revisions that the database is at, sorted, over a connection that cannot write.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """``rows`` are the revisions that the database is at, sorted; none where there is no version table.
 
-    Empty where there is no version table. None for whatever else the database says.
+    ``entries`` are the journal's, where they were asked for; None where it keeps none that may be read.
     """
-    rows = _ask_sqlite(url) if url.backend == "sqlite" else _ask_postgresql(url)
-    if rows is None or not all(len(row) == 1 and isinstance(row[0], str) for row in rows):
+
+    rows: tuple[str, ...]
+    entries: "Mapping[str, Entry] | None"
+
+
+def ask(url: DatabaseURL, *, for_entries: bool = False) -> Answers | None:
+    """Ask the database over a connection that cannot write; None for whatever else it says."""
+    found = _ask_sqlite(url) if url.backend == "sqlite" else _ask_postgresql(url, for_entries=for_entries)
+    if found is None:
         return None
-    return tuple(sorted(str(row[0]) for row in rows))
+    rows, entries = found
+    if not all(len(row) == 1 and isinstance(row[0], str) for row in rows):
+        return None
+    return Answers(rows=tuple(sorted(str(row[0]) for row in rows)), entries=entries)
 
 
-def _ask_postgresql(url: DatabaseURL) -> list[tuple[object, ...]] | None:
+def _ask_postgresql(url: DatabaseURL, *, for_entries: bool) -> "_Found | None":
     psycopg2 = _import_psycopg2()
 
     from agent_factory.migrate.libpq import connect_options, keywords, with_options
@@ -32,11 +50,25 @@ def _ask_postgresql(url: DatabaseURL) -> list[tuple[object, ...]] | None:
         connection = psycopg2.connect(**keywords(with_options(url, connect_options())))
         with contextlib.closing(connection), connection.cursor() as cursor:
             connection.set_session(readonly=True)
-            cursor.execute(_SELECT)
-            rows: list[tuple[object, ...]] = cursor.fetchall()
-            return rows
-    except psycopg2.Error as error:
-        return [] if error.pgcode == _NO_SUCH_TABLE else None
+            try:
+                cursor.execute(_SELECT)
+                rows: list[tuple[object, ...]] = cursor.fetchall()
+            except psycopg2.Error as error:
+                if error.pgcode != _NO_SUCH_TABLE:
+                    return None
+                rows = []
+                connection.rollback()
+            return rows, _ask_journal(cursor) if for_entries else None
+    except psycopg2.Error:
+        return None
+
+
+def _ask_journal(cursor: Any) -> "dict[str, Entry] | None":
+    from agent_factory.migrate.journal_entries import MAY_READ, read_entries
+
+    cursor.execute(f"SELECT {MAY_READ}")
+    (may_read,) = cursor.fetchone()
+    return read_entries(cursor) if may_read else None
 
 
 def _import_psycopg2() -> Any:
@@ -55,12 +87,12 @@ def _import_psycopg2() -> Any:
     return psycopg2
 
 
-def _ask_sqlite(url: DatabaseURL) -> list[tuple[object, ...]] | None:
+def _ask_sqlite(url: DatabaseURL) -> "_Found | None":
     if url.options or url.database.startswith((":", "file:")):
         return None
     path = Path(url.database)
     if not path.exists():
-        return []  # a file that is not there is an empty database, and reading must not make it
+        return [], None  # a file that is not there is an empty database, and reading must not make it
     if not path.is_file():
         return None
     import sqlite3
@@ -72,6 +104,6 @@ def _ask_sqlite(url: DatabaseURL) -> list[tuple[object, ...]] | None:
             prepare(connection)
             connection.execute("BEGIN")
             there = connection.execute("PRAGMA main.table_info(alembic_version)").fetchone()
-            return connection.execute(_SELECT).fetchall() if there else []
+            return (connection.execute(_SELECT).fetchall() if there else []), None
     except sqlite3.Error:
         return None

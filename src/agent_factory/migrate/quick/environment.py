@@ -9,7 +9,14 @@ from agent_factory.redaction import register_secret
 
 _DURATIONS = frozenset(
     f"AF_DB_{name}"
-    for name in ("LOCK_WAIT", "RETRY_FOR", "LOCK_TIMEOUT", "LOCK_TIMEOUT_MAX", "STATEMENT_TIMEOUT")
+    for name in (
+        "LOCK_WAIT",
+        "RETRY_FOR",
+        "LOCK_TIMEOUT",
+        "LOCK_TIMEOUT_MAX",
+        "STATEMENT_TIMEOUT",
+        "REHEARSAL_TIMEOUT",
+    )
 )
 _SECRETS = ("SUPABASE_ANON_KEY", "SUPABASE_SERVICE_ROLE_KEY")
 _KNOWN = frozenset(

@@ -1,7 +1,8 @@
 """A project's configuration and revisions, as far as an answer needs them, without Alembic."""
 
+import itertools
+import json
 import os
-import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from agent_factory.migrate.graph import (
     stamp_of,
     write_cache,
 )
+from agent_factory.migrate.sources import normalised, source_sha256
 
 _KEYS = frozenset(
     {
@@ -40,10 +42,26 @@ class Layout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """The revisions of a project that is plain in everything. ``heads`` are sorted."""
+    """The revisions of a project that is plain in everything. ``heads`` are sorted.
 
-    ids: frozenset[str]
+    ``effective_heads`` are those of them that no other revision depends on. ``paths`` are the files, in
+    Alembic's order, and ``details`` what was kept of each, in a form that few answers take time to read.
+    """
+
+    ids: Sequence[str]
     heads: tuple[str, ...]
+    effective_heads: tuple[str, ...]
+    paths: Sequence[str]
+    details: bytes
+
+    def read_details(self) -> dict[str, tuple[str, Declared]]:
+        """Return the SHA-256 of each file's normalised text and what it declares, by its path."""
+        return {
+            path: (sha256, _declared(identity, *values))
+            for path, identity, (sha256, *values) in zip(
+                self.paths, self.ids, json.loads(self.details), strict=True
+            )
+        }
 
 
 def read_history(config_path: Path) -> History | None:
@@ -54,7 +72,7 @@ def read_history(config_path: Path) -> History | None:
     key = str(config_path.absolute())
     if not key.endswith(".ini"):
         return None
-    cached = read_cache(key) or {}
+    cached, details = read_cache(key) or ({}, b"")
     toml = config_path.with_name("pyproject.toml")
     layout = _cached_layout(cached, config_path, toml)
     fresh_layout = layout is None
@@ -62,19 +80,27 @@ def read_history(config_path: Path) -> History | None:
         layout = _read_layout(config_path, toml)
     if layout is None:
         return None
-    found = list_revision_files(layout.folders, deeper=layout.has_subfolders)
-    if found is None:
+    stamps = list_revision_files(layout.folders, deeper=layout.has_subfolders)
+    if stamps is None:
         return None
-    stamps = {path: stamp_of(status) for path, status in found.items()}
-    if any(not stat.S_ISREG(status.st_mode) for status in found.values()):
+    kept = _kept(cached, details)
+    if kept is not None and not fresh_layout:
+        is_same = kept.paths == list(stamps) and cached["stamps"] == list(itertools.chain(*stamps.values()))
+        if is_same:
+            return kept
+    return _read_all(key, config_path, toml, layout, stamps, cached, kept)
+
+
+def _kept(cached: Mapping[str, Any], details: bytes) -> History | None:
+    if not cached:
         return None
-    known = cached.get("files", {})
-    is_same = known.keys() == stamps.keys() and all(
-        known[path][0] == list(stamp) for path, stamp in stamps.items()
+    return History(
+        ids=cached["ids"],
+        heads=tuple(cached["heads"]),
+        effective_heads=tuple(cached["effective_heads"]),
+        paths=cached["paths"],
+        details=details,
     )
-    if is_same and not fresh_layout:
-        return History(ids=frozenset(row[1] for row in known.values()), heads=tuple(cached["heads"]))
-    return _read_all(key, config_path, toml, layout, stamps, cached)
 
 
 def _read_all(
@@ -84,42 +110,76 @@ def _read_all(
     layout: Layout,
     stamps: Mapping[str, Stamp],
     cached: Mapping[str, Any],
+    kept: History | None,
 ) -> History | None:
     """Read what has changed, and keep what was found."""
-    known = cached.get("files", {})
-    declared: dict[str, Declared] = {}
+    known: dict[tuple[str, Stamp], tuple[str, Declared]] = {}
+    if kept is not None:
+        numbers = iter(cached["stamps"])
+        old_stamps = zip(numbers, numbers, numbers, strict=True)
+        known = dict(zip(zip(kept.paths, old_stamps, strict=True), kept.read_details().values(), strict=True))
+    read: list[tuple[str, Declared]] = []
     for path, stamp in stamps.items():
-        if path in known and known[path][0] == list(stamp):
-            each: Declared | None = _from_list(known[path][1:])
-        else:
-            each = read_declared(Path(path).read_bytes())
+        each = known.get((path, stamp)) or _read_file(Path(path))
         if each is None:
             return None
-        declared[path] = each
-    graph = build_graph(tuple(declared.values()))
+        read.append(each)
+    graph = build_graph([declared for _sha256, declared in read])
     if graph is None:
         return None
-    history = History(ids=frozenset(graph.parents), heads=graph.heads)
+    history = History(
+        ids=[declared.id for _sha256, declared in read],
+        heads=graph.heads,
+        effective_heads=graph.effective_heads,
+        paths=list(stamps),
+        details=json.dumps(
+            [[sha256, *_values(declared)] for sha256, declared in read], separators=(",", ":")
+        ).encode(),
+    )
     project_stamps = _stamps((config_path, toml, Path(layout.env_py)))
     write_cache(
         key,
         {
             "project": project_stamps,
             "layout": [layout.env_py, list(layout.folders), layout.has_subfolders],
-            "files": {
-                path: [stamps[path], each.id, each.parents, each.depends_on, each.labels]
-                for path, each in declared.items()
-            },
+            "paths": history.paths,
+            "stamps": list(itertools.chain(*stamps.values())),
+            "ids": history.ids,
             "heads": history.heads,
+            "effective_heads": history.effective_heads,
         },
+        history.details,
         newest_ns=max(stamp[1] for stamp in [*stamps.values(), *filter(None, project_stamps)] or [(0, 0, 0)]),
     )
     return history
 
 
-def _from_list(values: Sequence[Any]) -> Declared:
-    identity, parents, depends_on, labels = values
-    return Declared(id=identity, parents=tuple(parents), depends_on=tuple(depends_on), labels=tuple(labels))
+def _read_file(path: Path) -> tuple[str, Declared] | None:
+    data = path.read_bytes()
+    declared = read_declared(data)
+    if declared is None:
+        return None
+    return source_sha256(normalised(data.decode(errors="replace"))), declared
+
+
+def _values(declared: Declared) -> list[Any]:
+    return [declared.parents, declared.depends_on, declared.labels, declared.message]
+
+
+def _declared(
+    identity: str,
+    parents: Sequence[str],
+    depends_on: Sequence[str],
+    labels: Sequence[str],
+    message: str | None,
+) -> Declared:
+    return Declared(
+        id=identity,
+        parents=tuple(parents),
+        depends_on=tuple(depends_on),
+        labels=tuple(labels),
+        message=message,
+    )
 
 
 def _cached_layout(cached: Mapping[str, Any], config_path: Path, toml: Path) -> Layout | None:

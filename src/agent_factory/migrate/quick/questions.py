@@ -8,6 +8,8 @@ _FLAGS = {
     "current": frozenset({"--check-heads", "--json"}),
     "local current": frozenset({"--json"}),
     "prod current": frozenset({"--json"}),
+    "local history": frozenset({"--json"}),
+    "prod history": frozenset({"--json"}),
     "local upgrade": frozenset({"--json", "--yes", "-y", "--no-rehearsal"}),
     "prod upgrade": frozenset({"--json", "--yes", "-y", "--no-rehearsal"}),
 }
@@ -27,6 +29,10 @@ class Question:
     @property
     def is_production(self) -> bool:
         return self.command.startswith("prod ")
+
+    @property
+    def is_history(self) -> bool:
+        return self.command.endswith(" history")
 
     @property
     def is_upgrade(self) -> bool:

@@ -1,14 +1,17 @@
 """Where a database is, and which revisions there are."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import sqlalchemy as sa
 
-from agent_factory.migrate import journal, preflight, server
+from agent_factory.migrate import journal, server
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.connection import connect
-from agent_factory.migrate.plan import Revision
+from agent_factory.migrate.journal_entries import Entry
+from agent_factory.migrate.past import describe_past
 from agent_factory.migrate.project import Project
 from agent_factory.migrate.results import (
-    AppliedBy,
     CurrentHead,
     CurrentResult,
     HistoryEntry,
@@ -24,8 +27,8 @@ def current(project: Project, target: Target, *, check_heads: bool = False) -> C
     return CurrentResult(
         database=str(target),
         current=describe(project, found),
-        heads=project.heads,
-        at_head=set(found) == set(project.heads),
+        heads=project.effective_heads,
+        at_head=set(found) == set(project.effective_heads),
         check_heads=check_heads,
     )
 
@@ -35,11 +38,14 @@ def history(project: Project, target: Target, *, with_differences: bool = False)
     with connect(target, read_only=True) as connection:
         found = alembic_project.read_current(project, connection)
         entries = read_journal(connection)
-        applied = alembic_project.ancestors(project, found)
-        listed = tuple(
-            _entry(revision, applied, found, entries, connection if with_differences else None)
-            for revision in alembic_project.revisions(project)
+        listed = describe_past(
+            alembic_project.revisions(project),
+            applied=alembic_project.ancestors(project, found),
+            current=found,
+            entries=entries,
         )
+        if with_differences and entries:
+            listed = tuple(_with_difference(entry, entries, connection) for entry in listed)
     return HistoryResult(
         database=str(target),
         entries=listed,
@@ -48,41 +54,16 @@ def history(project: Project, target: Target, *, with_differences: bool = False)
     )
 
 
-def _entry(
-    revision: Revision,
-    applied: frozenset[str],
-    current: tuple[str, ...],
-    entries: dict[str, journal.Entry] | None,
-    diff_from: sa.Connection | None,
+def _with_difference(
+    entry: HistoryEntry, entries: Mapping[str, Entry], connection: sa.Connection
 ) -> HistoryEntry:
-    is_applied = revision.id in applied
-    outside = entries is not None and is_applied and bool(preflight.ran_outside(entries, [revision]))
-    entry = entries.get(revision.id) if entries and is_applied and not outside else None
-    edited = entry is not None and bool(journal.edited({revision.id: entry}, [revision]))
-    return HistoryEntry(
-        revision=revision,
-        is_applied=is_applied,
-        is_current=revision.id in current,
-        by=AppliedBy(
-            at=entry.started_at,
-            db_role=entry.db_role,
-            os_user=entry.os_user,
-            host=entry.host,
-            git_commit=entry.git_commit,
-            git_dirty=entry.git_dirty,
-            ci_url=entry.ci_url,
-            af_db_version=entry.af_db_version,
-            duration_s=entry.duration_s,
-        )
-        if entry
-        else None,
-        is_outside=outside,
-        is_edited=edited,
-        difference=journal.difference(diff_from, entry, revision) if diff_from and entry and edited else None,
-    )
+    if not entry.is_edited:
+        return entry
+    difference = journal.difference(connection, entries[entry.revision.id], entry.revision)
+    return replace(entry, difference=difference)
 
 
-def read_journal(connection: sa.Connection) -> dict[str, journal.Entry] | None:
+def read_journal(connection: sa.Connection) -> dict[str, Entry] | None:
     """Return the journal's latest entries, or None when the database keeps none that this role may read."""
     if connection.dialect.name != "postgresql" or not server.read_facts(connection).may_read_journal:
         return None
@@ -98,4 +79,4 @@ def read_current(project: Project, target: Target) -> tuple[str, ...]:
 def describe(project: Project, current: tuple[str, ...]) -> tuple[CurrentHead, ...]:
     """Say of each revision that a database is at what this checkout knows of it."""
     known = {revision for revision in current if alembic_project.is_known(project, revision)}
-    return describe_current(current, heads=project.heads, known=known)
+    return describe_current(current, heads=project.effective_heads, known=known)

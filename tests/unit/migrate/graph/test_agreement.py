@@ -9,13 +9,14 @@ from alembic.script import ScriptDirectory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent_factory.migrate.graph import Graph, build_graph, list_revision_files, read_declared
+from agent_factory.migrate.graph import Declared, Graph, build_graph, list_revision_files, read_declared
 
 PLAIN = '''"""{message}
 
 Revision ID: {id}
 Revises: {parents}
 
+    More of it.
 """
 from alembic import op
 import sqlalchemy as sa
@@ -48,7 +49,8 @@ def upgrade() -> None:
 revision = 'not this'
 """)
 '''
-OVER_LINES = """from alembic import (
+OVER_LINES = """{message!r}
+from alembic import (
     op,
 )
 depends_on = [
@@ -71,6 +73,14 @@ down_revision = (
 branch_labels = {labels!r}
 depends_on = {depends_on!r}
 """
+MESSAGES = (
+    "one step",
+    "\n  über drei\nZeilen\n\nund mehr\n",
+    "indented\n  below",
+    "a\ttab",
+    " ",
+    "it's 50 %",
+)
 SURE = (PLAIN, ANNOTATED, LAST_COUNTS)
 PERHAPS_UNKNOWN = (OVER_LINES, LITERAL)
 
@@ -83,6 +93,7 @@ class File:
     parents: tuple[str, ...]
     depends_on: tuple[str, ...]
     labels: tuple[str, ...]
+    message: str
     folder: str
     form: str
 
@@ -90,7 +101,7 @@ class File:
         folder = root / self.folder
         folder.mkdir(parents=True, exist_ok=True)
         text = self.form.format(
-            message=f"step {self.id}",
+            message=self.message,
             id=self.id,
             parents=_as_written(self.parents),
             depends_on=_as_written(self.depends_on),
@@ -110,13 +121,14 @@ def histories(draw: st.DrawFn, forms: tuple[str, ...]) -> list[File]:
     """Branches, merges, several bases, labels and dependencies, in two locations with folders in them."""
     files: list[File] = []
     names: list[str] = []
+    has_dependencies = draw(st.booleans())
     for number in range(draw(st.integers(1, 14))):
         identity = f"{number:02}{draw(st.sampled_from(['', 'ab', '_x']))}"
         ids = [file.id for file in files]
         # Mostly one line, as histories are.
         follows_the_last = bool(ids) and draw(st.integers(0, 2)) > 0
         parents = (ids[-1],) if follows_the_last else draw(some_of(ids, 3))
-        depends_on = draw(some_of(names, 2))
+        depends_on = draw(some_of(names, 2)) if has_dependencies else ()
         labels = (f"label{number}",) if draw(st.integers(0, 4)) == 0 else ()
         names += [identity, *labels]
         files.append(
@@ -125,6 +137,7 @@ def histories(draw: st.DrawFn, forms: tuple[str, ...]) -> list[File]:
                 parents=parents,
                 depends_on=tuple(name for name in depends_on if name not in parents),
                 labels=labels,
+                message=draw(st.sampled_from(MESSAGES)),
                 folder=draw(st.sampled_from(["one", "one/deep/er", "two"])),
                 form=draw(st.sampled_from(forms)),
             )
@@ -141,11 +154,17 @@ def as_alembic(root: Path) -> ScriptDirectory:
     return ScriptDirectory.from_config(config)
 
 
-def as_graph(root: Path) -> Graph | None:
+def declared_in(root: Path) -> list[Declared] | None:
     paths = list_revision_files([str(root / "one"), str(root / "two")], deeper=True)
     assert paths is not None
     declared = [read_declared(Path(path).read_bytes()) for path in paths]
-    return None if None in declared else build_graph([each for each in declared if each is not None])
+    known = [each for each in declared if each is not None]
+    return known if len(known) == len(declared) else None
+
+
+def as_graph(root: Path) -> Graph | None:
+    declared = declared_in(root)
+    return None if declared is None else build_graph(declared)
 
 
 def written(root: Path, files: list[File]) -> None:
@@ -159,6 +178,7 @@ def agree(graph: Graph, script: ScriptDirectory) -> None:
     theirs = {revision.revision: revision for revision in script.walk_revisions()}
 
     assert graph.heads == tuple(sorted(script.get_heads()))
+    assert graph.effective_heads == tuple(sorted(script.get_heads(consider_depends_on=True)))
     assert graph.parents.keys() == theirs.keys()
     for name, revision in theirs.items():
         assert set(graph.parents[name]) == set(revision._versioned_down_revisions)
@@ -166,6 +186,8 @@ def agree(graph: Graph, script: ScriptDirectory) -> None:
     for head in graph.heads:
         line = script.iterate_revisions(head, "base", assert_relative_length=False)
         assert graph.ancestors([head]) == {revision.revision for revision in line}
+    if not graph.depends_on:
+        assert graph.newest_first() == tuple(theirs)
     place = {name: number for number, name in enumerate(graph.oldest_first())}
     assert place.keys() == theirs.keys()
     for name, revision in theirs.items():
@@ -196,6 +218,18 @@ def test_a_graph_that_is_known_is_alembics(files: list[File]) -> None:
         graph = as_graph(Path(folder))
         if graph is not None:
             agree(graph, as_alembic(Path(folder)))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(histories((*SURE, *PERHAPS_UNKNOWN)))
+def test_a_message_that_is_known_is_alembics(files: list[File]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        written(Path(folder), files)
+        declared = declared_in(Path(folder))
+        if declared is not None and build_graph(declared) is not None:
+            script = as_alembic(Path(folder))
+            for each in declared:
+                assert each.message in (None, script.get_revision(each.id).doc)
 
 
 def _as_written(names: tuple[str, ...]) -> str | tuple[str, ...] | None:

@@ -6,7 +6,7 @@ from agent_factory.migrate.graph import Declared, read_declared
 from agent_factory.migrate.graph.declared import _read_plain, _read_syntax
 
 HEAD = 'revision = "002"\ndown_revision = "001"\n'
-READ = Declared(id="002", parents=("001",), depends_on=(), labels=())
+READ = Declared(id="002", parents=("001",), depends_on=(), labels=(), message="")
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,7 @@ READ = Declared(id="002", parents=("001",), depends_on=(), labels=())
     [
         HEAD,
         HEAD.replace('"', "'"),
-        '"""Says revision = "x"."""\n\nimport sqlalchemy as sa\nfrom alembic import op\n\n' + HEAD,
+        '"""  """\n\nimport sqlalchemy as sa\nfrom alembic import op\n\n' + HEAD,
         "# a comment on revision\n" + HEAD + "branch_labels: str | None = None\ndepends_on = None\n",
         'revision: str = "002"  # it\ndown_revision: Union[str, None] = ("001",)\n',
         HEAD + '\n\ndef upgrade():\n    op.execute("""\nrows\n""")\n',
@@ -22,6 +22,33 @@ READ = Declared(id="002", parents=("001",), depends_on=(), labels=())
 )
 def test_both_readers_agree_on_the_plain_form(text: str) -> None:
     assert _read_plain(text.encode()) == _read_syntax(text.encode()) == READ
+
+
+@pytest.mark.parametrize(
+    ("doc", "message"),
+    [
+        ("Says revision = 'x'.", "Says revision = 'x'."),
+        ("\n    über alles \n\n    und mehr\n", "über alles "),
+        ("\ntwo\nlines\n\nRevision ID: 002\n", "two\nlines"),
+        ("", ""),
+        ("two\n  lines", None),
+        ("one\n  \nparagraph", None),
+        ("a\ttab", None),
+    ],
+)
+def test_messages_are_known_where_every_python_agrees(doc: str, message: str | None) -> None:
+    text = f'"""{doc}"""\n{HEAD}'.encode()
+
+    for found in (_read_plain(text), _read_syntax(text)):
+        assert found is not None
+        assert found.message == message
+
+
+def test_a_message_that_is_written_otherwise() -> None:
+    found = _read_syntax(f"'one' ' \\'message\\''\n{HEAD}".encode())
+
+    assert found is not None
+    assert found.message == "one 'message'"
 
 
 @pytest.mark.parametrize(
@@ -58,6 +85,7 @@ def test_other_forms_are_not_the_fast_readers(text: str) -> None:
         "revision = 2\ndown_revision = '001'\n",
         HEAD + "\nimport sys\nsys.modules[__name__].revision = '3'\n",
         HEAD + "(\n",
+        "__doc__ = 'another'\n" + HEAD,
     ],
 )
 def test_what_only_running_the_file_could_tell_is_not_known(text: str) -> None:
