@@ -32,6 +32,7 @@ class Settings(BaseSettings):
     af_db_lock_timeout: str | None = None
     af_db_lock_timeout_max: str | None = None
     af_db_statement_timeout: str | None = None
+    af_db_rehearsal_timeout: str | None = None
     af_db_scratch_url: SecretStr | None = None
     """A PostgreSQL to rehearse on, instead of one that is started for it."""
     af_db_rehearsal: bool = True

@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -29,13 +30,29 @@ EXAMPLES = ROOT / "examples" / "ci"
 PULL_REQUEST = "7"
 DROPPED = "DROP TABLE t001"
 
-GH = """#!/bin/sh
-# The first comment cannot be edited, as with the real one.
-for argument in "$@"; do
-    [ "$argument" = --edit-last ] && [ ! -f "$COMMENTS/asked" ] && exit 1
-done
-echo "$@" > "$COMMENTS/asked"
-cat plan.md > "$COMMENTS/body.md"
+OTHERS_COMMENT = {"number": PULL_REQUEST, "body": "Coverage: 90 %"}
+
+GH = f"""#!{sys.executable}
+# Comments as the real one keeps them; of what jq would be asked, the beginning of the body.
+import json, os, pathlib, re, sys
+
+store = pathlib.Path(os.environ["COMMENTS"])
+comments = json.loads(store.read_text())
+words = sys.argv[1:]
+if words[:2] == ["pr", "comment"]:
+    body = pathlib.Path(words[words.index("--body-file") + 1]).read_text()
+    comments.append({{"number": words[2], "body": body}})
+elif "--jq" in words:
+    assert "issues/{PULL_REQUEST}/comments" in " ".join(words)
+    begin = re.search(r'startswith\\("(.+?)"\\)', words[words.index("--jq") + 1])[1]
+    for number, one in enumerate(comments, 1):
+        if one["body"].startswith(begin):
+            print(number)
+else:
+    (path,) = [word for word in words if "/comments/" in word]
+    (file,) = [word.removeprefix("body=@") for word in words if word.startswith("body=@")]
+    comments[int(path.rpartition("/")[2]) - 1]["body"] = pathlib.Path(file).read_text()
+store.write_text(json.dumps(comments))
 """
 
 
@@ -67,7 +84,7 @@ class Site:
 
     @property
     def comments(self) -> Path:
-        return self.folder / "comments"
+        return self.folder / "comments.json"
 
     def git(self, *arguments: str, cwd: Path | None = None) -> None:
         subprocess.run(
@@ -150,7 +167,7 @@ def site(tmp_path: Path, postgresql_url: str, server_url: DatabaseURL) -> Iterat
     )
     (it.project.root / ".gitignore").write_text("__pycache__/\n")
     (tmp_path / "bin").mkdir()
-    it.comments.mkdir()
+    it.comments.write_text(json.dumps([OTHERS_COMMENT]))
     (tmp_path / "bin" / "gh").write_text(GH)
     (tmp_path / "bin" / "gh").chmod(0o755)
     it.git("init", "--quiet", "--bare", "--initial-branch=main", str(it.remote), cwd=tmp_path)
@@ -183,7 +200,7 @@ def jobs() -> dict[str, Any]:
     return found
 
 
-def run_job(site: Site, name: str, clone: Path) -> dict[str, Ran]:
+def run_job(site: Site, name: str, clone: Path, *, target: str = "main") -> dict[str, Ran]:
     """Run the steps of a job of GitHub's in this clone, by their names; what installs is left out.
 
     A step that fails is the last one, but for those that always run.
@@ -191,6 +208,7 @@ def run_job(site: Site, name: str, clone: Path) -> dict[str, Ran]:
     job = jobs()[name]
     known = {
         **{f"secrets.{secret}": value for secret, value in site.secrets.items()},
+        "github.base_ref": target,
         "github.token": "token",
         "github.event.pull_request.number": PULL_REQUEST,
     }
@@ -238,6 +256,25 @@ def test_a_pull_request_is_checked(site: Site) -> None:
     assert json.loads((clone / "af-db.sarif").read_text())["runs"][0]["results"] == []
 
 
+def test_a_pull_request_for_another_branch_is_compared_with_that(site: Site) -> None:
+    site.push("release")
+    clone = site.clone("feature")
+    (clone / "alembic" / "versions" / "003_step_003.py").unlink()
+
+    ran = run_job(site, "check", clone, target="release")
+
+    assert ran["check"].code == 3
+    assert "title=deleted-on-branch::" in ran["check"].out
+    assert run_job(site, "check", clone)["check"].code == 0
+
+
+def test_nothing_is_uploaded_that_is_not_whole_or_may_not_be() -> None:
+    (upload,) = [step for step in jobs()["check"]["steps"] if "upload-sarif" in step.get("uses", "")]
+
+    assert "steps.sarif.outcome == 'success'" in upload["if"]
+    assert "head.repo.full_name == github.repository" in upload["if"]
+
+
 def test_a_pull_request_that_edits_a_shared_revision_fails_on_its_line(site: Site) -> None:
     path = site.project.versions / "002_step_002.py"
     path.write_text(path.read_text().replace("sa.Integer", "sa.BigInteger"))
@@ -256,17 +293,22 @@ def test_a_pull_request_that_edits_a_shared_revision_fails_on_its_line(site: Sit
 
 def test_the_plan_is_a_comment_which_the_next_push_replaces(site: Site) -> None:
     clone = site.clone("feature")
-
-    for asked in (
-        f"pr comment {PULL_REQUEST} --body-file plan.md\n",
-        f"pr comment {PULL_REQUEST} --edit-last --body-file plan.md\n",
-    ):
+    bodies = []
+    for _push in range(2):
         ran = run_job(site, "plan", clone)
 
-        assert {name: one.code for name, one in ran.items()} == {"plan": 0, "comment": 0}, ran["plan"].err
-        assert (site.comments / "asked").read_text() == asked
-    body = (site.comments / "body.md").read_text()
-    assert body.startswith("### Plan: upgrade to `003`\n")
+        assert {name: one.code for name, one in ran.items()} == {"plan": 0, "comment": 0}, ran
+        others, ours = json.loads(site.comments.read_text())
+        assert (others, ours["number"]) == (OTHERS_COMMENT, PULL_REQUEST)
+        bodies.append(ours["body"])
+        site.project.add_table("004", "003")
+        site.git("add", "--all")
+        site.git("commit", "--quiet", "--allow-empty", "--message", "change")
+        site.push("feature")
+        clone = site.clone("feature")
+    assert bodies[0].startswith("<!-- af-db prod plan -->\n### Plan: upgrade to `003`\n")
+    body = bodies[1]
+    assert body.startswith("<!-- af-db prod plan -->\n### Plan: upgrade to `004`\n")
     assert "CREATE TABLE t003" in body
     assert "reader-of-production" not in body
 
@@ -327,19 +369,30 @@ def test_drift_is_found_at_night(site: Site) -> None:
 
 def test_gitlab_runs_the_same_commands(site: Site) -> None:
     pipeline = read_yaml("gitlab-ci.yml")
-    secrets = site.secrets
+
+    def run(job: str, clone: Path) -> Ran:
+        variables = {**site.secrets, "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main"}
+        return site.run("\n".join(pipeline[job]["script"]), clone, variables)
+
     clone = site.clone("feature", whole=False)
-    checked = site.run("\n".join(pipeline["check-migrations"]["script"]), clone)
+    checked = run("check-migrations", clone)
     assert checked.code == 0, checked.err
     assert "checked: target branch" in checked.out
+    plan = run("plan-merge-request", clone)
+    assert plan.code == 0, plan.err
+    assert pipeline["plan-merge-request"]["artifacts"]["paths"] == ["plan.md"]
+    assert (clone / "plan.md").read_text().startswith("### Plan: upgrade to `003`\n")
 
     site.merge()
     main = site.clone("main")
-    planned = site.run("\n".join(pipeline["plan-migrations"]["script"]), main, secrets)
+    planned = run("plan-production", main)
     assert planned.code == 0, planned.err
-    assert pipeline["plan-migrations"]["artifacts"]["paths"] == ["plan.json"]
-    ran = site.run("\n".join(pipeline["upgrade-production"]["script"]), main, secrets)
+    assert pipeline["plan-production"]["artifacts"]["paths"] == ["plan.json"]
+    ran = run("upgrade-production", main)
     assert (ran.code, ran.out.splitlines()[-1]) == (0, "003 (head)"), ran.err
+    assert run("drift", main).code == 0
+    site.execute(DROPPED)
+    assert run("drift", main).code == 3
 
 
 def test_the_hook_runs_before_a_commit(site: Site) -> None:

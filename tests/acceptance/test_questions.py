@@ -24,7 +24,7 @@ def test_without_a_terminal_and_without_yes_nothing_changes(
 
     assert outcome.code == 4
     assert outcome.out == ""
-    assert "af-db prod upgrade head --yes" in outcome.err
+    assert "af-db prod upgrade --yes" in outcome.err
     assert at(project, postgresql_url) == "(no revision)"
 
 

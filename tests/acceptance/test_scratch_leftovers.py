@@ -40,11 +40,13 @@ with scratch_database(18, scratch_url=url) as scratch, connect(scratch.target) a
 
 COPIES = """
 import sys
+from agent_factory.migrate.connection import connect
 from agent_factory.migrate.scratch import copy_schema, scratch_database
 from agent_factory.migrate.target import local_target
 
-with scratch_database(18) as scratch:
-    copy_schema(local_target(sys.argv[1]), scratch)
+target = local_target(sys.argv[1])
+with scratch_database(18) as scratch, connect(target, read_only=True) as looking:
+    copy_schema(target, looking, scratch)
 """
 
 

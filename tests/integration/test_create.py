@@ -1,9 +1,13 @@
 """``create`` and ``merge``, on both databases."""
 
-import pytest
+from pathlib import Path
 
+import pytest
+import sqlalchemy as sa
+
+from agent_factory.url import parse_url
 from tests.commands import CommandLine, run_installed
-from tests.projects import AlembicProject
+from tests.projects import AlembicProject, make_project
 
 THREE_TABLES = """
 metadata = sa.MetaData()
@@ -20,6 +24,14 @@ sa.Table(
 )
 metadata.tables["t001"].append_column(sa.Column("name", sa.String(20)))
 """
+
+
+def tables(url: str) -> set[str]:
+    engine = sa.create_engine(parse_url(url).to_sqlalchemy(), poolclass=sa.NullPool)
+    try:
+        return set(sa.inspect(engine).get_table_names())
+    finally:
+        engine.dispose()
 
 
 @pytest.fixture
@@ -46,6 +58,21 @@ def test_create_writes_the_next_number_and_it_runs_both_ways(
         assert af_db("current", cwd=modelled.root, url=database_url).out == f"{after}\n"
     again = af_db("local", "create", "nothing", cwd=modelled.root, url=database_url)
     assert "nothing to create" in again.out
+
+
+def test_the_first_revision_is_made_from_an_empty_database_and_nothing_is_written_to_it(
+    af_db: CommandLine, tmp_path: Path, database_url: str
+) -> None:
+    new = make_project(tmp_path / "new")
+    new.write_models(THREE_TABLES)
+
+    outcome = af_db("local", "create", "first", cwd=new.root, url=database_url)
+
+    assert outcome.code == 0, outcome.err
+    assert "create_table('t003'" in next(new.versions.glob("*_first.py")).read_text().replace('"', "'")
+    assert tables(database_url) == set()
+    assert af_db("local", "upgrade", cwd=new.root, url=database_url).code == 0
+    assert tables(database_url) > {"t001", "t002", "t003"}
 
 
 def test_no_change_in_the_models_makes_no_file(
@@ -156,3 +183,24 @@ def test_merge_takes_a_message_and_does_nothing_with_one_head(
 
     assert merged.document["revision"]["parents"] == ["004", "005"]
     assert merged.document["path"].endswith("006_bring_both_together.py")
+
+
+@pytest.mark.parametrize("way", [["a message"], ["-m", "a message"], ["--message", "a message"]])
+def test_the_message_is_an_argument_or_an_option(
+    af_db: CommandLine, project: AlembicProject, way: list[str]
+) -> None:
+    created = af_db("local", "create", *way, "--empty", cwd=project.root)
+    project.add("005", "003")
+    merged = af_db("local", "merge", *way, cwd=project.root)
+
+    assert (created.code, merged.code) == (0, 0)
+    assert (project.versions / "004_a_message.py").is_file()
+    assert (project.versions / "006_a_message.py").is_file()
+
+
+@pytest.mark.parametrize("words", [["--empty"], ["a", "-m", "b", "--empty"]])
+def test_there_has_to_be_one_message(af_db: CommandLine, project: AlembicProject, words: list[str]) -> None:
+    outcome = af_db("local", "create", *words, "--json", cwd=project.root)
+
+    assert (outcome.code, outcome.error["code"]) == (2, "usage")
+    assert "message" in outcome.error["message"].casefold()

@@ -53,6 +53,21 @@ def test_branches_that_change_the_same_table_are_refused_by_name(
     assert merged(project) == []
 
 
+def test_a_branch_that_depends_on_another_begins_where_that_one_ends(
+    af_db: CommandLine, project: AlembicProject, url: str
+) -> None:
+    project.add_table("004", "003")
+    path = project.add_table("005", None)
+    path.write_text(f"{path.read_text()}\ndepends_on = '003'\n")
+    project.add("006", "005", ADD_NAME)
+    project.add("007", ("004", "005"), ADD_AGE)
+
+    outcome = af_db("local", "merge", "--json", cwd=project.root, url=url)
+
+    assert (outcome.code, outcome.error["code"]) == (4, "same-table"), outcome.err
+    assert "t001: 006 step 006 (of 006) and 007 step 007 (of 007)" in outcome.error["message"]
+
+
 def test_what_is_allowed_by_name_is_merged_and_told(
     af_db: CommandLine, project: AlembicProject, url: str
 ) -> None:

@@ -1,5 +1,9 @@
 """``local rebase``: after a pull, this branch's revisions follow those of the branch that it goes into."""
 
+import fcntl
+import hashlib
+import json
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -353,6 +357,61 @@ def test_what_an_earlier_run_left_half_way_is_put_back_first(forked: Clone) -> N
     assert (outcome.code, outcome.document["files"]) == (0, [])
     assert forked.files() == done
     assert not kept.exists()
+
+
+def test_a_dry_run_puts_nothing_back(forked: Clone) -> None:
+    path = forked.versions / "004_mine.py"
+    before = path.read_bytes()
+    kept = forked.project.root / KEPT
+    kept.mkdir()
+    (kept / "0").write_bytes(before)
+    sha256 = hashlib.sha256(before).hexdigest()
+    change = {"old": str(path), "new": str(path), "copy": "0"}
+    change |= {"before_sha256": sha256, "after_sha256": hashlib.sha256(b"after").hexdigest()}
+    (kept / "files.json").write_text(json.dumps([change]))
+    path.write_bytes(b"after")
+
+    outcome = forked.rebase("--dry-run")
+
+    assert (outcome.code, outcome.error["code"]) == (4, "cannot-rebase")
+    assert "004_mine.py" in outcome.error["message"]
+    assert outcome.error["next_steps"] == ["put them back, and rebase: af-db local rebase"]
+    assert path.read_bytes() == b"after"
+    assert forked.rebase().document["notes"][0].endswith("put back first: 004_mine.py")
+
+
+def test_while_another_rebase_runs_it_is_refused(forked: Clone) -> None:
+    kept = forked.project.root / KEPT
+    kept.mkdir()
+    descriptor = os.open(kept, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    before = forked.files()
+
+    outcome = forked.rebase()
+    os.close(descriptor)
+
+    assert (outcome.code, outcome.error["code"]) == (4, "rebase-running")
+    assert (forked.files(), kept.is_dir()) == (before, True)
+
+
+def test_what_another_branch_of_the_remote_has_is_not_moved(forked: Clone) -> None:
+    forked.git("push", "--quiet", "origin", "HEAD:feature", "HEAD~1:refs/heads/ours-too")
+    before = forked.files()
+
+    outcome = forked.rebase()
+
+    assert (outcome.code, outcome.error["code"]) == (4, "revision-pushed")
+    assert "004_mine.py (origin/ours-too)" in outcome.error["message"]
+    assert outcome.error["next_steps"][-1].endswith("af-db local rebase --allow pushed")
+    assert forked.files() == before
+    assert forked.rebase("--allow", "pushed").document["written"]
+
+
+def test_what_only_this_branch_of_the_remote_has_is_moved(forked: Clone) -> None:
+    forked.git("push", "--quiet", "origin", "HEAD:feature", "HEAD:under-another-name")
+    forked.git("branch", "--quiet", "--set-upstream-to=origin/under-another-name")
+
+    assert forked.rebase().document["written"]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -102,6 +102,25 @@ def test_branches_are_reached_by_label(
     assert [head["revision"] for head in down.document["after"]] == ["004"]
 
 
+def test_what_another_branch_depends_on_has_no_row_of_its_own(
+    af_db: CommandLine, project: AlembicProject, database_url: str
+) -> None:
+    """Alembic keeps a row for what nothing applied builds on or depends on."""
+    path = project.add("a1", None, labels=("billing",))
+    path.write_text(f"{path.read_text()}\ndepends_on = '003'\n")
+    project.add("a2", "a1")
+    af_db("local", "upgrade", "003", cwd=project.root, url=database_url)
+    assert af_db("current", "--check-heads", cwd=project.root, url=database_url).code == 3
+
+    upgraded = af_db("local", "upgrade", "heads", cwd=project.root, url=database_url)
+
+    assert (upgraded.code, upgraded.out) == (0, "003 -> a2 (head)\n"), upgraded.err
+    checked = af_db("current", "--check-heads", cwd=project.root, url=database_url)
+    assert (checked.code, checked.out) == (0, "a2 (head)\n")
+    down = af_db("local", "downgrade", "billing@base", "--json", cwd=project.root, url=database_url)
+    assert [head["revision"] for head in down.document["after"]] == ["003"]
+
+
 def test_a_run_as_json_has_plan_and_times(
     af_db: CommandLine, project: AlembicProject, database_url: str
 ) -> None:

@@ -31,15 +31,18 @@ class Configuration:
     """``require_rehearsal`` refuses to run a plan on production that could not be rehearsed.
 
     ``schemas`` are those that checks look at; None means every schema that is not the system's or a
-    platform's. ``ignore`` are the findings to leave out.
+    platform's. ``databases`` are what the project is meant to run on; None is PostgreSQL, and SQLite where
+    the project's own database is that. ``ignore`` are the findings to leave out.
     """
 
     require_rehearsal: bool = False
     schemas: tuple[str, ...] | None = None
+    databases: tuple[str, ...] | None = None
     ignore: tuple[Ignore, ...] = ()
 
 
-_KEYS = ("require-rehearsal", "schemas", "ignore")
+_KEYS = ("require-rehearsal", "schemas", "databases", "ignore")
+_DATABASES = ("postgresql", "sqlite")
 _OF_AN_IGNORE = ("code", "object", "file", "reason")
 
 
@@ -73,6 +76,7 @@ def _from_table(table: Mapping[str, Any], path: Path) -> Configuration:
     return Configuration(
         require_rehearsal=required,
         schemas=_schemas(table["schemas"]) if "schemas" in table else None,
+        databases=_databases(table["databases"]) if "databases" in table else None,
         ignore=tuple(_ignore(item, path) for item in _list("ignore", table.get("ignore", []))),
     )
 
@@ -81,6 +85,13 @@ def _schemas(given: Any) -> tuple[str, ...]:
     names = _list("schemas", given)
     if not names or not all(isinstance(name, str) and name for name in names):
         raise _wrong("schemas in [tool.af-db] is to be a list of at least one name")
+    return tuple(names)
+
+
+def _databases(given: Any) -> tuple[str, ...]:
+    names = _list("databases", given)
+    if not names or any(name not in _DATABASES for name in names):
+        raise _wrong(f"databases in [tool.af-db] is to be a list of: {', '.join(_DATABASES)}")
     return tuple(names)
 
 

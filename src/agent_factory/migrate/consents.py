@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Sequence
 
-from agent_factory.migrate.errors import NOT_TOUCHED, UsageError
+from agent_factory.migrate.errors import NOT_TOUCHED, UNCHANGED, RefusedError, UsageError
 from agent_factory.migrate.hazards import HazardCode
+from agent_factory.migrate.target import Target
 
 DRIFT = "drift"
 """That tables which a plan touches are not as the migrations make them."""
@@ -11,10 +12,12 @@ SAME_TABLE = "same-table"
 """That two branches which are merged change the same table."""
 APPLIED = "applied"
 """That a database may have revisions under the numbers which they lose."""
+PUSHED = "pushed"
+"""That another branch of the remote has revisions which get another number."""
 
 OF_PLANS = (*map(str, HazardCode), DRIFT)
 OF_MERGES = (SAME_TABLE,)
-OF_REBASES = (APPLIED,)
+OF_REBASES = (APPLIED, PUSHED)
 
 
 def parse_consents(texts: Sequence[str], known: Collection[str]) -> tuple[str, ...]:
@@ -29,3 +32,23 @@ def parse_consents(texts: Sequence[str], known: Collection[str]) -> tuple[str, .
             next_steps=(f"there are: {', '.join(known)}",),
         )
     return names
+
+
+def flag_for(needed: Collection[str], allowed: Collection[str]) -> str:
+    """Return the flag that allows what is needed beside what is allowed; empty where nothing is missing."""
+    if set(needed) <= set(allowed):
+        return ""
+    return f"--allow {','.join(dict.fromkeys((*allowed, *needed)))}"
+
+
+def needs_consent(target: Target, flag: str) -> RefusedError:
+    """Return the refusal of a plan that nobody has consented to by name; ``flag`` is what does."""
+    return RefusedError(
+        "needs-consent",
+        f"the plan has serious hazards, and needs: {flag}",
+        state=UNCHANGED,
+        next_steps=(
+            "take the safe form that is told with each hazard",
+            f"or accept them: {target.again(flag)}",
+        ),
+    )

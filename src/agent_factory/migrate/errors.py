@@ -7,6 +7,7 @@ which state the database is in, and what to type next.
 import signal
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from pathlib import Path
 
 
 class ExitCode(IntEnum):
@@ -65,7 +66,8 @@ class MigrationError(Exception):
 
     ``code`` names the cause for machines and never changes; ``state`` says how the database was left;
     ``next_steps`` are sentences or commands, most likely first; ``revisions`` say of each revision of a
-    plan how it ended, where a run had begun.
+    plan how it ended, where a run had begun. ``file`` and ``line`` are the place in the project's files that
+    is to blame, where one is.
     """
 
     exit_code: int
@@ -78,6 +80,8 @@ class MigrationError(Exception):
         state: str = "",
         next_steps: tuple[str, ...] = (),
         revisions: tuple[RevisionOutcome, ...] = (),
+        file: Path | None = None,
+        line: int | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -85,6 +89,8 @@ class MigrationError(Exception):
         self.state = state
         self.next_steps = next_steps
         self.revisions = revisions
+        self.file = file
+        self.line = line
 
 
 class UsageError(MigrationError):

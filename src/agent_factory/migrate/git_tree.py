@@ -80,6 +80,33 @@ def find_common_ancestor(commit: Commit) -> Commit | None:
     return None
 
 
+def find_remote_branches(folder: Path, files: Sequence[Path]) -> dict[Path, tuple[str, ...]]:
+    """Return, of these files, those that other branches of remotes have, with the names of these branches.
+
+    What was not fetched is not known. This branch's own there, of its name or what it follows, are no others.
+    """
+    top = find_commit(folder, "HEAD").top
+    branch = _git(top, "symbolic-ref", "--quiet", "--short", "HEAD").stdout.decode().strip()
+    upstream = (
+        _git(top, "rev-parse", "--quiet", "--symbolic-full-name", "@{upstream}").stdout.decode().strip()
+    )
+    listed = _must(_git(top, "for-each-ref", "--format=%(refname) %(symref)", "refs/remotes")).decode()
+    names = [
+        name
+        for name, _space, symbolic in (line.partition(" ") for line in listed.splitlines())
+        if not symbolic
+    ]
+    others = [name for name in names if name != upstream and name.split("/", 3)[3:] != [branch]]
+    asked = [(ref, file) for ref in others for file in files if file.is_relative_to(top)]
+    objects = "".join(f"{ref}:{file.relative_to(top).as_posix()}\n" for ref, file in asked)
+    answers = _must(_git(top, "cat-file", "--batch-check=%(objectname)", asked=objects)).splitlines()
+    found: dict[Path, list[str]] = {}
+    for (ref, file), answer in zip(asked, answers, strict=True):
+        if not answer.endswith(b" missing"):
+            found.setdefault(file, []).append(ref.removeprefix("refs/remotes/"))
+    return {file: tuple(refs) for file, refs in found.items()}
+
+
 def read_files(commit: Commit, folders: Sequence[Path], *, recursive: bool) -> dict[Path, bytes]:
     """Return the contents of the commit's files in these folders, by where they are in a working tree.
 
@@ -100,6 +127,21 @@ def read_files(commit: Commit, folders: Sequence[Path], *, recursive: bool) -> d
         ):
             blobs[commit.top / path] = facts.split()[2]
     return dict(zip(blobs, _contents(commit.top, [*blobs.values()]), strict=True))
+
+
+def find_files(commit: Commit, folder: Path, pattern: str) -> tuple[Path, ...]:
+    """Return which of the commit's files below this folder have a line that matches the extended pattern."""
+    if not folder.is_relative_to(commit.top):
+        return ()
+    below = folder.relative_to(commit.top).as_posix()
+    found = _git(
+        commit.top,
+        *("--literal-pathspecs", "grep", "-lzE", "--full-name", "-e", pattern, commit.sha, "--", below),
+    )
+    if found.returncode == 1:
+        return ()
+    names = os.fsdecode(_must(found)).split("\0")
+    return tuple(commit.top / name.removeprefix(f"{commit.sha}:") for name in names if name)
 
 
 def _contents(top: Path, blobs: Sequence[str]) -> list[bytes]:

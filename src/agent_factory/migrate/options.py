@@ -28,10 +28,12 @@ class RehearsalOptions:
     """Whether a plan is rehearsed first, where, and which hazards were allowed by name.
 
     ``required`` turns a rehearsal that cannot be had into a refusal; ``scratch_url`` is a server to make the
-    throwaway database on, instead of one that is started here.
+    throwaway database on, instead of one that is started here. ``timeout_s`` is how long the revisions may
+    take there.
     """
 
     wanted: bool = True
     required: bool = False
     scratch_url: str | None = None
+    timeout_s: float = 600.0
     allow: tuple[str, ...] = ()

@@ -13,7 +13,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from agent_factory.migrate import project as alembic_project
-from agent_factory.migrate.catalog import Catalog, Scope, read_catalog
+from agent_factory.migrate.catalog import Catalog, Difference, Scope, compare, read_catalog
 from agent_factory.migrate.connection import connect
 from agent_factory.migrate.hazards import RehearsedRevision
 from agent_factory.migrate.plan import Plan
@@ -30,6 +30,7 @@ from agent_factory.migrate.replay import (
 from agent_factory.migrate.scratch import CannotCopyError, Scratch, ScratchUnavailableError, copy_schema
 from agent_factory.migrate.target import Environment, Target
 from agent_factory.migrate.temporary import temporary_folder
+from agent_factory.migrate.time_limit import time_limit
 from agent_factory.migrate.trace import Trace, tracing
 from agent_factory.url import DatabaseURL
 
@@ -49,17 +50,23 @@ class History:
 class Rehearsal:
     """What was seen. ``server`` says where it ran, ``schema_from`` where the schema there came from.
 
-    ``notes`` are how the copy differs from the original. ``before`` and ``after`` are the copy's catalog.
-    ``history`` is None where it was not asked for.
+    ``notes`` are how the copy differs from the original. ``before`` and ``after`` are the copy's catalog,
+    ``original`` that of the database which was copied. ``history`` is None where it was not asked for.
     """
 
     revisions: tuple[RehearsedRevision, ...]
     server: str
     schema_from: str
     notes: tuple[str, ...]
+    original: Catalog
     before: Catalog
     after: Catalog
     history: History | None = None
+
+    @property
+    def copied_otherwise(self) -> tuple[Difference, ...]:
+        """What the copy has otherwise than the original from the start: no doing of the plan."""
+        return compare(self.before, self.original)
 
 
 class RehearsalFailedError(Exception):
@@ -78,35 +85,42 @@ def rehearse(
     plan: Plan,
     looking: sa.Connection,
     *,
+    limit_s: float,
     scratch_url: str | None = None,
     with_history: bool = False,
     without_indexes: Sequence[str] = (),
 ) -> Rehearsal:
     """Run the plan on a copy; ``looking`` is a connection that reads the original, and only reads it.
 
+    ``limit_s`` is how long the plan's revisions may take together, and those before them where they run too.
     ``without_indexes`` are dropped from the copy first: an unfinished run has built them, and the plan does.
     ``with_history`` says to run the migrations before the plan as well, beside the copy.
 
     Raises RehearsalFailedError, and ScratchUnavailableError where no server is to be had.
     """
-    with _copy(project, target, plan, looking, scratch_url) as copy, connect(copy.target) as connection:
+    with (
+        _copy(project, target, plan, looking, scratch_url, limit_s) as copy,
+        connect(copy.target) as connection,
+    ):
+        original = read_catalog(looking, COPIED)
         for name in without_indexes:
             with connection.begin():
                 connection.exec_driver_sql(f"DROP INDEX IF EXISTS {name}")
         before = read_catalog(connection, COPIED)
         with tracing(connection) as trace:
-            revisions = _run(project, connection, plan, trace, copy.notes)
+            revisions = _run(project, connection, plan, trace, copy.notes, limit_s)
         after = read_catalog(connection, COPIED)
         history = None
         if with_history and copy.is_migrated:
             history = History(catalog=before)
         elif with_history:
-            history = _replay(project, target, plan, looking, copy, scratch_url)
+            history = _replay(project, target, plan, looking, copy, scratch_url, limit_s)
         return Rehearsal(
             revisions=revisions,
             server=copy.server,
             schema_from=copy.schema_from,
             notes=copy.notes,
+            original=original,
             before=before,
             after=after,
             history=history,
@@ -116,7 +130,7 @@ def rehearse(
 def run_traced(project: Project, target: Target, plan: Plan) -> tuple[RehearsedRevision, ...]:
     """Run a plan on a throwaway database and return what was seen. Raises RehearsalFailedError."""
     with connect(target) as connection, tracing(connection) as trace:
-        return _run(project, connection, plan, trace, ())
+        return _run(project, connection, plan, trace)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +145,12 @@ class _Copy:
 
 @contextlib.contextmanager
 def _copy(
-    project: Project, target: Target, plan: Plan, looking: sa.Connection, scratch_url: str | None
+    project: Project,
+    target: Target,
+    plan: Plan,
+    looking: sa.Connection,
+    scratch_url: str | None,
+    limit_s: float,
 ) -> Iterator[_Copy]:
     if target.url.backend == "sqlite":
         with _copied_file(target) as path:
@@ -144,7 +163,7 @@ def _copy(
             )
         return
     with scratch_like(target, looking, scratch_url=scratch_url) as scratch:
-        yield _give_schema(project, target, plan, scratch)
+        yield _give_schema(project, target, plan, looking, scratch, limit_s)
 
 
 @contextlib.contextmanager
@@ -163,14 +182,16 @@ def _copied_file(target: Target) -> Iterator[Path]:
         yield path
 
 
-def _give_schema(project: Project, target: Target, plan: Plan, scratch: Scratch) -> _Copy:
+def _give_schema(
+    project: Project, target: Target, plan: Plan, looking: sa.Connection, scratch: Scratch, limit_s: float
+) -> _Copy:
     """Give the scratch database production's schema, else what the migrations make."""
     try:
-        copied = copy_schema(target, scratch)
+        copied = copy_schema(target, looking, scratch)
     except CannotCopyError as error:
         notes = (*scratch.gaps, f"the schema could not be copied: {error}")
         try:
-            migrate_to(project, scratch.target, plan.before)
+            migrate_to(project, scratch.target, plan.before, limit_s)
         except ReplayFailedError as failure:
             raise RehearsalFailedError(failure.cause, failure.revision, notes) from failure
         return _Copy(
@@ -199,11 +220,12 @@ def _replay(
     looking: sa.Connection,
     copy: _Copy,
     scratch_url: str | None,
+    limit_s: float,
 ) -> History:
     """Make what the migrations make up to the plan, beside the copy; say so where they do not run."""
     try:
         with blank_database(target, looking, scratch_url=scratch_url, beside=copy.scratch) as blank:
-            return History(catalog=made_by_migrations(project, blank, plan.before, COPIED))
+            return History(catalog=made_by_migrations(project, blank, plan.before, COPIED, limit_s))
     except ReplayFailedError as error:
         return History(catalog=None, why_not=f"the migrations do not run on an empty database: {error}")
     except ScratchUnavailableError as error:
@@ -211,7 +233,12 @@ def _replay(
 
 
 def _run(
-    project: Project, connection: sa.Connection, plan: Plan, trace: Trace, notes: tuple[str, ...]
+    project: Project,
+    connection: sa.Connection,
+    plan: Plan,
+    trace: Trace,
+    notes: tuple[str, ...] = (),
+    limit_s: float | None = None,
 ) -> tuple[RehearsedRevision, ...]:
     steps = {step.id: step for step in plan.steps}
     rehearsed: list[RehearsedRevision] = []
@@ -227,7 +254,7 @@ def _run(
         )
 
     try:
-        with failures_named(plan) as started:
+        with failures_named(plan) as started, time_limit(connection, limit_s):
             alembic_project.run(project, connection, plan, Hooks(started=started.append, committed=committed))
     except ReplayFailedError as error:
         raise RehearsalFailedError(error.cause, error.revision, notes) from error.cause

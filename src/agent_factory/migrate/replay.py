@@ -27,6 +27,7 @@ from agent_factory.migrate.scratch import (
 )
 from agent_factory.migrate.target import Environment, Target
 from agent_factory.migrate.temporary import temporary_folder
+from agent_factory.migrate.time_limit import time_limit
 from agent_factory.url import DatabaseURL
 
 OF_ROLES_AND_ROWS = frozenset({"owner", "grant", "default privileges", "populated"})
@@ -100,19 +101,30 @@ def scratch_like(
     )
 
 
-def migrate_to(project: Project, target: Target, revisions: tuple[str, ...]) -> None:
-    """Run the migrations that lead a database to these revisions. Raises ReplayFailedError."""
+def migrate_to(
+    project: Project, target: Target, revisions: tuple[str, ...], limit_s: float | None = None
+) -> None:
+    """Run the migrations that lead a database to these revisions, within ``limit_s`` for each of these.
+
+    Raises ReplayFailedError.
+    """
     with connect(target) as connection:
         for revision in revisions:
             current = alembic_project.read_current(project, connection)
             way = alembic_project.plan(project, target, Direction.UPGRADE, revision, current)
-            with failures_named(way) as started:
+            with failures_named(way) as started, time_limit(connection, limit_s):
                 alembic_project.run(project, connection, way, Hooks(started=started.append))
 
 
-def made_by_migrations(project: Project, blank: Blank, revisions: tuple[str, ...], scope: Scope) -> Catalog:
+def made_by_migrations(
+    project: Project,
+    blank: Blank,
+    revisions: tuple[str, ...],
+    scope: Scope,
+    limit_s: float | None = None,
+) -> Catalog:
     """Migrate an empty database to these revisions, and return what it has then. Raises ReplayFailedError."""
-    migrate_to(project, blank.target, revisions)
+    migrate_to(project, blank.target, revisions, limit_s)
     with connect(blank.target, read_only=True) as connection:
         return read_catalog(connection, scope)
 

@@ -110,7 +110,7 @@ class Review:
 class PlanResult:
     """A plan that was not run. ``allow`` is the flag that its serious hazards need, empty for none.
 
-    ``saved`` is the file that it was written to.
+    ``saved`` is the file that it was written to; ``warnings`` are what will stop its run, and the like.
     """
 
     database: str
@@ -118,6 +118,7 @@ class PlanResult:
     review: Review
     allow: str
     saved: Path | None
+    warnings: tuple[Warned, ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:

@@ -8,14 +8,21 @@ that env.py or a revision imports.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import os
+import secrets
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+from pydantic import AwareDatetime, TypeAdapter, ValidationError
+
+from agent_factory.migrate import server
 from agent_factory.migrate.errors import UNCHANGED, RefusedError, UsageError
 from agent_factory.migrate.plan import Direction
+from agent_factory.migrate.target import Target
 
 FORMAT = 1
 
@@ -58,8 +65,18 @@ class SavedPlan:
     allowed: tuple[str, ...]
     af_db_version: str
     alembic_version: str
-    made_at: datetime
-    expires_at: datetime
+    made_at: AwareDatetime
+    expires_at: AwareDatetime
+
+
+def identify(target: Target, connection: sa.Connection) -> Identity:
+    """Return which database it is that ``connection`` reads."""
+    is_postgresql = target.url.backend == "postgresql"
+    return Identity(
+        backend=target.url.backend,
+        database=target.name if is_postgresql else Path(target.name).name,
+        system_identifier=server.system_identifier(connection) if is_postgresql else None,
+    )
 
 
 def file_sha256(path: Path) -> str:
@@ -68,11 +85,11 @@ def file_sha256(path: Path) -> str:
 
 
 def write(plan: SavedPlan, path: Path) -> None:
-    """Write the plan; raises UsageError where that is not possible."""
+    """Write the plan, whole or not at all; raises UsageError where that is not possible."""
     document = _document(plan)
     text = json.dumps({**document, "sha256": _sha256(document)}, indent=2, ensure_ascii=False)
     try:
-        path.write_text(f"{text}\n", encoding="utf-8")
+        _write_whole(f"{text}\n", path)
     except OSError as error:
         raise UsageError(
             "cannot-write-plan",
@@ -88,7 +105,7 @@ def read(path: Path) -> SavedPlan:
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise _no_plan(path, error.strerror or "it cannot be read") from error
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _no_plan(path, "it is no JSON") from None
     if not isinstance(document, dict) or "format" not in document:
         raise _no_plan(path, "it names no format")
@@ -99,7 +116,12 @@ def read(path: Path) -> SavedPlan:
         raise _refuse(
             "plan-tampered", f"{path} is not as af-db wrote it: its SHA-256 does not fit what it holds"
         )
-    return _plan(document)
+    try:
+        return TypeAdapter(SavedPlan).validate_json(json.dumps(document), strict=True)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, wrong["loc"])) or "the document"
+        raise _no_plan(path, f"{where}: {wrong['msg']}") from None
 
 
 def read_for(direction: Direction, path: Path) -> SavedPlan:
@@ -115,15 +137,24 @@ def read_for(direction: Direction, path: Path) -> SavedPlan:
     return plan
 
 
+def is_carried_out(plan: SavedPlan, identity: Identity, current: tuple[str, ...]) -> bool:
+    """Say whether the database stands where the plan leads.
+
+    Raises RefusedError for another database, and for one that stands neither there nor where the plan
+    begins: its target, such as ``+1``, means something else from there.
+    """
+    is_there = current == plan.after
+    _refuse_stale(
+        [*_of_identity(plan.identity, identity), *([] if is_there else _unlike(_place(plan.before, current)))]
+    )
+    return is_there
+
+
 def check(plan: SavedPlan, now: SavedPlan) -> None:
     """Raise RefusedError, naming every difference, unless what would run ``now`` is the same."""
     if now.made_at >= plan.expires_at:
         raise _refuse("plan-expired", f"the plan expired at {plan.expires_at:%Y-%m-%d %H:%M:%S %Z}")
-    found = tuple(_differences(plan, now))
-    if found:
-        raise _refuse(
-            "stale-plan", "the plan is not what would run now:\n" + "\n".join(f"  {line}" for line in found)
-        )
+    _refuse_stale(_differences(plan, now))
 
 
 def lifetime(made_at: datetime, seconds: float) -> datetime:
@@ -144,33 +175,59 @@ def _refuse(code: str, message: str) -> RefusedError:
     return RefusedError(code, message, state=UNCHANGED, next_steps=(_AGAIN,))
 
 
-def _differences(plan: SavedPlan, now: SavedPlan) -> Sequence[str]:
-    found: list[str] = []
+def _refuse_stale(found: Sequence[str]) -> None:
+    if found:
+        lines = "\n".join(f"  {line}" for line in found)
+        raise _refuse("stale-plan", f"the plan is not what would run now:\n{lines}")
 
-    def compare(what: str, reviewed: object, present: object) -> None:
-        if reviewed != present:
-            found.append(f"{what}: {_shown(reviewed)} in the plan, {_shown(present)} now")
 
-    compare("database", plan.identity.database, now.identity.database)
-    compare("kind of database", plan.identity.backend, now.identity.backend)
-    compare("server (system identifier)", plan.identity.system_identifier, now.identity.system_identifier)
-    compare("database is at", plan.before, now.before)
-    compare("direction", str(plan.direction), str(now.direction))
-    compare("leads to", plan.after, now.after)
-    compare("af-db", plan.af_db_version, now.af_db_version)
-    compare("Alembic", plan.alembic_version, now.alembic_version)
-    compare("env.py (SHA-256)", plan.env_py_sha256, now.env_py_sha256)
-    compare("revisions", tuple(item.id for item in plan.revisions), tuple(item.id for item in now.revisions))
+_Compared = tuple[str, object, object]
+"""What is compared, as it was reviewed, as it is now."""
+
+
+def _differences(plan: SavedPlan, now: SavedPlan) -> list[str]:
     present = {item.id: item for item in now.revisions}
-    for item in plan.revisions:
-        other = present.get(item.id)
-        if other is None:
-            continue
-        compare(f"{other.file} (SHA-256)", item.sha256, other.sha256)
-        if item.sql is not None and other.sql is not None and item.sql != other.sql:
-            found.append(f"the SQL of {item.id}: {_first_difference(item.sql, other.sql)}")
-    compare("catalog of the database (SHA-256)", plan.catalog_sha256, now.catalog_sha256)
-    return found
+    both = [(item, present[item.id]) for item in plan.revisions if item.id in present]
+    return [
+        *_of_identity(plan.identity, now.identity),
+        *_unlike(
+            _place(plan.before, now.before),
+            ("direction", str(plan.direction), str(now.direction)),
+            ("leads to", plan.after, now.after),
+            ("af-db", plan.af_db_version, now.af_db_version),
+            ("Alembic", plan.alembic_version, now.alembic_version),
+            ("env.py (SHA-256)", plan.env_py_sha256, now.env_py_sha256),
+            ("revisions", tuple(item.id for item in plan.revisions), tuple(present)),
+        ),
+        *(line for item, other in both for line in _of_revision(item, other)),
+        *_unlike(("catalog of the database (SHA-256)", plan.catalog_sha256, now.catalog_sha256)),
+    ]
+
+
+def _of_identity(reviewed: Identity, present: Identity) -> list[str]:
+    return _unlike(
+        ("database", reviewed.database, present.database),
+        ("kind of database", reviewed.backend, present.backend),
+        ("server (system identifier)", reviewed.system_identifier, present.system_identifier),
+    )
+
+
+def _of_revision(reviewed: SavedRevision, present: SavedRevision) -> Iterable[str]:
+    yield from _unlike((f"{present.file} (SHA-256)", reviewed.sha256, present.sha256))
+    if reviewed.sql is not None and present.sql is not None and reviewed.sql != present.sql:
+        yield f"the SQL of {reviewed.id}: {_first_difference(reviewed.sql, present.sql)}"
+
+
+def _place(reviewed: tuple[str, ...], present: tuple[str, ...]) -> _Compared:
+    return "database is at", reviewed, present
+
+
+def _unlike(*compared: _Compared) -> list[str]:
+    return [
+        f"{what}: {_shown(reviewed)} in the plan, {_shown(present)} now"
+        for what, reviewed, present in compared
+        if reviewed != present
+    ]
 
 
 def _first_difference(reviewed: Sequence[str], present: Sequence[str]) -> str:
@@ -201,37 +258,23 @@ def _document(plan: SavedPlan) -> dict[str, Any]:
     return document
 
 
-def _plan(document: Mapping[str, Any]) -> SavedPlan:
-    revisions = tuple(
-        SavedRevision(
-            id=item["id"],
-            file=item["file"],
-            sha256=item["sha256"],
-            sql=None if item["sql"] is None else tuple(item["sql"]),
-        )
-        for item in document["revisions"]
-    )
-    return SavedPlan(
-        direction=Direction(document["direction"]),
-        target=document["target"],
-        before=tuple(document["before"]),
-        after=tuple(document["after"]),
-        revisions=revisions,
-        env_py_sha256=document["env_py_sha256"],
-        identity=Identity(**document["identity"]),
-        catalog_sha256=document["catalog_sha256"],
-        needed=tuple(document["needed"]),
-        allowed=tuple(document["allowed"]),
-        af_db_version=document["af_db_version"],
-        alembic_version=document["alembic_version"],
-        made_at=datetime.fromisoformat(document["made_at"]),
-        expires_at=datetime.fromisoformat(document["expires_at"]),
-    )
+def _write_whole(text: str, path: Path) -> None:
+    """Write a file that nobody sees half written, whenever this process is killed."""
+    path = Path(os.path.realpath(path))  # what a link leads to is replaced, not the link
+    if path.exists() and not path.is_file():
+        raise FileExistsError(None, "it is there, and is no file")
+    beside = path.with_name(f".af-db-{secrets.token_hex(4)}")
+    try:
+        with beside.open("x", encoding="utf-8") as file:
+            file.write(text)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _sha256(value: object) -> str:
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=list)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def now() -> datetime:

@@ -17,12 +17,14 @@ class Environment(StrEnum):
 class Target:
     """A database and the command group that works on it.
 
-    ``af_db`` is how the command was called, its ``-c`` included; ``warnings`` are for a person to read first.
+    ``af_db`` is how the command was called, its ``-c`` included, and ``typed`` are the words after that: the
+    command, and each argument and option. ``warnings`` are for a person to read first.
     """
 
     url: DatabaseURL
     environment: Environment
     af_db: str = "af-db"
+    typed: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -37,8 +39,14 @@ class Target:
         """Return the command line that does something else with this target."""
         return f"{self.af_db} {self.environment} {arguments}"
 
+    def again(self, option: str = "") -> str:
+        """Return the command line as it was typed, with this option in place of what was typed of it."""
+        name = option.partition(" ")[0]
+        kept = (word for word in self.typed if not name or word.partition(" ")[0] != name)
+        return " ".join(filter(None, (self.af_db, *kept, option)))
 
-def local_target(database_url: str, *, command: str = "af-db") -> Target:
+
+def local_target(database_url: str, *, command: str = "af-db", typed: tuple[str, ...] = ()) -> Target:
     """Return the target of ``af-db local``. Raises UsageError for a URL that is none."""
     url = _parse(database_url)
     if url.backend == "sqlite" and url.database in ("", ":memory:"):
@@ -48,11 +56,15 @@ def local_target(database_url: str, *, command: str = "af-db") -> Target:
             state=NOT_TOUCHED,
             next_steps=("name a file: DATABASE_URL=sqlite:///./agent_factory.db",),
         )
-    return Target(url=url, environment=Environment.LOCAL, af_db=command)
+    return Target(url=url, environment=Environment.LOCAL, af_db=command, typed=typed)
 
 
 def production_target(
-    database_url: str | None, *, sslmode: str | None = None, command: str = "af-db"
+    database_url: str | None,
+    *,
+    sslmode: str | None = None,
+    command: str = "af-db",
+    typed: tuple[str, ...] = (),
 ) -> Target:
     """Return the target of ``af-db prod``: PostgreSQL, and encrypted when it is on another machine.
 
@@ -80,10 +92,10 @@ def production_target(
         )
     if on_this_machine(url):
         warning = f"{url} looks like a database on this machine, not production: is DATABASE_URL right?"
-        return Target(url=url, environment=Environment.PROD, af_db=command, warnings=(warning,))
+        return Target(url=url, environment=Environment.PROD, af_db=command, typed=typed, warnings=(warning,))
     if url.option("sslmode") is None:
         url = url.with_option("sslmode", sslmode or "require")
-    return Target(url=url, environment=Environment.PROD, af_db=command)
+    return Target(url=url, environment=Environment.PROD, af_db=command, typed=typed)
 
 
 def on_this_machine(url: DatabaseURL) -> bool:

@@ -10,6 +10,7 @@
 -- high: blocks-writes: 0002 statement 2, public.users
 -- high: deletes-data: 0003 statement 1, public.users
 -- high: breaks-running-code: 0003 statement 2, public.users
+-- warning: prod upgrade will refuse: shop on db.example.com:5432 calls itself staging, not production
 -- note: the extension postgis is not on the scratch server: 2 columns of its types are text there
 
 -- [1/4] 0002 add last_seen_at to users

@@ -7,7 +7,7 @@ import pytest
 
 from tests.commands import CommandLine, Outcome
 from tests.integration.check.repositories import Repository, make_repository
-from tests.projects import AlembicProject, make_project
+from tests.projects import ENV_PY, AlembicProject, make_project
 
 PERSON = {"NAME": "A Developer", "EMAIL": "developer@example.com"}
 
@@ -245,6 +245,7 @@ def test_in_a_hook_of_gits(
 def test_folders_with_any_name(af_db: CommandLine, tmp_path: Path) -> None:
     project = make_project(tmp_path / 'grün [1] & "x"', tables=2)
     (project.root / f"models_of_{project.root.name}.py").rename(project.root / "models.py")
+    project.env_py.write_text(ENV_PY.format(models="models"))
     repository = make_repository(project)
     assert findings(af_db, repository) == []
 
@@ -276,6 +277,49 @@ def test_a_target_branch_without_revisions_is_told_as_skipped(
     assert any("empty has no revisions in" in line for line in outcome.document["skipped"])
 
 
+def move_the_revisions(repository: Repository) -> Path:
+    """Have the revisions in another folder than the target branch has them; return where they are."""
+    project = repository.project
+    moved = project.root / "migrations"
+    (project.root / "alembic").rename(moved)
+    project.config.write_text(project.config.read_text().replace("%(here)s/alembic", "%(here)s/migrations"))
+    return moved / "versions"
+
+
+@pytest.mark.parametrize("committed", [False, True], ids=["in the working tree", "committed"])
+def test_a_folder_that_was_renamed_is_compared_all_the_same(
+    af_db: CommandLine, repository: Repository, *, committed: bool
+) -> None:
+    versions = move_the_revisions(repository)
+    assert findings(af_db, repository) == []
+
+    path = versions / "002_step_002.py"
+    path.write_text(path.read_text().replace("sa.Integer", "sa.BigInteger"))
+    (versions / "003_step_003.py").unlink()
+    if committed:
+        repository.commit()
+
+    found = {item["code"]: item for item in findings(af_db, repository)}
+    assert set(found) == {"edited-on-branch", "deleted-on-branch"}
+    assert found["edited-on-branch"]["file"] == str(path)
+    assert (
+        "alembic/versions/002_step_002.py migrations/versions/002" in found["edited-on-branch"]["details"][0]
+    )
+
+
+def test_a_folder_of_which_nothing_is_left_is_a_finding(af_db: CommandLine, repository: Repository) -> None:
+    versions = move_the_revisions(repository)
+    for path in versions.glob("*.py"):
+        path.unlink()
+    (versions / "100_all.py").write_text(
+        'revision = "100"\ndown_revision = None\ndef upgrade(): ...\ndef downgrade(): ...\n'
+    )
+
+    found = the_one_not_checked(check(af_db, repository))
+
+    assert "alembic/versions" in found["message"]
+
+
 def test_a_branch_without_common_history_is_compared_all_the_same(
     af_db: CommandLine, repository: Repository
 ) -> None:
@@ -287,39 +331,53 @@ def test_a_branch_without_common_history_is_compared_all_the_same(
     assert [found["code"] for found in findings(af_db, repository)] == ["edited-on-branch"]
 
 
+def the_one_not_checked(outcome: Outcome) -> dict[str, Any]:
+    """The finding that a branch which is named could not be looked at."""
+    (found,) = findings_of(outcome)
+    assert (outcome.code, found["code"], found["level"]) == (3, "not-checked", "error")
+    assert any(line.startswith("target branch: ") for line in outcome.document["skipped"])
+    return found
+
+
 @pytest.mark.parametrize("ref", ["nowhere", "origin/nowhere", "-x", "--all", "", "main:alembic", "a b"])
-def test_an_unknown_ref_is_an_error(af_db: CommandLine, repository: Repository, ref: str) -> None:
+def test_an_unknown_ref_is_a_finding(af_db: CommandLine, repository: Repository, ref: str) -> None:
     outcome = af_db("check", "--json", f"--against={ref}", cwd=repository.project.root)
 
-    assert (outcome.code, outcome.error["code"]) == (2, "unknown-ref")
-    assert outcome.error["next_steps"][0].startswith("fetch it: git fetch")
+    assert the_one_not_checked(outcome)["details"][0].startswith("fetch it: git fetch")
 
 
-def test_outside_a_repository_is_an_error(af_db: CommandLine, project: AlembicProject) -> None:
+def test_an_unknown_ref_hides_no_other_finding(af_db: CommandLine, repository: Repository) -> None:
+    repository.project.add_table("004", None)
+
+    outcome = af_db("check", "--format", "github", "--against=nowhere", cwd=repository.project.root)
+
+    assert outcome.code == 3
+    assert "::error title=not-checked::target branch: git knows no commit 'nowhere'%0A" in outcome.out
+    assert "title=multiple-bases::" in outcome.out
+
+
+def test_outside_a_repository_is_a_finding(af_db: CommandLine, project: AlembicProject) -> None:
     outcome = af_db("check", "--json", "--against", "main", cwd=project.root)
 
-    assert (outcome.code, outcome.error["code"]) == (2, "not-a-repository")
+    assert "git finds no repository" in the_one_not_checked(outcome)["message"]
 
 
-def test_a_repository_of_another_user_is_an_error_that_says_how_to_trust_it(
+def test_a_repository_of_another_user_is_a_finding_that_says_how_to_trust_it(
     af_db: CommandLine, repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")  # what git's own tests do
 
-    outcome = check(af_db, repository)
+    found = the_one_not_checked(check(af_db, repository))
 
-    assert (outcome.code, outcome.error["code"]) == (2, "not-a-repository")
-    assert "git config --global --add safe.directory" in outcome.error["next_steps"][0]
+    assert "git config --global --add safe.directory" in found["details"][0]
 
 
-def test_without_git_is_an_error(
+def test_without_git_is_a_finding(
     af_db: CommandLine, repository: Repository, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
 
-    outcome = check(af_db, repository)
-
-    assert (outcome.code, outcome.error["code"]) == (2, "no-git")
+    assert "git is not installed" in the_one_not_checked(check(af_db, repository))["message"]
 
 
 def shallow_clone(repository: Repository, folder: Path) -> Repository:
@@ -343,18 +401,16 @@ def test_a_shallow_clone_that_suffices(
     assert (outcome.code, outcome.document["findings"]) == (0, [])
 
 
-def test_a_shallow_clone_that_does_not_reach_back_is_an_error(
+def test_a_shallow_clone_that_does_not_reach_back_is_a_finding(
     af_db: CommandLine, repository: Repository, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     (repository.project.versions / "003_step_003.py").unlink()
     clone = shallow_clone(repository, tmp_path_factory.mktemp("clone") / "of")
 
-    outcome = check(af_db, clone, "origin/main")
-
-    assert (outcome.code, outcome.error["code"]) == (2, "shallow-clone")
-    assert "git fetch --unshallow" in outcome.error["next_steps"][0]
-    unknown = check(af_db, clone, "origin/nowhere")
-    assert "shallow" in unknown.error["message"]
+    found = the_one_not_checked(check(af_db, clone, "origin/main"))
+    assert "git fetch --unshallow" in found["details"][0]
+    unknown = the_one_not_checked(check(af_db, clone, "origin/nowhere"))
+    assert "shallow" in unknown["message"]
     clone.git("fetch", "--quiet", "--unshallow")
     assert [found["code"] for found in findings_of(check(af_db, clone, "origin/main"))] == [
         "deleted-on-branch"

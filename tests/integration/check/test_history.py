@@ -41,6 +41,12 @@ def several_heads(project: AlembicProject) -> Broken:
     return Broken(code="multiple-heads", file="004_step_004.py", line="down_revision = '002'", named=named)
 
 
+def branch_of_which_only_one_has_a_label(project: AlembicProject) -> Broken:
+    project.add("004", "002", labels=("billing",))
+    named = ("003_step_003.py", "004_step_004.py", "003, 004", "the label billing")
+    return Broken(code="multiple-heads", file="003_step_003.py", line="down_revision = '002'", named=named)
+
+
 def duplicate_ids(project: AlembicProject) -> Broken:
     project.add("003", "002", name="003_z_other.py")
     named = ("003_step_003.py", "003_z_other.py")
@@ -211,7 +217,8 @@ def no_upgrade(project: AlembicProject) -> Broken:
 
 
 BROKEN = (
-    *(several_heads, duplicate_ids, cycle, cycle_through_dependencies, own_parent, missing_parent),
+    *(several_heads, branch_of_which_only_one_has_a_label, duplicate_ids, cycle),
+    *(cycle_through_dependencies, own_parent, missing_parent),
     *(parent_that_is_a_label, computed_parent_that_is_missing, no_python, no_text, import_that_fails),
     *(import_that_exits, no_id, no_down_revision, id_that_is_a_step, id_that_is_no_text),
     *(dependency_on_nothing, label_used_twice, second_beginning, long_id, id_of_another_kind),
@@ -327,8 +334,9 @@ def branch_with_a_label(project: AlembicProject) -> None:
     project.add("005", "004")
 
 
-def branch_with_a_label_on_the_way(project: AlembicProject) -> None:
-    project.add("004", "002", labels=("billing",))
+def branches_with_a_label_each(project: AlembicProject) -> None:
+    project.add("004", "003", labels=("billing",))
+    project.add("005", "003", labels=("agents",))
 
 
 def dependency_on_a_label(project: AlembicProject) -> None:
@@ -358,7 +366,7 @@ def date_before_the_id(project: AlembicProject) -> None:
     "change",
     [
         *(nothing_more, ids_that_are_computed, functions_that_are_imported, branches_that_were_merged),
-        *(branch_with_a_label, branch_with_a_label_on_the_way, dependency_on_a_label),
+        *(branch_with_a_label, branches_with_a_label_each, dependency_on_a_label),
         *(number_after_the_last, ids_of_all_kinds, date_before_the_id),
     ],
     ids=lambda function: function.__name__,

@@ -1,7 +1,7 @@
 """What is read of the rows of a table can be compared with what is read of them later."""
 
 from agent_factory.migrate.catalog import Scope, read_catalog
-from agent_factory.migrate.checks.made_up_rows import Rows, read_rows
+from agent_factory.migrate.checks.rows import Rows, read_rows
 from agent_factory.migrate.connection import connect
 from agent_factory.migrate.target import Environment, Target
 from agent_factory.url import parse_url

@@ -1,5 +1,7 @@
 """Models and migrations are compared object by object: what a model says and no migration makes is found."""
 
+import re
+import textwrap
 from typing import Any
 
 import pytest
@@ -142,7 +144,8 @@ def test_a_change_without_a_migration_is_found(
     (told,) = [item for item in found if item["object"].removeprefix("public.") == name]
     assert told["message"].startswith("on PostgreSQL")
     assert told["message"].startswith("on PostgreSQL and SQLite") == on_sqlite
-    assert [line.split()[0] for line in told["details"]] == ["models", "migrations"]
+    shown = [re.sub("^on (PostgreSQL|SQLite): ", "", line).split()[0] for line in told["details"]]
+    assert shown == ["models", "migrations"] * (len(shown) // 2)
 
 
 def test_what_only_the_migrations_have_is_found(af_db: CommandLine, models: AlembicProject) -> None:
@@ -212,6 +215,54 @@ def test_a_serial_column_of_a_renamed_table_is_the_models_own(
         'metadata = sa.MetaData()\nsa.Table("t", metadata, sa.Column("id", sa.Integer, primary_key=True))'
     )
     assert differences(af_db, bare) == []
+
+
+def test_two_differences_of_one_name_are_two_findings(
+    af_db: CommandLine, project: AlembicProject, monkeypatch: pytest.MonkeyPatch, postgresql_url: str
+) -> None:
+    rehearse(monkeypatch, postgresql_url)
+    code = """
+    metadata = sa.MetaData()
+    columns = [sa.Column("id", sa.Integer, primary_key=True), sa.Column("active", sa.Integer)]
+    sa.Table("t", metadata, *columns)
+    """
+    migrated(project, textwrap.dedent(code))
+    project.write_models(
+        code.replace('"active", sa.Integer)', '"active", sa.SmallInteger)').replace(
+            "*columns", '*columns, sa.CheckConstraint("active IN (0, 1)", name="active")'
+        )
+    )
+    found = differences(af_db, project)
+    assert [item["object"] for item in found] == ["public.t.active"] * 2
+    assert all(item["message"].startswith("on PostgreSQL and SQLite: ") for item in found)
+    assert any("the models have constraint" in item["message"] for item in found)
+
+
+def test_what_differs_otherwise_on_each_database_is_shown_of_each(
+    af_db: CommandLine, models: AlembicProject
+) -> None:
+    models.write_models(BASE.replace("sa.String(50)", 'sa.String(60).with_variant(sa.Integer, "sqlite")'))
+    (told,) = differences(af_db, models)
+    assert told["details"] == [
+        "on PostgreSQL: models      character varying(60) NOT NULL",
+        "on PostgreSQL: migrations  character varying(50) NOT NULL",
+        "on SQLite: models      INTEGER NOT NULL",
+        "on SQLite: migrations  VARCHAR(50) NOT NULL",
+    ]
+
+
+def test_models_that_fail_for_other_reasons_on_each_database_are_two_findings(
+    af_db: CommandLine, models: AlembicProject, sqlite_url: str
+) -> None:
+    models.write_models(
+        BASE + 'sa.event.listen(metadata, "before_create", lambda _, connection, **facts: '
+        "connection.exec_driver_sql(f'SELECT no_column_of_{connection.dialect.name}'))"
+    )
+    document = af_db("check", "--json", cwd=models.root, url=sqlite_url).document
+    found = [item["message"] for item in document["findings"]]
+    assert len(found) == 2
+    assert found[0].startswith("on PostgreSQL: ")
+    assert found[1].startswith("on SQLite: ")
 
 
 def test_defaults_are_left_out_where_env_py_says_so(af_db: CommandLine, models: AlembicProject) -> None:

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[3]
 CODES = {
     *("upgrade-fails", "downgrade-fails", "downgrade-differs", "downgrade-loses-rows"),
     *("second-upgrade-differs", "irreversible", "not-for-sqlite"),
+    "downgrade-changes-rows",
 }
 ADD = 'op.add_column("t003", sa.Column("name", sa.String(20)))'
 DROP = 'with op.batch_alter_table("t003") as table:\n    table.drop_column("name")'
@@ -66,7 +67,9 @@ def test_a_downgrade_that_drops_too_much_is_found(af_db: CommandLine, project: A
 def test_a_downgrade_that_fails_is_found_with_its_line(af_db: CommandLine, project: AlembicProject) -> None:
     path = project.add("004", "003", ADD, 'op.drop_table("never_made")')
     project.add("005", "004")
-    told = the_one(check(af_db, project.root)[0], "downgrade-fails")
+    found, _skipped = check(af_db, project.root)
+    assert [item["message"].partition(":")[0] for item in found] == ["on PostgreSQL", "on SQLite"]
+    told = the_one(found[:1], "downgrade-fails")
     assert "op.drop_table" in path.read_text().splitlines()[told["line"] - 1]
 
 
@@ -86,8 +89,9 @@ def test_a_new_column_that_existing_rows_cannot_have_is_found(
         '    table.add_column(sa.Column("name", sa.String(20), nullable=False))'
     )
     project.add("004", "003", upgrade, DROP)
-    told = the_one(check(af_db, project.root)[0], "upgrade-fails")
-    assert "null" in told["message"].lower()
+    found, _skipped = check(af_db, project.root)
+    assert [item["code"] for item in found] == ["upgrade-fails"] * 2
+    assert all("null" in item["message"].lower() for item in found)
 
 
 def test_a_downgrade_that_loses_rows_is_found(af_db: CommandLine, project: AlembicProject) -> None:
@@ -100,6 +104,41 @@ def test_a_downgrade_that_loses_rows_is_found(af_db: CommandLine, project: Alemb
     told = the_one(check(af_db, project.root)[0], "downgrade-loses-rows")
     assert told["message"].startswith("on PostgreSQL and SQLite")
     assert told["details"] == ["public.t003: 2 of 2 rows"]
+
+
+def test_values_that_change_both_ways_are_no_loss_of_rows(
+    af_db: CommandLine, project: AlembicProject
+) -> None:
+    project.add(
+        "004",
+        "003",
+        """
+        op.create_table(
+            "users",
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("role", sa.String(20), nullable=False),
+            sa.CheckConstraint("role IN ('user', 'member')"),
+        )
+        """,
+        'op.drop_table("users")',
+    )
+    update = "op.execute(\"UPDATE users SET role = '{}' WHERE role = '{}'\")"
+    project.add("005", "004", update.format("member", "user"), update.format("user", "member"))
+    told = the_one(check(af_db, project.root)[0], "downgrade-changes-rows", "005")
+    assert told["level"] == "note"
+    assert told["details"] == ["public.users.role: 1 of 2 rows"]
+
+
+def test_rows_without_a_key_are_compared_as_a_whole(af_db: CommandLine, project: AlembicProject) -> None:
+    project.add(
+        "004",
+        "003",
+        'op.create_table("bare", sa.Column("n", sa.Integer, nullable=False))',
+        'op.drop_table("bare")',
+    )
+    project.add("005", "004", "pass", 'op.execute("UPDATE bare SET n = -n")')
+    told = the_one(check(af_db, project.root)[0], "downgrade-loses-rows", "005")
+    assert told["details"] == ["public.bare: 2 of 2 rows"]
 
 
 def test_what_the_upgrade_itself_deletes_is_not_the_downgrades_loss(
@@ -152,6 +191,106 @@ def test_they_are_an_error_where_sqlite_is_the_projects_database(
     project.add("004", "003", 'op.execute("CREATE SEQUENCE s")', 'op.execute("DROP SEQUENCE s")')
     told = the_one(check(af_db, project.root, url=sqlite_url)[0], "upgrade-fails")
     assert told["message"].startswith("on SQLite: ")
+
+
+def test_the_configuration_says_which_databases_the_project_is_meant_for(
+    af_db: CommandLine, project: AlembicProject, sqlite_url: str
+) -> None:
+    project.add("004", "003", 'op.execute("CREATE SEQUENCE s")', 'op.execute("DROP SEQUENCE s")')
+    configuration = project.root / "pyproject.toml"
+
+    configuration.write_text('[tool.af-db]\ndatabases = ["postgresql", "sqlite"]\n')
+    the_one(check(af_db, project.root)[0], "upgrade-fails")
+    configuration.write_text('[tool.af-db]\ndatabases = ["postgresql"]\n')
+    the_one(check(af_db, project.root, url=sqlite_url)[0], "not-for-sqlite")
+
+
+def test_what_is_wrong_everywhere_is_no_note_where_there_is_no_postgresql(
+    af_db: CommandLine, project: AlembicProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AF_DB_SCRATCH_URL", "postgresql://nobody@127.0.0.1:1/nothing")
+    path = project.add("004", "003", "op.execute(no_such_name)")
+    told = the_one(check(af_db, project.root)[0], "upgrade-fails")
+    assert "no_such_name" in told["message"]
+    path.unlink()
+    project.add(
+        "004",
+        "003",
+        'from sqlalchemy.dialects import postgresql\nop.add_column("t003", sa.Column("a", postgresql.INET))',
+    )
+    the_one(check(af_db, project.root)[0], "not-for-sqlite")
+    project.add("004", "003", 'op.create_unique_constraint("u", "t003", ["id"])')
+    the_one(check(af_db, project.root)[0], "not-for-sqlite")
+
+
+def test_whatever_sqlite_lacks_is_a_note_where_postgresql_has_it(
+    af_db: CommandLine, project: AlembicProject
+) -> None:
+    project.add("004", "003", "sa.inspect(op.get_bind()).get_enums()")
+    the_one(check(af_db, project.root)[0], "not-for-sqlite")
+
+
+def test_one_revision_that_fails_for_other_reasons_on_each_database_is_two_findings(
+    af_db: CommandLine, project: AlembicProject, sqlite_url: str
+) -> None:
+    project.add(
+        "004",
+        "003",
+        'op.execute("SELEC 1" if op.get_bind().dialect.name == "sqlite" else "DROP TABLE nothere")',
+    )
+    found, _skipped = check(af_db, project.root, url=sqlite_url)
+    assert [item["code"] for item in found] == ["upgrade-fails"] * 2
+    assert [item["message"].partition(":")[0] for item in found] == ["on PostgreSQL", "on SQLite"]
+
+
+@pytest.mark.parametrize(
+    ("upgrade", "downgrade"),
+    [
+        pytest.param('op.create_index("ix", "t003", ["id"])', "pass", id="nothing undone"),
+        pytest.param(ADD, 'op.drop_table("t003")\nraise RuntimeError("no way back")', id="half undone"),
+        pytest.param("pass", 'op.drop_table("t003")', id="too much undone"),
+    ],
+)
+def test_a_downgrade_that_leaves_a_mess_does_not_hide_what_comes_later(
+    af_db: CommandLine, project: AlembicProject, upgrade: str, downgrade: str
+) -> None:
+    project.add("004", "003", upgrade, downgrade)
+    project.add("005", "004", 'op.execute("UPDATE t003 SET id = id")', 'op.drop_table("never_made")')
+    found, skipped = check(af_db, project.root)
+    assert {item["code"] for item in found if item["file"].endswith("005_step_005.py")} == {"downgrade-fails"}
+    assert skipped == []
+
+
+def test_what_nothing_can_be_tried_after_is_said(af_db: CommandLine, project: AlembicProject) -> None:
+    project.add("004", "003", 'op.drop_table("never_made")')
+    project.add("005", "004")
+    assert (
+        "up and down: on PostgreSQL: the 1 revision after 004: they need it" in check(af_db, project.root)[1]
+    )
+    project.add("006", "005")
+    assert (
+        "up and down: on PostgreSQL: the 2 revisions after 004: they need it" in check(af_db, project.root)[1]
+    )
+
+
+@pytest.mark.parametrize("clause", ["", "IF NOT EXISTS "])
+def test_a_label_that_an_enum_keeps_has_no_way_back(
+    af_db: CommandLine, project: AlembicProject, clause: str
+) -> None:
+    on_postgresql = 'if op.get_bind().dialect.name == "postgresql":\n    op.execute("{}")'
+    project.add(
+        "004",
+        "003",
+        on_postgresql.format("CREATE TYPE mood AS ENUM ('good')"),
+        on_postgresql.format("DROP TYPE mood"),
+    )
+    project.add("005", "004", on_postgresql.format(f"ALTER TYPE mood ADD VALUE {clause}'bad'"))
+    project.add("006", "005", 'op.create_index("ix", "t003", ["id"])', 'op.drop_index("ix")')
+    found, skipped = check(af_db, project.root)
+    told = the_one(found, "irreversible", "005")
+    assert told["level"] == "note"
+    assert told["details"] == ["public.mood: 'bad'"]
+    assert skipped == []
 
 
 def test_what_runs_on_sqlite_and_fails_on_postgresql_is_found(
@@ -214,6 +353,86 @@ def test_rows_please_foreign_keys_checks_and_types(af_db: CommandLine, project: 
     assert check(af_db, project.root) == ([], [])
 
 
+def test_rows_please_patterns_and_tables_that_refer_to_each_other(
+    af_db: CommandLine, project: AlembicProject
+) -> None:
+    project.add(
+        "004",
+        "003",
+        """
+        is_postgresql = op.get_bind().dialect.name == "postgresql"
+        regular = "code ~ '^[A-Z]{2}-[0-9]+$'" if is_postgresql else "code GLOB '[A-Z][A-Z]-[0-9]*'"
+        op.create_table(
+            "pupils",
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("mail", sa.String(20), nullable=False, unique=True),
+            sa.Column("code", sa.String(9), nullable=False, unique=True),
+            sa.Column("share", sa.Numeric(3, 3), nullable=False),
+            sa.CheckConstraint("mail LIKE '%@%'"),
+            sa.CheckConstraint(regular),
+            sa.CheckConstraint("share > 0 AND share < 0.5"),
+            sa.Column("twin", sa.Integer, sa.ForeignKey("pupils.id"), nullable=False),
+        )
+        both = {"deferrable": True, "initially": "DEFERRED"}
+        for pair, options in (("a", both), ("b", {})):
+            other = sa.ForeignKey(f"{pair}2.id", use_alter=is_postgresql, name=f"fk_{pair}", **options)
+            metadata = sa.MetaData()
+            sa.Table(
+                f"{pair}1",
+                metadata,
+                sa.Column("id", sa.Uuid, primary_key=True),
+                sa.Column("other", sa.Uuid, other, nullable=False),
+            )
+            sa.Table(
+                f"{pair}2",
+                metadata,
+                sa.Column("id", sa.Uuid, primary_key=True),
+                sa.Column("other", sa.Uuid, sa.ForeignKey(f"{pair}1.id"), nullable=False),
+            )
+            metadata.create_all(op.get_bind())
+        """,
+        """
+        if op.get_bind().dialect.name == "postgresql":
+            op.drop_constraint("fk_a", "a1")
+            op.drop_constraint("fk_b", "b1")
+        for table in ("pupils", "a2", "a1", "b2", "b1"):
+            op.drop_table(table)
+        """,
+    )
+    assert check(af_db, project.root) == ([], [])
+
+
+def test_a_column_that_no_row_can_have_is_found_in_a_table_without_rows(
+    af_db: CommandLine, project: AlembicProject
+) -> None:
+    project.add(
+        "004",
+        "003",
+        'op.create_table("odd", sa.Column("n", sa.Integer, nullable=False),'
+        ' sa.CheckConstraint("n % 7919 = 5000", name="ck"))',
+        'op.drop_table("odd")',
+    )
+    drop = 'with op.batch_alter_table("odd") as table:\n    table.drop_column("x")'
+    path = project.add(
+        "005",
+        "004",
+        'op.add_column("odd", sa.Column("x", sa.Integer, nullable=False, server_default="1"))\n'
+        'with op.batch_alter_table("odd") as table:\n    table.alter_column("x", server_default=None)',
+        drop,
+    )
+    assert check(af_db, project.root)[0] == []
+    path.unlink()
+    project.add(
+        "005",
+        "004",
+        'with op.batch_alter_table("odd") as table:\n'
+        '    table.add_column(sa.Column("x", sa.Integer, nullable=False))',
+        drop,
+    )
+    told = the_one(check(af_db, project.root)[0], "upgrade-fails", "005")
+    assert "upgrade() of 005 fails where public.odd has rows: x is NOT NULL" in told["message"]
+
+
 def test_a_table_that_cannot_be_filled_is_named(af_db: CommandLine, project: AlembicProject) -> None:
     project.add(
         "004",
@@ -246,8 +465,11 @@ def test_rows_that_were_made_up_are_not_held_against_a_revision(
     assert any("upgrade of 005 with rows" in line for line in skipped)
 
 
-def test_nothing_is_run_without_a_rehearsal(af_db: CommandLine, project: AlembicProject) -> None:
+def test_without_a_rehearsal_the_revisions_still_run_on_sqlite(
+    af_db: CommandLine, project: AlembicProject
+) -> None:
     project.add("004", "003", "raise RuntimeError")
     document = af_db("check", "--json", "--no-rehearsal", cwd=project.root).document
-    assert document["findings"] == []
+    (found,) = (item for item in document["findings"] if item["code"] in CODES)
+    assert (found["code"], found["message"].partition(":")[0]) == ("upgrade-fails", "on SQLite")
     assert "up and down: on PostgreSQL: --no-rehearsal" in document["skipped"]

@@ -32,7 +32,7 @@ def test_drift_in_a_touched_table_refuses_the_upgrade(pending: Checked) -> None:
     assert "index public.ix_users_email" in outcome.error["message"]
     assert outcome.error["next_steps"][0].endswith("af-db prod check")
     assert "CREATE INDEX CONCURRENTLY ix_users_email" in outcome.error["next_steps"][1]
-    assert outcome.error["next_steps"][-1].endswith("af-db prod upgrade head --allow drift")
+    assert outcome.error["next_steps"][-1].endswith("af-db prod upgrade --yes --json --allow drift")
     assert current(pending) == "002"
 
 
@@ -41,6 +41,84 @@ def test_drift_elsewhere_does_not_hold_up_the_upgrade(pending: Checked) -> None:
 
     assert pending.run("upgrade", "--yes").code == 0
     assert current(pending) == "003"
+
+
+def test_drift_that_the_project_ignores_does_not_hold_up_the_upgrade(pending: Checked) -> None:
+    pending.execute("ALTER TABLE users ADD COLUMN by_hand text", "ALTER TABLE users ADD COLUMN other text")
+    configuration = pending.project.root / "pyproject.toml"
+    ignore = '{ code = "drift", object = "public.users.by_*", reason = "goes in March" }'
+    configuration.write_text(f"[tool.af-db]\nignore = [{ignore}]\n")
+
+    document = pending.run("plan", "--json").document
+    assert [item["name"] for item in document["review"]["drift"]] == ["public.users.other"]
+
+    pending.execute("ALTER TABLE users DROP COLUMN other")
+    assert pending.run("upgrade", "--yes").code == 0
+
+
+def test_drift_in_a_schema_that_is_not_looked_at_does_not_hold_up_the_upgrade(pending: Checked) -> None:
+    pending.execute("ALTER TABLE users ADD COLUMN by_hand text", 'CREATE SCHEMA "Sales"')
+    (pending.project.root / "pyproject.toml").write_text('[tool.af-db]\nschemas = ["Sales"]\n')
+
+    assert pending.run("upgrade", "--yes").code == 0
+
+
+PARTITIONED = """
+op.execute("CREATE TABLE ev (id serial CHECK (id > 0), at date DEFAULT now() NOT NULL, user_id int "
+           "REFERENCES users, PRIMARY KEY (id, at)) PARTITION BY RANGE (at)")
+op.create_index("ix_ev_at", "ev", ["at"])
+op.execute("CREATE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'")
+op.execute("CREATE TRIGGER stays BEFORE UPDATE ON ev FOR EACH ROW EXECUTE FUNCTION stay()")
+"""
+OF_2025 = "CREATE TABLE ev_2025 PARTITION OF ev FOR VALUES FROM ('2025-01-01') TO ('2026-01-01')"
+OF_JUNE = "CREATE TABLE ev_2025_06 PARTITION OF ev_2025 FOR VALUES FROM ('2025-06-01') TO ('2025-07-01')"
+
+
+@pytest.fixture
+def partitioned(prod: Checked) -> Checked:
+    """A revision to come that changes a table to which partitions are added by a job."""
+    prod.project.add("003", "002", PARTITIONED, 'op.drop_table("ev")')
+    assert prod.run("upgrade", "--yes", "--no-rehearsal").code == 0
+    prod.project.add("004", "003", 'op.add_column("ev", sa.Column("note", sa.Text))')
+    return prod
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        pytest.param([OF_2025], id="one"),
+        pytest.param([f"{OF_2025} PARTITION BY RANGE (at)", OF_JUNE], id="partitioned again"),
+        pytest.param([f"{OF_2025} WITH (fillfactor = 70)"], id="stored otherwise"),
+        pytest.param(
+            [
+                "CREATE TABLE ev_2025 (LIKE ev INCLUDING ALL)",
+                "ALTER TABLE ev ATTACH PARTITION ev_2025 FOR VALUES FROM ('2025-01-01') TO ('2026-01-01')",
+            ],
+            id="attached",
+        ),
+    ],
+)
+def test_partitions_that_a_job_makes_are_no_drift(partitioned: Checked, made: list[str]) -> None:
+    partitioned.execute(*made)
+
+    assert set(partitioned.findings()) == {"behind"}
+    assert partitioned.run("upgrade", "--yes").code == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param("ALTER TABLE ev_2025 ALTER COLUMN at DROP DEFAULT", id="a column differs"),
+        pytest.param("CREATE INDEX by_hand ON ev_2025 (id)", id="an index of its own"),
+        pytest.param("ALTER TABLE ev_2025 ADD CHECK (id > 0)", id="a constraint of its own"),
+        pytest.param("ALTER TABLE ev_2025 ENABLE ROW LEVEL SECURITY", id="row level security"),
+    ],
+)
+def test_a_partition_that_is_not_as_its_table_is_drift(partitioned: Checked, change: str) -> None:
+    partitioned.execute(OF_2025, change)
+
+    assert partitioned.findings()["drift"]["object"] == "public.ev_2025"
+    assert partitioned.run("upgrade", "--yes", "--json").error["code"] == "drift"
 
 
 def test_drift_that_is_allowed_by_name_is_run_over(pending: Checked) -> None:

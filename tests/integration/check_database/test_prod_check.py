@@ -233,6 +233,15 @@ def test_a_constraint_left_not_valid_is_found_once_with_the_statement_that_valid
     assert prod.check()["findings"] == []
 
 
+def test_a_constraint_that_is_neither_expected_nor_valid_has_one_remedy(prod: Checked) -> None:
+    prod.execute('ALTER TABLE orders ADD CONSTRAINT "Not me" CHECK (id > 0) NOT VALID')
+
+    (found,) = prod.check()["findings"]
+
+    assert (found["code"], found["object"]) == ("drift", 'public.orders."Not me"')
+    assert found["remedy"] == 'ALTER TABLE public.orders DROP CONSTRAINT "Not me"'
+
+
 @pytest.mark.parametrize(
     ("statements", "codes"),
     [
@@ -306,7 +315,8 @@ def test_what_cannot_be_checked_is_told_with_the_reason(
 
     document = prod.check("--scratch-url", "postgresql://nobody@127.0.0.1:1/none")
 
-    assert document["exit_code"] == 0
+    (found,) = document["findings"]
+    assert (found["code"], found["level"]) == ("not-checked", "error"), "the server was asked for by name"
     journal, environment, drift = document["skipped"]
     assert (journal, environment) == (
         "journal: the database keeps none",
@@ -332,10 +342,28 @@ def test_migrations_that_do_not_run_on_an_empty_database_are_told(prod: Checked)
 
     document = prod.check()
 
-    assert [item["code"] for item in document["findings"]] == ["edited-revision"]
+    assert [(item["code"], item["level"]) for item in document["findings"]] == [
+        ("edited-revision", "error"),
+        ("not-checked", "warning"),
+    ]
     assert document["skipped"] == [
         'drift: the migrations do not run on an empty database: 002: syntax error at or near "oops"'
     ]
+
+
+def test_drift_that_nobody_looked_for_is_found_in_production_and_not_in_a_local_database(
+    prod: Checked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AF_DB_SCRATCH_URL")
+    for kind in ("local", "wheel"):
+        name = f"agent_factory.migrate.scratch.database.{kind}_installations"
+        monkeypatch.setattr(name, lambda _program: ())
+
+    assert prod.findings()["not-checked"]["level"] == "warning"
+    assert prod.run("check").code == 3
+    assert prod.findings("--no-rehearsal") == {}
+    local = prod.af_db("local", "check", "--json", cwd=prod.project.root, url=prod.url).document
+    assert {item["code"] for item in local["findings"]} == {"wrong-environment"}
 
 
 def test_a_role_that_may_only_read_is_enough(prod: Checked) -> None:

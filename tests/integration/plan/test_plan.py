@@ -1,7 +1,10 @@
 """``plan``, and the plan before the question of ``prod upgrade``: what it shows, refuses and compares."""
 
 import json
+import shlex
 import sqlite3
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -136,6 +139,17 @@ def test_the_same_on_an_empty_table_needs_no_name(production: Production) -> Non
     assert production("upgrade", "--yes").code == 0
 
 
+def test_the_refusal_keeps_the_options(production: Production) -> None:
+    drop_name(production)
+    production.fill()
+
+    refused = production("upgrade", "002", "--yes", "--json", "--retry-for", "1min", "--allow", "scans-table")
+    command = refused.error["next_steps"][-1].partition(": ")[2]
+
+    assert command.startswith("af-db prod upgrade 002 --yes --retry-for 1min --json --allow scans-table,")
+    assert production(*shlex.split(command)[2:]).code == 0
+
+
 def test_a_name_that_is_no_hazard_is_refused(production: Production) -> None:
     drop_name(production)
 
@@ -207,6 +221,26 @@ def test_what_comes_out_otherwise_than_rehearsed_is_told(production: Production)
     assert production("current").out.split()[0] == "002"
 
 
+def test_what_the_copy_has_otherwise_is_said_to_be_left_out(production: Production) -> None:
+    production.project.add("002", "001", 'op.create_table("t", sa.Column("id", sa.Integer))')
+    production.execute("CREATE FOREIGN DATA WRAPPER elsewhere")
+    for number in range(1, 8):
+        production.execute(
+            f"CREATE SERVER s{number} FOREIGN DATA WRAPPER elsewhere OPTIONS (host 'db{number}.example.com')"
+        )
+
+    planned = production("plan", "--json").document["warnings"]
+    ran = production("upgrade", "--yes")
+
+    (warning,) = planned
+    assert warning["code"] == "not-compared"
+    assert "7 objects" in warning["message"]
+    assert "server s1" in warning["message"]
+    assert "and 2 more" in warning["message"]
+    assert ran.code == 0
+    assert warning["message"] in " ".join(ran.err.split())
+
+
 def test_without_a_server_the_plan_says_so_and_the_upgrade_runs(
     production: Production, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -255,6 +289,158 @@ def test_the_server_of_production_is_no_scratch_server(production: Production) -
 
     assert outcome.document["review"]["rehearsed_on"] is None
     assert any("production's own server" in note for note in outcome.document["review"]["notes"])
+
+
+def unfinished(production: Production) -> None:
+    production.execute(
+        "ALTER TABLE people ADD COLUMN age int;"
+        "INSERT INTO af_db.journal (run_id, revision, direction, state, source_sha256, source, statements,"
+        " af_db_version, alembic_version, started_at)"
+        " VALUES (gen_random_uuid(), '002', 'upgrade', 'started', '', '',"
+        " ARRAY['ALTER TABLE people ADD COLUMN age int'], '', '', now())"
+    )
+
+
+def renamed(production: Production) -> None:
+    assert production("environment", "staging", "--yes").code == 0
+
+
+def edited(production: Production) -> None:
+    path = production.project.versions / "001_step_001.py"
+    path.write_text(f"{path.read_text()}\n# edited\n")
+
+
+@pytest.mark.parametrize(
+    ("happened", "code", "said"),
+    [
+        pytest.param(renamed, "wrong-environment", "calls itself staging, not production", id="name"),
+        pytest.param(edited, "edited-revision", "001 changed after it was applied", id="edited"),
+        pytest.param(unfinished, "unfinished-revision", "an earlier run ended inside 002", id="unfinished"),
+    ],
+)
+def test_a_plan_says_what_the_upgrade_will_refuse(
+    production: Production, happened: Callable[[Production], None], code: str, said: str
+) -> None:
+    production.project.add("002", "001", 'op.add_column("people", sa.Column("note", sa.Text))')
+    happened(production)
+
+    planned = production("plan", "--json")
+    refused = production("upgrade", "--yes", "--json")
+
+    assert planned.code == 0
+    (warning,) = planned.document["warnings"]
+    assert warning["code"] == refused.error["code"] == code
+    assert warning["message"].startswith("prod upgrade will refuse: ")
+    assert said in warning["message"]
+    assert refused.code == 4
+    assert said in " ".join(production("plan").out.split())
+
+
+def test_what_a_plan_fails_for_is_told_with_what_the_upgrade_will_refuse(production: Production) -> None:
+    production.project.add("002", "001", 'op.execute("ALTER TABLE people ADD COLUMN age int")')
+    unfinished(production)
+
+    outcome = production("plan", "--json")
+
+    assert (outcome.code, outcome.error["code"]) == (4, "rehearsal-failed")
+    assert "prod upgrade will refuse: an earlier run ended inside 002" in outcome.error["message"]
+
+
+def test_an_environment_that_is_expected_is_no_obstacle(production: Production) -> None:
+    drop_name(production)
+    renamed(production)
+
+    assert production("plan", "--json", "--environment", "staging").document["warnings"] == []
+
+
+def test_a_role_that_may_not_read_the_journal_is_told_what_it_cannot_know(production: Production) -> None:
+    drop_name(production)
+    role = f"reader_{abs(hash(production.url)) % 10**9}"
+    production.execute(
+        f"CREATE ROLE {role} LOGIN PASSWORD 'reader'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}"
+    )
+    try:
+        address = production.url.partition("@")[2]
+        outcome = production.af_db(
+            "prod", "plan", "--json", cwd=production.project.root, url=f"postgresql://{role}:reader@{address}"
+        )
+    finally:
+        production.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+    assert outcome.code == 0
+    assert [warning["code"] for warning in outcome.document["warnings"]] == ["journal-not-read"]
+    assert f"{role} may not read af_db" in outcome.document["warnings"][0]["message"]
+
+
+def test_a_plan_leads_one_way(production: Production) -> None:
+    outcome = production("plan", "005", "--json", "--downgrade", "001")
+
+    assert (outcome.code, outcome.error["code"]) == (2, "usage")
+    assert "005" in outcome.error["message"]
+    assert "--downgrade 001" in outcome.error["message"]
+
+
+_ENDLESS_PROCEDURE = """
+op.execute("CREATE PROCEDURE wait() LANGUAGE plpgsql AS 'BEGIN COMMIT; PERFORM pg_sleep(60); END'")
+with op.get_context().autocommit_block():
+    op.execute("CALL wait()")
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        pytest.param('op.execute("SELECT pg_sleep(60)")', "SELECT pg_sleep(60)", id="a statement"),
+        pytest.param(
+            'op.execute("SET statement_timeout = 0")\nop.execute("SELECT pg_sleep(60)")',
+            "SELECT pg_sleep(60)",
+            id="a statement that lifts the limit of statements",
+        ),
+        pytest.param(_ENDLESS_PROCEDURE, "CALL wait()", id="outside of a transaction"),
+        pytest.param("while True:\n    pass", "002_step_002.py, line", id="a loop"),
+        pytest.param("import time\ntime.sleep(60)", "002_step_002.py, line", id="a pause"),
+        pytest.param(
+            'while True:\n    op.execute("SELECT 1")', "002_step_002.py, line", id="many statements"
+        ),
+    ],
+)
+def test_what_does_not_end_is_ended(production: Production, body: str, said: str) -> None:
+    production.project.add("002", "001", body)
+    began = time.monotonic()
+
+    outcome = production("plan", "--json", "--rehearsal-timeout", "1s")
+
+    assert (outcome.code, outcome.error["code"]) == (4, "rehearsal-failed")
+    assert "revision 002 failed: it was not done after 1 s" in outcome.error["message"]
+    assert said in outcome.error["message"]
+    assert "--rehearsal-timeout" in outcome.error["next_steps"][0]
+    assert time.monotonic() - began < 20
+
+
+def test_earlier_revisions_that_do_not_end_hold_up_only_the_look_for_drift(production: Production) -> None:
+    drop_name(production)
+    path = production.project.versions / "001_step_001.py"
+    path.write_text(
+        path.read_text().replace("def upgrade():", "def upgrade():\n    op.execute('SELECT pg_sleep(60)')")
+    )
+
+    outcome = production("plan", "--json", "--rehearsal-timeout", "1s")
+
+    assert outcome.code == 0
+    (note,) = outcome.document["review"]["notes"]
+    assert note.startswith("drift was not looked for")
+    assert "001: it was not done after 1 s" in note
+
+
+def test_the_limit_is_a_setting_too(production: Production, monkeypatch: pytest.MonkeyPatch) -> None:
+    production.project.add("002", "001", 'op.execute("SELECT pg_sleep(60)")')
+    monkeypatch.setenv("AF_DB_REHEARSAL_TIMEOUT", "500ms")
+
+    outcome = production("upgrade", "--yes", "--json")
+
+    assert (outcome.code, outcome.error["code"]) == (4, "rehearsal-failed")
+    assert "it was not done after 500 ms" in outcome.error["message"]
+    assert production("current").out.split()[0] == "001"
 
 
 def test_nothing_pending_is_an_empty_plan(production: Production) -> None:
@@ -307,3 +493,17 @@ def test_sqlite_rehearses_on_a_copy_of_the_file(
         columns = [row[1] for row in connection.execute("PRAGMA table_info(people)")]
     connection.close()
     assert columns == ["id"]
+
+
+def test_an_endless_statement_on_sqlite_is_ended(
+    af_db: CommandLine, laptop: tuple[AlembicProject, str, Path]
+) -> None:
+    project, url, _path = laptop
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+    project.add("003", "002", f'op.execute("{endless}")')
+
+    outcome = af_db("local", "plan", "--json", "--rehearsal-timeout", "1s", cwd=project.root, url=url)
+
+    assert (outcome.code, outcome.error["code"]) == (4, "rehearsal-failed")
+    assert "revision 003 failed: it was not done after 1 s" in outcome.error["message"]
+    assert endless in outcome.error["message"]

@@ -1,7 +1,10 @@
 """``plan --out`` and ``upgrade --plan``: what was reviewed is what runs, or nothing does."""
 
+import contextlib
+import hashlib
 import json
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +59,57 @@ def test_a_reviewed_plan_runs_and_once_is_enough(reviewed: Reviewed) -> None:
     assert [outcome.code for outcome in (first, second)] == [0, 0]
     assert [item["revision"] for item in first.document["applied"]] == ["002"]
     assert second.document["applied"] == []
+
+
+@contextlib.contextmanager
+def copied_database(url: str) -> Iterator[tuple[str, str]]:
+    """A copy of a database on the same server, gone after the block: its URL, and the original's name."""
+    address, _, name = url.rpartition("/")
+    connection = psycopg2.connect(f"{address}/postgres")
+    connection.autocommit = True
+    with contextlib.closing(connection), connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {name}_other TEMPLATE {name}")
+        try:
+            yield f"{url}_other", name
+        finally:
+            cursor.execute(f"DROP DATABASE {name}_other WITH (FORCE)")
+
+
+@pytest.mark.parametrize("way", [["+1"], ["--downgrade=-1"]], ids=["upgrade", "downgrade"])
+def test_a_plan_with_a_relative_target_is_carried_out_once(reviewed: Reviewed, way: list[str]) -> None:
+    direction = "upgrade" if way == ["+1"] else "downgrade"
+    if direction == "downgrade":
+        assert reviewed.run_plan().code == 0
+    assert reviewed.run("plan", *way, "--out", str(reviewed.file)).code == 0
+
+    first, second = (
+        reviewed.run(direction, "--yes", "--json", "--plan", str(reviewed.file)) for _ in range(2)
+    )
+
+    assert [outcome.code for outcome in (first, second)] == [0, 0]
+    assert [item["revision"] for item in first.document["applied"]] == ["002"]
+    assert second.document["applied"] == []
+
+
+def test_where_a_relative_target_would_mean_another_one_the_plan_is_stale(reviewed: Reviewed) -> None:
+    reviewed.project.add("003", "002")
+    assert reviewed.run("plan", "+2", "--out", str(reviewed.file)).code == 0
+    assert reviewed.run("upgrade", "002", "--yes", "--no-rehearsal").code == 0
+
+    outcome = reviewed.run_plan()
+
+    assert (outcome.code, outcome.error["code"]) == (4, "stale-plan")
+    assert "database is at: 001 in the plan, 002 now" in outcome.error["message"]
+
+
+def test_another_database_that_is_where_the_plan_leads_has_not_carried_it_out(reviewed: Reviewed) -> None:
+    assert reviewed.run_plan().code == 0
+
+    with copied_database(reviewed.url) as (other, name):
+        outcome = reviewed.run_plan(url=other)
+
+    assert (outcome.code, outcome.error["code"]) == (4, "stale-plan")
+    assert f"database: {name} in the plan, {name}_other now" in outcome.error["message"]
 
 
 def test_the_file_names_all_that_decides(reviewed: Reviewed) -> None:
@@ -140,20 +194,9 @@ def test_a_plan_that_differs_is_refused_by_name(
     assert reviewed.current() == before
 
 
-def test_a_plan_of_another_database_is_refused(reviewed: Reviewed, server_url: object) -> None:
-    other = f"{reviewed.url}_other"
-    with psycopg2.connect(reviewed.url) as connection:
-        name = connection.info.dbname
-    connection.close()
-    connection = psycopg2.connect(reviewed.url.rpartition("/")[0] + "/postgres")
-    connection.autocommit = True
-    with connection.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {name}_other TEMPLATE {name}")
-        try:
-            outcome = reviewed.run_plan(url=other)
-        finally:
-            cursor.execute(f"DROP DATABASE {name}_other WITH (FORCE)")
-    connection.close()
+def test_a_plan_of_another_database_is_refused(reviewed: Reviewed) -> None:
+    with copied_database(reviewed.url) as (other, name):
+        outcome = reviewed.run_plan(url=other)
 
     assert outcome.code == 4
     assert outcome.error["code"] == "stale-plan"
@@ -185,6 +228,35 @@ def test_a_file_that_is_no_plan_is_refused(reviewed: Reviewed, content: str, sai
     assert outcome.code in (2, 4)
     assert said in outcome.error["message"]
     assert reviewed.current() == "001"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        pytest.param({"revisions": [{"id": "002"}]}, "revisions.0.file: Field required", id="a key is gone"),
+        pytest.param({"before": "001"}, "before: Input should be a valid", id="another type"),
+        pytest.param({"expires_at": "2030-01-01T00:00:00"}, "expires_at: ", id="a time without a zone"),
+    ],
+)
+def test_a_forged_plan_is_refused(reviewed: Reviewed, change: dict[str, object], said: str) -> None:
+    document = json.loads(reviewed.file.read_text()) | change
+    del document["sha256"]
+    sha256 = hashlib.sha256(json.dumps(document, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    reviewed.file.write_text(json.dumps({**document, "sha256": sha256}))
+
+    outcome = reviewed.run_plan()
+
+    assert (outcome.code, outcome.error["code"]) == (2, "no-plan")
+    assert said in outcome.error["message"]
+    assert "af-db prod plan --out" in outcome.error["next_steps"][0]
+    assert reviewed.current() == "001"
+
+
+def test_a_plan_cannot_be_saved_over_a_folder(reviewed: Reviewed, tmp_path: Path) -> None:
+    outcome = reviewed.run("plan", "--json", "--out", str(tmp_path))
+
+    assert (outcome.code, outcome.error["code"]) == (2, "cannot-write-plan")
+    assert str(tmp_path) in outcome.error["message"]
 
 
 def test_a_plan_runs_in_its_own_direction_only(reviewed: Reviewed) -> None:
@@ -220,6 +292,27 @@ def test_what_the_review_found_counts_where_nothing_can_be_rehearsed(
     assert "--allow" in refused.error["message"]
     assert "deletes-data" in refused.error["message"]
     assert allowed.code == 0, allowed.err
+
+
+@pytest.mark.parametrize("rehearsed", ["true", "false"])
+def test_the_refusal_has_the_whole_command_to_run(
+    reviewed: Reviewed, monkeypatch: pytest.MonkeyPatch, rehearsed: str
+) -> None:
+    reviewed.execute("INSERT INTO t001 VALUES (1)")
+    path = reviewed.project.versions / "002_step_002.py"
+    path.write_text(path.read_text().replace("op.create_table", 'op.drop_table("t001"); op.create_table'))
+    assert reviewed.run("plan", "--out", str(reviewed.file)).code == 0
+    monkeypatch.setenv("AF_DB_REHEARSAL", rehearsed)
+    typed = ["--json", "--yes", "--allow", "irreversible", "--lock-wait", "5s", "--plan", str(reviewed.file)]
+
+    refused = reviewed.run("upgrade", *typed)
+    command = refused.error["next_steps"][-1].partition(": ")[2]
+
+    assert (refused.code, refused.error["code"]) == (4, "needs-consent")
+    assert command.startswith("af-db prod upgrade --yes --lock-wait 5s --plan ")
+    assert command.count("--allow") == 1
+    assert reviewed.run(*shlex.split(command)[2:]).code == 0
+    assert reviewed.current() == "002"
 
 
 def test_the_project_decides_over_the_environment(

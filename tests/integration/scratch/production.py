@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import psycopg2
 
 from agent_factory.migrate.connection import connect
-from agent_factory.migrate.scratch import Scratch
+from agent_factory.migrate.scratch import Copied, Scratch, copy_schema
 from agent_factory.migrate.target import Target, local_target
 from agent_factory.url import DatabaseURL, parse_url
 from tests.conftest import administering
@@ -151,3 +151,9 @@ def dumped(url: DatabaseURL, major: int = 18) -> str:
 def asked(scratch: Scratch, question: str) -> object:
     with connect(scratch.target) as connection:
         return connection.exec_driver_sql(question).scalar_one()
+
+
+def copied(target: Target, scratch: Scratch) -> Copied:
+    """Copy the schema, over a connection of its own."""
+    with connect(target, read_only=True) as looking:
+        return copy_schema(target, looking, scratch)

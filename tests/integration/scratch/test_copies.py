@@ -7,18 +7,18 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from agent_factory.migrate.connection import connect
-from agent_factory.migrate.scratch import Locale, Scratch, copy_schema, scratch_database
+from agent_factory.migrate.scratch import Locale, Scratch, scratch_database
 from agent_factory.migrate.scratch.autocommit import autocommit_cursor
 from agent_factory.migrate.target import local_target
 from agent_factory.url import DatabaseURL, parse_url
 from tests.conftest import administering
-from tests.integration.scratch.production import EVERYTHING, Production, asked, dumped
+from tests.integration.scratch.production import EVERYTHING, Production, asked, copied, dumped
 from tests.postgres import throwaway_server
 
 
 def test_everything_is_the_same(production: Production, scratch: Scratch) -> None:
     production.execute(EVERYTHING)
-    assert copy_schema(production.target, scratch).gaps == ()
+    assert copied(production.target, scratch).gaps == ()
     assert dumped(scratch.url) == dumped(parse_url(production.url))
     assert asked(scratch, "SELECT to_regnamespace('af_db')") is None
 
@@ -28,7 +28,7 @@ def test_from_an_older_server(major: int) -> None:
     with scratch_database(16, name="app") as original, scratch_database(major, name="app") as scratch:
         with connect(original.target) as connection, connection.begin():
             connection.exec_driver_sql(EVERYTHING.replace("%", "%%"))
-        assert copy_schema(original.target, scratch).gaps == ()
+        assert copied(original.target, scratch).gaps == ()
         if major == 16:
             assert dumped(scratch.url, 16) == dumped(original.url, 16)
         assert asked(scratch, "SELECT count(*) FROM app.users") == 0
@@ -36,7 +36,7 @@ def test_from_an_older_server(major: int) -> None:
 
 def test_what_production_has_filled_can_be_read(production: Production, scratch: Scratch) -> None:
     production.execute(EVERYTHING)
-    copy_schema(production.target, scratch)
+    copied(production.target, scratch)
     assert asked(scratch, "SELECT count(*) FROM app.above") == 1
     with pytest.raises(DBAPIError, match="has not been populated"):
         asked(scratch, "SELECT count(*) FROM app.empty")
@@ -46,7 +46,7 @@ def test_what_production_has_filled_can_be_read(production: Production, scratch:
 
 def test_the_schema_public_may_be_missing(production: Production, scratch: Scratch) -> None:
     production.execute("DROP SCHEMA public; CREATE SCHEMA app; CREATE TABLE app.t (a int)")
-    assert copy_schema(production.target, scratch).gaps == ()
+    assert copied(production.target, scratch).gaps == ()
     assert dumped(scratch.url) == dumped(parse_url(production.url))
 
 
@@ -58,7 +58,7 @@ def test_bytes_that_are_no_text_are_copied(server_url: DatabaseURL) -> None:
     ):
         with connect(original.target) as connection, autocommit_cursor(connection) as cursor:
             cursor.execute(b'CREATE TABLE "caf\xe9" (a int)')
-        assert copy_schema(original.target, scratch).gaps == ()
+        assert copied(original.target, scratch).gaps == ()
         assert asked(
             scratch, "SELECT encode(relname::text::bytea, 'hex') FROM pg_class WHERE relname LIKE 'caf%%'"
         )
@@ -75,7 +75,7 @@ def test_new_sessions_get_productions_settings(
         f"""ALTER ROLE {role} SET search_path = "$user", 'Odd "one', public;"""
         f"ALTER ROLE {role} SET row_security = off"
     )
-    assert copy_schema(reader.target, scratch).gaps == ()
+    assert copied(reader.target, scratch).gaps == ()
     assert asked(scratch, "SHOW TimeZone") == "Europe/Berlin"
     assert asked(scratch, "SHOW IntervalStyle") == "iso_8601"
     assert asked(scratch, "SELECT reset_val FROM pg_settings WHERE name = 'DateStyle'") == "German, DMY"
@@ -86,7 +86,7 @@ def test_new_sessions_get_productions_settings(
 def test_the_urls_options_are_productions_settings_too(production: Production, scratch: Scratch) -> None:
     production.execute("CREATE SCHEMA app; CREATE TABLE app.t (a int)")
     target = local_target(f"{production.url}?options=-csearch_path%3Dapp&sslmode=prefer")
-    assert copy_schema(target, scratch).gaps == ()
+    assert copied(target, scratch).gaps == ()
     assert asked(scratch, "SHOW search_path") == "app"
     assert asked(scratch, "SELECT count(*) FROM t") == 0
 
@@ -94,7 +94,7 @@ def test_the_urls_options_are_productions_settings_too(production: Production, s
 def test_a_missing_role_is_made_on_our_own_server(
     production: Production, app_role: str, scratch: Scratch
 ) -> None:
-    assert copy_schema(production.target, scratch).gaps == ()
+    assert copied(production.target, scratch).gaps == ()
     assert dumped(scratch.url) == dumped(parse_url(production.url))
     assert asked(scratch, f"SELECT rolcanlogin FROM pg_roles WHERE rolname = '{app_role}'") is False
 
@@ -108,7 +108,7 @@ def test_a_tablespace_of_production_is_there(production: Production, server_url:
     try:
         production.execute(f"CREATE TABLE public.t (a int) TABLESPACE {name}")
         with scratch_database(18) as scratch:
-            assert copy_schema(production.target, scratch).gaps == ()
+            assert copied(production.target, scratch).gaps == ()
             with connect(scratch.target) as connection, connection.begin():
                 connection.exec_driver_sql(f"ALTER TABLE public.t SET TABLESPACE {name}")
     finally:
@@ -126,7 +126,7 @@ def test_many_tables(production: Production, scratch: Scratch) -> None:
         END LOOP; END $$"""
     )
     began = time.monotonic()
-    assert copy_schema(production.target, scratch).gaps == ()
+    assert copied(production.target, scratch).gaps == ()
     assert time.monotonic() - began < 10
     assert asked(scratch, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 300
 
@@ -147,6 +147,6 @@ def test_a_role_that_may_do_no_more_than_make_databases(
             cursor.execute(f"ALTER ROLE {role} SET search_path = elsewhere")
         url = f"postgresql://{role}:x@{other.host}:{other.port}/postgres"
         with scratch_database(18, scratch_url=url) as scratch:
-            assert copy_schema(production.target, scratch).gaps == ()
+            assert copied(production.target, scratch).gaps == ()
             assert asked(scratch, "SHOW search_path") == "app, public"
             assert asked(scratch, "SELECT count(*) FROM v") == 0

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from agent_factory.migrate.connection import connect
-from agent_factory.migrate.scratch import Scratch, copy_schema, scratch_database
+from agent_factory.migrate.scratch import Scratch, scratch_database
 from agent_factory.migrate.scratch.original import Original
 from agent_factory.migrate.scratch.own_server import own_server
 from agent_factory.migrate.scratch.restore import restore
 from agent_factory.migrate.target import Target
-from tests.integration.scratch.production import Production, asked, dumped
+from tests.integration.scratch.production import Production, asked, copied, dumped
 from tests.postgres import copied_installation, throwaway_server
 
 
@@ -34,7 +34,7 @@ def test_a_missing_extension_is_named(
         path.unlink()
     monkeypatch.setenv("PATH", f"{bin_dir}:{os.environ['PATH']}")
     with scratch_database(18) as scratch:
-        gap, other = copy_schema(production.target, scratch).gaps
+        gap, other = copied(production.target, scratch).gaps
         assert gap.startswith("extension vector: not on the scratch server; so missing too: ")
         for missing in ("table public.items", "index public.items_place", "fk constraint public.other"):
             assert missing in gap
@@ -67,7 +67,7 @@ def test_functions_stand_in_for_an_extension_of_functions(tmp_path: Path) -> Non
                 'CREATE TABLE t (id uuid DEFAULT "my extensions".uuid_generate_v4(),'
                 " key bytea DEFAULT gen_random_bytes(16));"
             )
-        gaps = copy_schema(production, scratch).gaps
+        gaps = copied(production, scratch).gaps
         stand_in = "not on the scratch server; functions that are called like its own stand in"
         assert sorted(gaps) == [f"extension pgcrypto: {stand_in}", f"extension uuid-ossp: {stand_in}"]
         with connect(scratch.target) as connection, connection.begin():
@@ -83,7 +83,7 @@ def test_functions_stand_in_for_an_extension_of_functions(tmp_path: Path) -> Non
 
 def test_a_missing_role_of_a_named_server_is_told(production: Production, app_role: str) -> None:
     with throwaway_server() as other, scratch_database(18, scratch_url=other.url("postgres")) as scratch:
-        gaps = copy_schema(production.target, scratch).gaps
+        gaps = copied(production.target, scratch).gaps
         assert any(f"role {app_role}" in gap and "--scratch-url" in gap for gap in gaps)
         assert f'policy public.t own: role "{app_role}" does not exist' in gaps
         assert asked(scratch, f"SELECT count(*) FROM pg_roles WHERE rolname = '{app_role}'") == 0
@@ -103,7 +103,7 @@ def test_nothing_connects_and_no_login_is_copied(production: Production, scratch
         " PUBLICATION p WITH (connect = false, slot_name = NONE)"
     )
     try:
-        gaps = copy_schema(production.target, scratch).gaps
+        gaps = copied(production.target, scratch).gaps
     finally:
         production.execute(f"DROP SUBSCRIPTION news_{name}")
     assert sorted(gap.split(":")[0] for gap in gaps) == [
@@ -126,7 +126,7 @@ def test_an_event_trigger_is_there_and_does_nothing(production: Production, scra
         "CREATE EVENT TRIGGER again ON ddl_command_end EXECUTE FUNCTION public.refuse();"
         "COMMENT ON EVENT TRIGGER again IS 'x'"
     )
-    gaps = copy_schema(production.target, scratch).gaps
+    gaps = copied(production.target, scratch).gaps
     assert [gap.split(":")[0] for gap in gaps] == ['event trigger Re"fuse', "event trigger again"]
     with connect(scratch.target) as connection, connection.begin():
         connection.exec_driver_sql("ALTER TABLE public.t ADD b int")
@@ -139,7 +139,7 @@ def test_what_fails_after_a_table_is_made_does_not_cost_the_table(production: Pr
     production.execute("CREATE TABLE public.t (a int, b int GENERATED ALWAYS AS (a + 1) VIRTUAL)")
     production.execute("CREATE TABLE public.u (a int); ALTER TABLE public.u ALTER a SET STATISTICS 5")
     with throwaway_server(16) as older, scratch_database(18, scratch_url=older.url("postgres")) as scratch:
-        gaps = copy_schema(production.target, scratch).gaps
+        gaps = copied(production.target, scratch).gaps
         assert [gap for gap in gaps if gap.startswith("table public.t: ")]
         assert not [gap for gap in gaps if "transaction_timeout" in gap]
         assert (

@@ -6,14 +6,14 @@ from urllib.parse import quote
 
 import pytest
 
-from agent_factory.migrate.scratch import CannotCopyError, Scratch, copy_schema
+from agent_factory.migrate.scratch import CannotCopyError, Scratch
 from agent_factory.migrate.scratch.installations import find_pg_dump
 from agent_factory.migrate.target import Target, local_target
 from agent_factory.url import parse_url
 from tests.acceptance.faults.servers import PGBOUNCER, pgbouncer
 from tests.acceptance.faults.waiting import until
 from tests.conftest import administering
-from tests.integration.scratch.production import CANARY, EVERYTHING, Production, asked, dumped
+from tests.integration.scratch.production import CANARY, EVERYTHING, Production, asked, copied, dumped
 from tests.postgres import installation
 from tests.processes import command_lines, environments
 
@@ -28,7 +28,7 @@ def test_a_role_that_may_only_read_is_enough(
         f' GRANT SELECT ON ALL TABLES IN SCHEMA app, "Odd; schema" TO {role}'
     )
     before = dumped(parse_url(production.url))
-    assert copy_schema(reader.target, scratch).gaps == ()
+    assert copied(reader.target, scratch).gaps == ()
     assert dumped(scratch.url) == before == dumped(parse_url(production.url))
 
 
@@ -48,7 +48,7 @@ def test_a_role_that_may_not_read_everything(
 ) -> None:
     production.execute(made)
     with pytest.raises(CannotCopyError, match=f"{parse_url(reader.url).user} {named}") as caught:
-        copy_schema(reader.target, scratch)
+        copied(reader.target, scratch)
     assert CANARY not in caught.value.reason
 
 
@@ -59,7 +59,7 @@ def test_a_locked_table_is_not_waited_for_long(production: Production, scratch: 
         with pytest.raises(
             CannotCopyError, match=r"locked by another session for more than 2 s.*public\.busy"
         ):
-            copy_schema(production.target, scratch)
+            copied(production.target, scratch)
 
 
 def shown_by(program: str) -> str:
@@ -85,7 +85,7 @@ def test_no_process_shows_the_password(
 
     def copy() -> None:
         try:
-            copy_schema(target, scratch)
+            copied(target, scratch)
         except CannotCopyError as error:
             failed.append(error.reason)
 
@@ -109,7 +109,7 @@ def test_a_password_that_is_not_in_the_url(
     monkeypatch.setenv("PGPASSWORD", CANARY)
     url = replace(reader.target.url, password=None)
     production.execute(f"CREATE TABLE public.t (a int); GRANT SELECT ON public.t TO {url.user}")
-    assert copy_schema(Target(url=url, environment=reader.target.environment), scratch).gaps == ()
+    assert copied(Target(url=url, environment=reader.target.environment), scratch).gaps == ()
     assert asked(scratch, "SELECT count(*) FROM public.t") == 0
 
 
@@ -118,7 +118,7 @@ def test_a_transaction_pooler_is_not_dumped_from(production: Production, scratch
     """pg_dump's settings would stay in the session that the pooler gives to the next client."""
     with pgbouncer(production.url, pool_size=1) as pooled:
         with pytest.raises(CannotCopyError, match="is a transaction pooler"):
-            copy_schema(local_target(pooled), scratch)
+            copied(local_target(pooled), scratch)
         with administering(parse_url(pooled)) as cursor:
             cursor.execute("SHOW search_path")
             assert cursor.fetchone() == ('"$user", public',)
@@ -141,7 +141,7 @@ def test_without_a_copy_roles_and_settings_are_productions(
     with production.session() as cursor:
         cursor.execute("BEGIN; LOCK TABLE public.t IN ACCESS EXCLUSIVE MODE")
         with pytest.raises(CannotCopyError):
-            copy_schema(production.target, scratch)
+            copied(production.target, scratch)
     assert asked(scratch, "SHOW TimeZone") == "Europe/Berlin"
     assert asked(scratch, f"SELECT count(*) FROM pg_roles WHERE rolname = '{app_role}'") == 1
     assert asked(scratch, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0

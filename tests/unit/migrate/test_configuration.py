@@ -28,6 +28,7 @@ def test_everything_that_it_may_say(tmp_path: Path) -> None:
         [tool.af-db]
         require-rehearsal = true
         schemas = ["public", "app"]
+        databases = ["postgresql", "sqlite"]
         ignore = [
             # { code = "behind", reason = "not any more" },
             { code = "drift", object = "public.legacy_*", reason = "the old system's" },
@@ -38,11 +39,12 @@ def test_everything_that_it_may_say(tmp_path: Path) -> None:
 
     assert found.require_rehearsal
     assert found.schemas == ("public", "app")
+    assert found.databases == ("postgresql", "sqlite")
     first, second = found.ignore
     assert (first.code, first.object, first.file) == ("drift", "public.legacy_*", None)
-    assert (first.reason, first.line) == ("the old system's", 10)
+    assert (first.reason, first.line) == ("the old system's", 11)
     assert (second.code, second.file) == ("file-name", "alembic/versions/001_*.py")
-    assert (second.reason, second.line, second.source) == ("", 11, tmp_path / "pyproject.toml")
+    assert (second.reason, second.line, second.source) == ("", 12, tmp_path / "pyproject.toml")
 
 
 def test_ignores_may_be_tables_of_their_own(tmp_path: Path) -> None:
@@ -61,7 +63,12 @@ def test_ignores_may_be_tables_of_their_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        pytest.param("schema = ['public']", "no key 'schema'; there are: require-rehearsal, schemas, ignore"),
+        pytest.param(
+            "schema = ['public']", "no key 'schema'; there are: require-rehearsal, schemas, databases"
+        ),
+        pytest.param("databases = 'sqlite'", "databases in [tool.af-db] is to be a list"),
+        pytest.param("databases = ['mysql']", "is to be a list of: postgresql, sqlite"),
+        pytest.param("databases = []", "is to be a list of: postgresql, sqlite"),
         pytest.param("require-rehearsal = 'yes'", "require-rehearsal in [tool.af-db] is to be true or false"),
         pytest.param("schemas = 'public'", "schemas in [tool.af-db] is to be a list"),
         pytest.param("schemas = []", "a list of at least one name"),

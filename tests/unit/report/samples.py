@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from agent_factory.migrate.events import Warned
 from agent_factory.migrate.forecast import Estimate
 from agent_factory.migrate.hazards import Hazard, HazardCode, Severity
 from agent_factory.migrate.locks import Blocks, LockMode
@@ -109,6 +110,7 @@ def result(
     direction: Direction = Direction.UPGRADE,
     before: Sequence[str] = ("0001",),
     notes: Sequence[str] = (),
+    warnings: Sequence[Warned] = (),
     rehearsed_on: str | None = "PostgreSQL 18 of the extra agent-factory[rehearsal]",
     saved: Path | None = None,
     database: str = "shop on db.example.com:5432 as deploy",
@@ -139,6 +141,7 @@ def result(
         ),
         allow=f"--allow {','.join(high)}" if high else "",
         saved=saved,
+        warnings=tuple(warnings),
     )
 
 
@@ -346,6 +349,13 @@ def rich() -> PlanResult:
             ),
         ],
         notes=["the extension postgis is not on the scratch server: 2 columns of its types are text there"],
+        warnings=[
+            Warned(
+                code="wrong-environment",
+                message="prod upgrade will refuse: shop on db.example.com:5432 calls itself staging, "
+                "not production",
+            )
+        ],
     )
 
 

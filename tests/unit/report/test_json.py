@@ -15,6 +15,7 @@ def test_the_names_are_those_that_programs_read() -> None:
 
     assert set(plan) == {
         *("schema_version", "command", "exit_code", "database", "before", "review", "allow", "saved"),
+        "warnings",
     }
     assert set(plan["review"]) == {
         *("plan", "revisions", "hazards", "high", "rehearsed_on", "schema_from", "notes", "drift"),

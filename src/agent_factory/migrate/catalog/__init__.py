@@ -5,7 +5,7 @@ object by object, with the statement that would mend each where that is certain.
 """
 
 from agent_factory.migrate.catalog.compare import Difference, compare
-from agent_factory.migrate.catalog.objects import Catalog, CatalogObject, Scope
+from agent_factory.migrate.catalog.objects import Catalog, CatalogObject, Key, Scope, is_attached
 from agent_factory.migrate.catalog.read import read_catalog
 
-__all__ = ["Catalog", "CatalogObject", "Difference", "Scope", "compare", "read_catalog"]
+__all__ = ["Catalog", "CatalogObject", "Difference", "Key", "Scope", "compare", "is_attached", "read_catalog"]

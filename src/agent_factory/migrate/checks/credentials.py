@@ -46,14 +46,42 @@ _HASH = re.compile(r"\$2[aby]?\$|\$argon2|\$scrypt\$|pbkdf2|scrypt:", re.IGNOREC
 
 _NAME = re.compile(r"(?:.*[_.\-])?(?:pg)?(?:password|passwd|pwd)", re.IGNORECASE)
 
+_NO_PASSWORD = re.compile(
+    r".*(?:\s|://).* | (?:[a-z]+_)*(?:password|passwd|pwd)(?:_[a-z]+)*",
+    re.DOTALL | re.IGNORECASE | re.VERBOSE,
+)
+"""A sentence, or a URL; and a name or label that says password itself, as what a column is renamed to."""
+
+_KEY_NAME = re.compile(r"(?:.*[_.\-])?(?:(?:api|secret|access)[_\-]?key|secret|token)", re.IGNORECASE)
+
+_RANDOM = re.compile(
+    r"""(?=.*\d) (?=.*[a-z])
+    (?! / | .*:: | .*:// | [\w.]+\(.*\)$ | (?:[a-z]+\d*_)*[a-z]+\d*$ )
+    \S{16,}""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""What nobody would remember: long, of letters and digits; no path, no expression, no name in words."""
+
 _KEYS = (
     ("a private key", re.compile(r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----")),
     ("a JSON Web Token", re.compile(r"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}")),
     ("a secret key of Supabase", re.compile(r"\bsb_secret_[\w-]{8,}")),
     ("an access key of AWS", re.compile(r"\bAKIA[0-9A-Z]{16}\b")),
+    ("a key of Stripe", re.compile(r"\b[rs]k_live_[0-9A-Za-z]{10,}")),
+    ("a token of GitHub", re.compile(r"\b(?:gh[oprsu]_[0-9A-Za-z]{36}|github_pat_[0-9A-Za-z_]{22})")),
+    ("a token of GitLab", re.compile(r"\bglpat-[\w-]{20}")),
+    ("a token of Slack", re.compile(r"\bxox[abeoprs]-[\w-]{10,}")),
+    ("a secret key of Django", re.compile(r"\bdjango-insecure-\S+")),
 )
 
-_WORTH_READING = re.compile(r"://|passw|pwd|PRIVATE KEY|\beyJ|sb_secret_|\bAKIA", re.IGNORECASE)
+_WORTH_READING = re.compile(
+    r"""://|passw|pwd|PRIVATE\ KEY|\beyJ|\bAKIA|_live_|\bgh[oprsu]_|github_pat_|glpat-|\bxox
+      | URL\.create|secret|token|api_?key|access_?key|django-insecure""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+_TEXTS = ast.Constant | ast.JoinedStr | ast.BinOp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,9 +160,14 @@ def _python(path: Path, source: str) -> Iterator[_Text]:
             yield _Text(file=path, line=number, text=line, called="the line")
         return
     names = {id(value): name for node in ast.walk(tree) for name, value in _named_values(node)}
-    inner = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    inner = {
+        id(part)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add))
+        for part in ast.iter_child_nodes(node)
+    }
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant | ast.JoinedStr) and id(node) not in inner:
+        if isinstance(node, _TEXTS) and id(node) not in inner:
             name = names.get(id(node))
             text = _string(node)
             yield _Text(file=path, line=node.lineno, text=text, called=name or "a string", name=name)
@@ -144,13 +177,24 @@ def _python(path: Path, source: str) -> Iterator[_Text]:
 
 
 def _string(node: ast.expr) -> str:
-    """The text of a literal, empty for other values; what an f-string fills in is ``{}``."""
+    """The text of a literal, or of a sum of them, empty for other values; what is filled in is ``{}``."""
     match node:
         case ast.Constant(value=str(text)):
             return text
         case ast.JoinedStr(values=parts):
             return "".join(_string(part) if isinstance(part, ast.Constant) else "{}" for part in parts)
+        case ast.BinOp(op=ast.Add()):
+            return "".join(_string(part) if isinstance(part, _TEXTS) else "{}" for part in _summands(node))
     return ""
+
+
+def _summands(node: ast.expr) -> list[ast.expr]:
+    """What is added up, in its order; a sum of a thousand is a tree as deep."""
+    parts = []
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        parts.append(node.right)
+        node = node.left
+    return [node, *reversed(parts)]
 
 
 def _named_values(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
@@ -176,17 +220,24 @@ def _named_values(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
             args=[ast.Constant(value=str(name)), value],
         ):
             yield name, value
+        case ast.Call(
+            func=ast.Attribute(attr="create", value=ast.Name(id="URL") | ast.Attribute(attr="URL")),
+            args=[_, _, password, *_],
+        ):
+            yield "password", password
 
 
 def _judged(text: _Text) -> Iterator[Finding]:
     yield from _urls(text)
     yield from _sql(text)
     yield from _assigned(text)
-    if text.name and _NAME.fullmatch(text.name) and not re.search(r"\s|://", text.text):
+    if text.name and _NAME.fullmatch(text.name) and not _NO_PASSWORD.fullmatch(text.text):
         yield from _password(text, 0, text.text, f"{text.place} is a password")
     for what, pattern in _KEYS:
         for match in pattern.finditer(text.text):
             yield _found("credentials", text, match.start(), f"{text.place} holds {what}")
+    if text.name and _KEY_NAME.fullmatch(text.name) and _RANDOM.fullmatch(text.text):
+        yield from _password(text, 0, text.text, f"{text.place} is a secret key")
 
 
 def _urls(text: _Text) -> Iterator[Finding]:

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from agent_factory.migrate import preflight
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.catalog import Catalog, CatalogObject, Difference
+from agent_factory.migrate.checks.expressible import plain
 from agent_factory.migrate.findings import Finding, finding
 from agent_factory.migrate.journal_entries import Edited, Entry, find_edited, ran_outside
 from agent_factory.migrate.plan import Direction, Revision
@@ -104,9 +106,9 @@ def check_indexes(
     invalid: Sequence[Index], drift: Sequence[Difference], found: Catalog | None
 ) -> tuple[Finding, ...]:
     """Find INVALID indexes; where the migrations want one, ``drift`` tells how it is to be."""
-    wanted = {_bare(item.name): item for item in drift if item.kind == "index" and item.expected}
+    wanted = {plain(item.name): item for item in drift if item.kind == "index" and item.expected}
     of_constraints = {
-        _bare(_index_of(one))
+        plain(_index_of(one))
         for one in (found.objects if found else ())
         if one.kind == "constraint" and one.table and "INVALID" in one.clauses
     }
@@ -116,10 +118,10 @@ def check_indexes(
             message = f"{index} on {index.table} is being built (pid {index.builder_pid})"
             findings.append(finding("index-in-progress", message, object=str(index)))
             continue
-        mended = wanted.get(_bare(str(index)))
+        mended = wanted.get(plain(str(index)))
         remedy = index.drop_command
         details: tuple[str, ...] = ()
-        if _bare(str(index)) in of_constraints:
+        if plain(str(index)) in of_constraints:
             remedy = f"REINDEX INDEX CONCURRENTLY {index.sql_name}"
         elif mended is not None and mended.remedy is not None:
             remedy = mended.remedy
@@ -129,8 +131,14 @@ def check_indexes(
     return tuple(findings)
 
 
-def check_constraints(constraints: Sequence[Constraint], found: Catalog | None) -> tuple[Finding, ...]:
-    """Find constraints that were left NOT VALID, in the schemas that are looked at."""
+def check_constraints(
+    constraints: Sequence[Constraint], drift: Sequence[Difference], found: Catalog | None
+) -> tuple[Finding, ...]:
+    """Find constraints that were left NOT VALID, in the schemas that are looked at.
+
+    One that has drifted besides is told as drift: it is to be another, or to go.
+    """
+    drifted = {plain(item.name) for item in drift if item.kind == "constraint" and not told_otherwise(item)}
     names = {one.name for one in found.objects if one.kind in ("table", "domain")} if found else None
     return tuple(
         finding(
@@ -141,7 +149,7 @@ def check_constraints(constraints: Sequence[Constraint], found: Catalog | None) 
             remedy=one.validate_command,
         )
         for one in constraints
-        if names is None or one.of in names
+        if (names is None or one.of in names) and plain(f"{one.of}.{one.name}") not in drifted
     )
 
 
@@ -237,7 +245,3 @@ def _index_of(constraint: CatalogObject) -> str:
     """The name of the index that keeps a constraint: the constraint's, in the schema of its table."""
     schema = str(constraint.table).partition(".")[0]
     return f"{schema}.{constraint.name.removeprefix(f'{constraint.table}.')}"
-
-
-def _bare(name: str) -> str:
-    return name.replace('"', "")

@@ -4,16 +4,21 @@ The one to compare with was migrated from its beginning on a throwaway server. O
 materialized view holds rows are not compared: they hang on the roles and the rows of the real one.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from agent_factory.migrate.catalog import Catalog, Difference, compare
-from agent_factory.migrate.findings import Finding, finding
+from agent_factory.migrate.catalog import Catalog, CatalogObject, Difference, Key, compare, is_attached
+from agent_factory.migrate.configuration import Configuration
+from agent_factory.migrate.definitions import bare, schema_of
+from agent_factory.migrate.findings import Finding, finding, is_ignored
 from agent_factory.migrate.hazards import RehearsedRevision
 from agent_factory.migrate.rehearsal import History, Rehearsal
 
+_OF_PARTITIONS = ("PARTITION OF ", "PARTITION BY ", "WITH (")
+"""Clauses by which a partition may differ from its table, which has no storage of its own."""
 
-def find_drift(rehearsal: Rehearsal, found: Catalog) -> tuple[Difference, ...]:
-    """Return the drift in the tables that a rehearsed plan touches; ``found`` is the real database's.
+
+def find_drift(rehearsal: Rehearsal, configuration: Configuration) -> tuple[Difference, ...]:
+    """Return the drift in the tables that a rehearsed plan touches; not what the project ignores.
 
     Empty where no history was replayed. The copy has to show it as well: that is on the server of the
     replay, and servers of two versions print some definitions otherwise.
@@ -21,21 +26,56 @@ def find_drift(rehearsal: Rehearsal, found: Catalog) -> tuple[Difference, ...]:
     if rehearsal.history is None or rehearsal.history.catalog is None:
         return ()
     expected = rehearsal.history.catalog
-    differences = compare(expected, found)
+    differences = compare_with_migrations(expected, rehearsal.original)
     if rehearsal.before is not expected:
         differences = confirmed(differences, compare(expected, rehearsal.before))
     touched = touched_by(rehearsal.revisions)
     return tuple(
         item
         for item in differences
-        if (item.table in touched or item.name in touched) and not is_invalid_index(item)
+        if (item.table in touched or item.name in touched)
+        and not is_invalid_index(item)
+        and _is_looked_at(item, configuration.schemas)
+        and not is_ignored(drift_finding(item), configuration.ignore)
     )
+
+
+def compare_with_migrations(expected: Catalog, found: Catalog) -> tuple[Difference, ...]:
+    """Return where a database differs from what its migrations make.
+
+    Partitions that were added to a table of theirs, and are as that is, are none: jobs make them in time.
+    """
+    differences = compare(expected, found)
+    extra = {item.name for item in differences if item.kind == "table" and item.expected is None}
+    plain = _plain_partitions(found, extra) if extra else frozenset()
+    return tuple(item for item in differences if item.kind != "table" or item.name not in plain)
 
 
 def confirmed(differences: Sequence[Difference], others: Sequence[Difference]) -> tuple[Difference, ...]:
     """Return the differences of objects that the others have as well."""
     keys = {(item.kind, item.name) for item in others}
     return tuple(item for item in differences if (item.kind, item.name) in keys)
+
+
+def _plain_partitions(catalog: Catalog, extra: Collection[str]) -> frozenset[str]:
+    """Return the extra tables that are partitions and have nothing that their table has not."""
+    objects = {one.key: one for one in catalog.objects}
+    others = {one.table for one in catalog.objects if one.table in extra and not _is_as_whole(one, objects)}
+    return frozenset(extra) - others
+
+
+def _is_as_whole(one: CatalogObject, objects: Mapping[Key, CatalogObject]) -> bool:
+    """Say whether it belongs to the same thing of the parent table, and is like it."""
+    whole = objects.get(one.whole) if one.whole is not None and is_attached(one) else None
+    if whole is None or one.kind not in ("table", "column"):
+        return whole is not None  # PostgreSQL attaches only what is the same
+    clauses = {clause for clause in (*one.clauses, *whole.clauses) if not clause.startswith(_OF_PARTITIONS)}
+    return clauses <= {*one.clauses} & {*whole.clauses}
+
+
+def _is_looked_at(difference: Difference, schemas: Collection[str] | None) -> bool:
+    schema = schema_of(difference.table or difference.name)
+    return schemas is None or (schema is not None and bare(schema) in schemas)
 
 
 def touched_by(revisions: Iterable[RehearsedRevision]) -> frozenset[str]:

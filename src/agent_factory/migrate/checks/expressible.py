@@ -1,7 +1,7 @@
 """What of a catalog models can say: the rest is made by migrations alone, and is nothing to compare."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agent_factory.migrate.catalog import Catalog, CatalogObject
@@ -46,13 +46,16 @@ def expressible(catalog: Catalog, scale: Scale, *, leave_out: Collection[str] = 
     gone = {*leave_out, *_virtual_tables(catalog)}
     tables = {one.name for one in catalog.objects if one.kind == "table"} - gone
     owned = dict(_owned_sequences(catalog, scale))
+    of_columns: dict[str, list[str]] = {}
+    for sequence, column in owned.items():
+        of_columns.setdefault(column, []).append(sequence)
     found = {}
     for one in catalog.objects:
         if one.kind not in _KINDS or (one.table is not None and one.table not in tables):
             continue
         if one.kind == "comment" and (one.table is None or one.name.startswith(("INDEX", "SEQUENCE"))):
             continue
-        said = _as_said(one, owned, scale)
+        said = _as_said(one, owned, of_columns, scale)
         found[said.key] = said
     return Catalog(backend=catalog.backend, objects=tuple(found[key] for key in sorted(found)))
 
@@ -107,16 +110,18 @@ def _owned_sequences(catalog: Catalog, scale: Scale) -> Iterator[tuple[str, str]
                     yield one.name, clause.removeprefix("OWNED BY ")
 
 
-def _as_said(one: CatalogObject, owned: dict[str, str], scale: Scale) -> CatalogObject:
+def _as_said(
+    one: CatalogObject, owned: Mapping[str, str], of_columns: Mapping[str, Sequence[str]], scale: Scale
+) -> CatalogObject:
+    """The object in models' words; ``owned`` has each sequence's column, ``of_columns`` is the other way."""
     not_said = _NOT_SAID.get(one.kind)
     clauses = [clause for clause in one.clauses if not_said is None or not re.fullmatch(not_said, clause)]
     name = one.name
     if one.kind == "column":
         clauses = [_NAME_OF_NOT_NULL.sub("", clause) for clause in clauses]
-        for sequence, column in owned.items():
-            if column == one.name:
-                own = f"nextval('{sequence}'::regclass)"
-                clauses = [clause.replace(own, "nextval(its sequence)") for clause in clauses]
+        for sequence in of_columns.get(name, ()):
+            own = f"nextval('{sequence}'::regclass)"
+            clauses = [clause.replace(own, "nextval(its sequence)") for clause in clauses]
         if not scale.has_defaults:
             clauses = [clause for clause in clauses if not clause.startswith("DEFAULT ")]
     elif one.kind == "sequence":

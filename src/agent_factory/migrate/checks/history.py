@@ -71,27 +71,34 @@ def _unlabelled_parts(parts: Sequence[Sequence[RevisionFile]]) -> Iterator[Findi
 
 
 def _heads_of_a_branch(files: Sequence[RevisionFile]) -> Iterator[Finding]:
-    """Several heads with the same labels. Those of branches with labels of their own are meant to be."""
+    """Several heads, unless each has a label that no other one has: such branches are meant to be."""
     known = by_id(files)
-    same: dict[frozenset[str], list[RevisionFile]] = defaultdict(list)
-    for head in find_heads(files):
-        same[_labels(head, known)].append(head)
-    for heads in same.values():
-        if len(heads) > 1:
-            newest = heads[-1]
-            yield finding(
-                "multiple-heads",
-                describe_heads([head.id or "" for head in heads]),
-                file=newest.path,
-                line=newest.line("down_revision"),
-                details=tuple(_shown(head) for head in heads),
-                remedy="af-db local merge",
-            )
+    labels = {head: _labels(head, known) for head in find_heads(files)}
+    uses = Counter(label for found in labels.values() for label in found)
+    own = {head: sorted(label for label in found if uses[label] == 1) for head, found in labels.items()}
+    unlabelled = [head for head, found in own.items() if not found]
+    if len(own) > 1 and unlabelled:
+        newest = unlabelled[-1]
+        is_partly = len(unlabelled) < len(own)
+        yield finding(
+            "multiple-heads",
+            f"{describe_heads([head.id or '' for head in own])}; an upgrade without a REVISION is refused",
+            file=newest.path,
+            line=newest.line("down_revision"),
+            details=tuple(
+                _shown(head) + (_of_label(found) if is_partly else "") for head, found in own.items()
+            ),
+            remedy="af-db local merge",
+        )
 
 
 def _shown(head: RevisionFile) -> str:
     on = ", ".join(head.parents) or "nothing"
     return f"{head.place('down_revision')}: {head.id} builds on {on}"
+
+
+def _of_label(labels: Sequence[str]) -> str:
+    return f", with the label {', '.join(labels)}" if labels else ", and has no label of its own"
 
 
 def _labels(head: RevisionFile, known: dict[str, RevisionFile]) -> frozenset[str]:

@@ -2,16 +2,19 @@
 
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-FLAVOURS = 6
+from agent_factory.migrate.checks.patterns import matching_texts, without_patterns
+
+FLAVOURS = 7
 """How many kinds of values there are to try, until a row pleases the constraints of its table."""
 
+_UNBOUNDED = 2**31
 _START = datetime(2024, 1, 1, 12, tzinfo=UTC)
 _QUOTED = re.compile(r"'((?:[^']|'')*)'")
 _LENGTH = r"length\(\(*\"?{column}\"?[^=<>]*\)\s*=\s*(\d+)"
@@ -32,15 +35,18 @@ _PLAIN = {
 def allowed_texts(column: str, checks: Sequence[str]) -> tuple[str, ...]:
     """Return the texts that all CHECKs about a column spell, those of every one first."""
     lists = [
-        [text.replace("''", "'") for text in _QUOTED.findall(check) if "%" not in text]
-        for check in checks
-        if re.search(rf"(?<!\w){re.escape(column)}(?!\w)", check)
+        [text.replace("''", "'") for text in _QUOTED.findall(without_patterns(check)) if text != "@"]
+        for check in _about(column, checks)
     ]
     lists = [texts for texts in lists if texts]
     if not lists:
         return ()
     common = [text for text in lists[0] if all(text in texts for texts in lists)]
     return tuple(common or lists[0])
+
+
+def _about(column: str, checks: Sequence[str]) -> list[str]:
+    return [check for check in checks if re.search(rf"(?<!\w){re.escape(column)}(?!\w)", check)]
 
 
 def allowed_length(column: str, checks: Sequence[str]) -> int | None:
@@ -64,7 +70,8 @@ def literal(
     if texts:
         return texts[(number + flavour) % len(texts)]
     if isinstance(type_, postgresql.DOMAIN):
-        return literal(name, type_.data_type, number, place, flavour, checks)
+        own = [str(type_.check).replace("VALUE", name)] if type_.check is not None else []
+        return literal(name, type_.data_type, number, place, flavour, [*checks, *own])
     if isinstance(type_, sa.Boolean):
         return str((number + flavour) % 2)
     if isinstance(type_, sa.Enum):
@@ -90,7 +97,18 @@ def literal(
         return plain.format(n=number, high=number // 250 % 250, low=number % 250)
     if type(type_).__name__.endswith("RANGE"):
         return "{}" if "MULTI" in type(type_).__name__ else "empty"
-    return _text(name, number, place, allowed_length(name, checks), getattr(type_, "length", None))
+    longest = getattr(type_, "length", None) or _UNBOUNDED
+    shaped = [text for text in _shaped(name, number, checks) if len(text) <= longest]
+    if shaped:
+        return shaped[flavour % len(shaped)]
+    return _text(name, number, place, allowed_length(name, checks), longest)
+
+
+def _shaped(name: str, number: int, checks: Sequence[str]) -> Iterator[str]:
+    """Texts of the shape that a CHECK or the column's name asks for."""
+    if "mail" in name.lower() or any("'@'" in check for check in _about(name, checks)):
+        yield f"{number}@example.com"
+    yield from matching_texts(name, checks, number)
 
 
 def _moment(type_: sa.types.TypeEngine[Any], number: int, place: int) -> str:
@@ -101,6 +119,8 @@ def _moment(type_: sa.types.TypeEngine[Any], number: int, place: int) -> str:
 
 
 def _number(type_: sa.types.TypeEngine[Any], number: int, place: int, flavour: int) -> str:
+    if flavour == FLAVOURS - 1:  # between 0 and 1, or a small one
+        return str(number % 5 + 1 if isinstance(type_, sa.Integer) else (10 + number % 40) / 100)
     value = (number + place, number, 1, 0, number * 100 + place, -number)[flavour]
     if isinstance(type_, sa.Numeric) and type_.precision is not None:
         value %= 10 ** max(0, min(9, type_.precision - (type_.scale or 0)))
@@ -109,11 +129,11 @@ def _number(type_: sa.types.TypeEngine[Any], number: int, place: int, flavour: i
     return str(value)
 
 
-def _text(name: str, number: int, place: int, exact: int | None, longest: int | None) -> str:
+def _text(name: str, number: int, place: int, exact: int | None, longest: int) -> str:
     if exact is not None:
         return f"{number:0{exact}d}"[-exact:]
     if longest in (32, 36):  # how a UUID is kept where there is no type for it
         made = uuid.UUID(int=number * 1000 + place)
         return made.hex if longest == 32 else str(made)
     text = f"{name} {number}"
-    return text if longest is None or len(text) <= longest else str(number)[-longest:]
+    return text if len(text) <= longest else str(number)[-longest:]

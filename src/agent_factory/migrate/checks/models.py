@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql
 
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.catalog import Catalog, Difference, compare, read_catalog
+from agent_factory.migrate.checks.env_py import broken_there
 from agent_factory.migrate.checks.expressible import Scale, expressible, partitions, plain, with_names_of
 from agent_factory.migrate.checks.throwaway import (
     POSTGRESQL,
@@ -25,6 +26,7 @@ from agent_factory.migrate.checks.throwaway import (
     told_once,
 )
 from agent_factory.migrate.connection import connect
+from agent_factory.migrate.errors import UsageError
 from agent_factory.migrate.findings import CannotCheckError, Finding, finding
 from agent_factory.migrate.project import Models, Project
 from agent_factory.migrate.rehearsal import COPIED
@@ -52,20 +54,24 @@ def check_models(
     Raises CannotCheckError where there are no models, or where neither database could be had.
     """
     found: list[tuple[str, tuple[Finding, ...]]] = []
+    broken: list[tuple[str, tuple[Finding, ...]]] = []
     skipped: list[str] = []
     for backend in (POSTGRESQL, SQLITE):
         try:
             found.append((backend, _compare_on(backend, project, databases, schemas)))
         except (CannotCheckError, ScratchUnavailableError) as error:
             skipped += [f"on {backend}: {reason}" for reason in error.reasons]
+        except UsageError as error:
+            skipped.append(f"on {backend}: env.py does not run there")
+            broken.append((backend, (broken_there(error, backend, uses_sqlite=uses_sqlite),)))
         except _ModelsFailError as error:
             if backend == SQLITE and not uses_sqlite:
                 skipped.append(f"on {backend}: the models cannot be made there: {error}")
             else:
                 found.append((backend, (finding("models-fail", str(error)),)))
-    if not found:
+    if not (found or broken):
         raise CannotCheckError(*skipped)
-    return Looked(findings=told_once(found), skipped=tuple(skipped))
+    return Looked(findings=told_once([*found, *broken]), skipped=tuple(skipped), made=bool(found))
 
 
 def _compare_on(

@@ -3,11 +3,10 @@
 Three runs for each revision, so the work grows with their number, not with its square.
 """
 
-import linecache
+import contextlib
 import re
-import sqlite3
-import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,16 +16,12 @@ import sqlalchemy as sa
 
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.catalog import Catalog, Scope, compare, read_catalog
+from agent_factory.migrate.checks.causes import is_of_sqlite, is_on_purpose, line_of, may_be_the_rows, origin
+from agent_factory.migrate.checks.env_py import broken_there
 from agent_factory.migrate.checks.expressible import plain
-from agent_factory.migrate.checks.made_up_rows import (
-    Filler,
-    Hints,
-    Rows,
-    columns_of,
-    common_columns,
-    read_hints,
-    read_rows,
-)
+from agent_factory.migrate.checks.hints import Hints, read_hints
+from agent_factory.migrate.checks.made_up_rows import Filler
+from agent_factory.migrate.checks.rows import Step, columns_of, compare_rows, read_rows
 from agent_factory.migrate.checks.throwaway import (
     POSTGRESQL,
     SQLITE,
@@ -36,6 +31,7 @@ from agent_factory.migrate.checks.throwaway import (
     told_once,
 )
 from agent_factory.migrate.connection import connect
+from agent_factory.migrate.errors import UsageError
 from agent_factory.migrate.findings import CannotCheckError, Finding, finding
 from agent_factory.migrate.plan import Direction, Plan, Revision
 from agent_factory.migrate.project import Hooks, Project
@@ -45,6 +41,8 @@ from agent_factory.migrate.scratch import ScratchUnavailableError
 from agent_factory.migrate.target import Target
 
 _MOST_DETAILS = 20
+
+_LABEL = r"'(?:[^']|'')*'"
 
 
 def check_round_trip(
@@ -63,40 +61,64 @@ def check_round_trip(
     if not project.heads:
         raise CannotCheckError("there are no revisions")
     found: list[tuple[str, tuple[Finding, ...]]] = []
+    broken: list[tuple[str, tuple[Finding, ...]]] = []
     skipped: list[str] = []
     for backend in (POSTGRESQL, SQLITE):
+        runs_elsewhere = any(all(item.code != "upgrade-fails" for item in told) for _, told in found)
         try:
-            looked = _check_on(backend, project, databases, uses_sqlite=uses_sqlite, schemas=schemas)
+            looked = _check_on(
+                backend,
+                project,
+                databases,
+                uses_sqlite=uses_sqlite,
+                runs_elsewhere=runs_elsewhere,
+                schemas=schemas,
+            )
         except (CannotCheckError, ScratchUnavailableError) as error:
             skipped += [f"on {backend}: {reason}" for reason in error.reasons]
+        except UsageError as error:
+            skipped.append(f"on {backend}: env.py does not run there")
+            broken.append((backend, (broken_there(error, backend, uses_sqlite=uses_sqlite),)))
         else:
             found.append((backend, looked.findings))
             skipped += [f"on {backend}: {reason}" for reason in looked.skipped]
-    if not found:
+    if not (found or broken):
         raise CannotCheckError(*skipped)
-    return Looked(findings=told_once(found), skipped=tuple(skipped))
+    return Looked(findings=told_once([*found, *broken]), skipped=tuple(skipped), made=bool(found))
 
 
 def _check_on(
-    backend: str, project: Project, databases: ThrowawayDatabases, *, uses_sqlite: bool, schemas: Schemas
+    backend: str,
+    project: Project,
+    databases: ThrowawayDatabases,
+    *,
+    uses_sqlite: bool,
+    runs_elsewhere: bool,
+    schemas: Schemas,
 ) -> Looked:
     hints: Hints = {}
     with databases.empty(backend) as target:
         with connect(target) as connection:
             scope = _scope(project, connection, schemas)
+        steps = alembic_project.plan(project, target, Direction.UPGRADE, "heads", ()).steps
         try:
             migrate_to(project, target, project.heads)
         except ReplayFailedError as error:
-            if backend == SQLITE and not uses_sqlite:
+            if backend == SQLITE and not uses_sqlite and (runs_elsewhere or is_of_sqlite(error.cause)):
                 note = finding("not-for-sqlite", f"revision {error}", file=_file(project, error.revision))
                 return Looked(findings=(note,))
         else:
             with connect(target, read_only=True) as connection:
                 hints = read_hints(connection, read_catalog(connection, scope))
-    with databases.empty(backend) as target:
-        trip = _RoundTrip(project=project, target=target, scope=scope, filler=Filler(hints=hints))
-        trip.make()
-        return Looked(findings=tuple(trip.findings), skipped=tuple(trip.skipped))
+    trip = _RoundTrip(
+        project=project,
+        steps=steps,
+        empty=lambda: databases.empty(backend),
+        scope=scope,
+        filler=Filler(hints=hints),
+    )
+    trip.make()
+    return Looked(findings=tuple(trip.findings), skipped=tuple(trip.skipped))
 
 
 def _scope(project: Project, connection: sa.Connection, schemas: Schemas) -> Scope:
@@ -110,73 +132,107 @@ def _file(project: Project, revision: str) -> Path:
 
 @dataclass(slots=True, kw_only=True)
 class _RoundTrip:
-    """The way of one database through all revisions."""
+    """The way through all revisions, of one database as long as each revision leaves it as the next needs it.
+
+    ``empty`` makes the first one, and another where a revision has left something else.
+    """
 
     project: Project
-    target: Target
+    steps: tuple[Revision, ...]
+    empty: Callable[[], AbstractContextManager[Target]]
     scope: Scope
     filler: Filler
     findings: list[Finding] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
-    _catalog: Catalog | None = None
-    """The schema after the last step: the next one need not read it again."""
+    _last: Step | None = None
+    """What the database has after the last step: the next one need not read it again."""
     _was_emptied: bool = False
+    _statements: list[str] = field(default_factory=list)
+    """What the last run of a revision has sent."""
 
     def make(self) -> None:
-        with connect(self.target) as connection:
-            current = alembic_project.read_current(self.project, connection)
-            way = alembic_project.plan(self.project, self.target, Direction.UPGRADE, "heads", current)
-            self._catalog = self._read(connection)
         unfilled: dict[str, str] = {}
-        for number, step in enumerate(way.steps):
-            with connect(self.target) as connection:
+        with contextlib.ExitStack() as stack:
+            connection = stack.enter_context(self._database())
+            self._last = self._read(connection)
+            for number, step in enumerate(self.steps, start=1):
                 goes_on = self._try(connection, step)
-            unfilled |= self.filler.unfilled
-            if not goes_on:
-                left = len(way.steps) - number - 1
-                if left:
-                    self.skipped.append(f"the {left} revisions after {step.id}: they need it")
-                break
+                unfilled |= self.filler.unfilled
+                left = len(self.steps) - number
+                if goes_on or not left:
+                    continue
+                stack.close()
+                connection = stack.enter_context(self._database())
+                try:
+                    self._begin_after(connection, self.steps[:number])
+                except ReplayFailedError:
+                    those = "the 1 revision" if left == 1 else f"the {left} revisions"
+                    self.skipped.append(f"{those} after {step.id}: they need it")
+                    break
         for table, why in sorted(unfilled.items()):
             if table not in self.filler.filled:
                 name = table.replace('"', "")
                 self.skipped.append(f"rows in {name}: none could be made up ({why})")
 
+    @contextlib.contextmanager
+    def _database(self) -> Iterator[sa.Connection]:
+        """Make a new database, with one connection for all: what a session has looked up it keeps."""
+        with self.empty() as target:
+            with connect(target) as connection:
+                alembic_project.prepare(self.project, connection)
+            with connect(target) as connection:
+                yield connection
+
+    def _begin_after(self, connection: sa.Connection, steps: tuple[Revision, ...]) -> None:
+        """Bring a new database to where these revisions lead. Raises ReplayFailedError."""
+        empty = self._read_catalog(connection)
+        self._run_once(connection, Direction.UPGRADE, *steps)
+        self.filler.filled.clear()
+        catalog = self._read_catalog(connection)
+        self._fill(connection, catalog, since=empty)
+        self._last = self._read(connection, catalog)
+
     def _try(self, connection: sa.Connection, step: Revision) -> bool:
-        """Run one revision up, down and up; say whether the next one can be tried."""
+        """Run one revision up, down and up; say whether the database is as the next one needs it."""
         self._was_emptied = False
-        before = self._catalog or self._read(connection)
-        rows_before = self._rows(connection, before)
-        error = self._run(connection, Direction.UPGRADE, step, before)
+        before = self._last or self._read(connection)
+        error = self._run(connection, Direction.UPGRADE, step, before.catalog)
         if error is not None:
             self._failed("upgrade-fails", step, "upgrade()", error)
             return False
         up = self._read(connection)
-        rows_up = self._rows(connection, up)
-        self._fill(connection, up, since=before)
-        error = self._run(connection, Direction.DOWNGRADE, step, up)
+        self._refuses_rows(step, before, up.catalog)
+        self._fill(connection, up.catalog, since=before.catalog)
+        error = self._run(connection, Direction.DOWNGRADE, step, up.catalog)
         if error is not None:
-            if _is_on_purpose(error.cause, step.path):
+            if is_on_purpose(error.cause, step.path):
                 said = str(error.cause).strip().partition("\n")[0] or type(error.cause).__name__
                 self._add("irreversible", step, f"{step.id} has no way back: {said}")
             else:
                 self._failed("downgrade-fails", step, "downgrade()", error)
-            self._catalog = up
-            return self._still_at(connection, step, up)
+            self._last = self._read(connection)
+            current = alembic_project.read_current(self.project, connection)
+            return step.id in current and self._last.catalog == up.catalog
         down = self._read(connection)
-        self._differs("downgrade-differs", step, "down again, the schema is not as before", before, down)
-        rows_down = self._rows(connection, down)
-        self._compare_rows(step, common_columns(before, up, down), rows_before, rows_up, rows_down)
-        error = self._run(connection, Direction.UPGRADE, step, down)
+        labels = _labels_added(before.catalog, down.catalog)
+        if labels:
+            said = f"{step.id} has no way back: PostgreSQL takes no label from an enum"
+            self._add("irreversible", step, said, labels)
+        else:
+            said = "down again, the schema is not as before"
+            self._differs("downgrade-differs", step, said, before.catalog, down.catalog)
+        self._compare_rows(step, before, up, down)
+        error = self._run(connection, Direction.UPGRADE, step, down.catalog)
         if error is not None:
-            self._failed("upgrade-fails", step, "upgrade(), after its downgrade(),", error)
+            if not (labels and isinstance(origin(error.cause), psycopg2.errors.DuplicateObject)):
+                self._failed("upgrade-fails", step, "upgrade(), after its downgrade(),", error)
             return False
-        again = self._catalog = self._read(connection)
-        self._differs(
-            "second-upgrade-differs", step, "up again, the schema is not that of the first time", up, again
-        )
-        self._fill(connection, again, since=down)
-        return True
+        again = self._read_catalog(connection)
+        self._fill(connection, again, since=down.catalog)
+        self._last = self._read(connection, again)
+        said = "up again, the schema is not that of the first time"
+        self._differs("second-upgrade-differs", step, said, up.catalog, again)
+        return again == up.catalog
 
     def _run(
         self, connection: sa.Connection, direction: Direction, step: Revision, before: Catalog
@@ -188,7 +244,7 @@ class _RoundTrip:
         try:
             self._run_once(connection, direction, step)
         except ReplayFailedError as error:
-            if not (self.filler.filled and _may_be_the_rows(error.cause, before)):
+            if not (self.filler.filled and may_be_the_rows(error.cause, before)):
                 return error
             with connection.begin():
                 self.filler.empty(connection, columns_of(before))
@@ -202,55 +258,66 @@ class _RoundTrip:
             )
         return None
 
-    def _run_once(self, connection: sa.Connection, direction: Direction, step: Revision) -> None:
-        """Run one revision, as if by a command of its own: its settings do not outlive it."""
-        plan = Plan(direction=direction, target=step.id, before=(), after=(), steps=(step,))
+    def _run_once(self, connection: sa.Connection, direction: Direction, *steps: Revision) -> None:
+        """Run revisions, as if by a command of their own: their settings do not outlive it."""
+        plan = Plan(direction=direction, target=steps[-1].id, before=(), after=(), steps=steps)
+        self._statements.clear()
+        sa.event.listen(connection, "before_cursor_execute", self._note)
         try:
             with failures_named(plan) as started:
                 alembic_project.run(self.project, connection, plan, Hooks(started=started.append))
         finally:
+            sa.event.remove(connection, "before_cursor_execute", self._note)
             connection.rollback()
             driver: Any = connection.connection.dbapi_connection
             if connection.dialect.name == "postgresql":
                 driver.reset()
+            else:
+                driver.execute("PRAGMA foreign_keys = OFF")
 
-    def _read(self, connection: sa.Connection) -> Catalog:
+    def _note(self, _connection: sa.Connection, _cursor: object, statement: str, *_facts: object) -> None:
+        self._statements.append(statement)
+
+    def _read_catalog(self, connection: sa.Connection) -> Catalog:
         with connection.begin():
             return read_catalog(connection, self.scope)
 
-    def _rows(self, connection: sa.Connection, catalog: Catalog) -> dict[str, Rows]:
+    def _read(self, connection: sa.Connection, catalog: Catalog | None = None) -> Step:
         with connection.begin():
-            return read_rows(connection, catalog)
+            catalog = catalog or read_catalog(connection, self.scope)
+            return Step(catalog=catalog, rows=read_rows(connection, catalog))
 
     def _fill(self, connection: sa.Connection, catalog: Catalog, *, since: Catalog) -> None:
         with connection.begin():
             self.filler.fill(connection, catalog, since=since)
 
-    def _still_at(self, connection: sa.Connection, step: Revision, up: Catalog) -> bool:
-        """Say whether a downgrade that failed has left everything as it was."""
-        current = alembic_project.read_current(self.project, connection)
-        return step.id in current and self._read(connection) == up
+    def _refuses_rows(self, step: Revision, before: Step, up: Catalog) -> None:
+        """A new column that no row can have, in a table for which none could be made up."""
+        columns = columns_of(before.catalog)
+        for table, found in columns_of(up).items():
+            has_rows = table not in before.rows or (before.rows[table].rows and not self._was_emptied)
+            for column, definition in found.items():
+                if (
+                    table in columns
+                    and column not in columns[table]
+                    and not has_rows
+                    and re.search(r"^(?!.*\b(?:DEFAULT|GENERATED)\b).*\bNOT NULL", definition)
+                    and any(_adds_not_null(statement, table, column) for statement in self._statements)
+                ):
+                    said = f"fails where {table} has rows: {column} is NOT NULL without a default"
+                    self._add("upgrade-fails", step, f"upgrade() of {step.id} {said}")
 
-    def _compare_rows(
-        self,
-        step: Revision,
-        columns: Mapping[str, tuple[str, ...]],
-        before: Mapping[str, Rows],
-        up: Mapping[str, Rows],
-        down: Mapping[str, Rows],
-    ) -> None:
+    def _compare_rows(self, step: Revision, before: Step, up: Step, down: Step) -> None:
         """What the upgrade has left as it was, the downgrade has to leave as well."""
-        lost = []
-        for table, names in columns.items():
-            if names and table in before and table in up and table in down:
-                kept = before[table].only(names) & up[table].only(names)
-                count = (kept - down[table].only(names)).total()
-                if count and not self._was_emptied:
-                    lost.append(f"{table}: {count} of {kept.total()} rows")
+        if self._was_emptied:
+            return
+        lost, changed = compare_rows(before, up, down)
         if lost:
-            self._add(
-                "downgrade-loses-rows", step, f"the downgrade of {step.id} loses rows that were there", lost
-            )
+            said = f"the downgrade of {step.id} loses rows that were there"
+            self._add("downgrade-loses-rows", step, said, lost)
+        if changed:
+            said = f"the downgrade of {step.id} changes values that the upgrade has left"
+            self._add("downgrade-changes-rows", step, said, changed)
 
     def _differs(self, code: str, step: Revision, said: str, expected: Catalog, found: Catalog) -> None:
         differences = compare(expected, found)
@@ -261,7 +328,7 @@ class _RoundTrip:
 
     def _failed(self, code: str, step: Revision, function: str, error: ReplayFailedError) -> None:
         said = str(error).removeprefix(f"{error.revision}: ")
-        self._add(code, step, f"{function} of {step.id} fails: {said}", line=_line_of(error.cause, step.path))
+        self._add(code, step, f"{function} of {step.id} fails: {said}", line=line_of(error.cause, step.path))
 
     def _add(
         self, code: str, step: Revision, message: str, details: Sequence[str] = (), *, line: int | None = None
@@ -269,35 +336,26 @@ class _RoundTrip:
         self.findings.append(finding(code, message, file=step.path, line=line, details=tuple(details)))
 
 
-def _line_of(error: BaseException, path: Path) -> int | None:
-    """The line of the revision's file where it failed."""
-    lines = [
-        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)
-    ]
-    return lines[-1] if lines else None
+def _labels_added(before: Catalog, down: Catalog) -> list[str]:
+    """The enums that have labels besides those of before, where nothing else differs."""
+    found = []
+    for item in compare(before, down):
+        old, new = (re.findall(_LABEL, text or "") for text in (item.expected, item.found))
+        if item.kind != "enum" or not old or [label for label in new if label in old] != old:
+            return []
+        found.append(f"{item.name}: {', '.join(label for label in new if label not in old)}")
+    return found
 
 
-def _is_on_purpose(error: BaseException, path: Path) -> bool:
-    """Say whether the revision itself raised this: by a ``raise`` in its file, no database's doing."""
-    if isinstance(error, sa.exc.SQLAlchemyError):
+def _adds_not_null(statement: str, table: str, column: str) -> bool:
+    """Say whether a statement adds this column as one that is NOT NULL and has no default at first either."""
+    name = re.escape(plain(column))
+    match = re.search(
+        rf"\bADD\s+(?:COLUMN\s+)?(?:IF\s+NOT\s+EXISTS\s+)?\"?{name}\"?\s+(?P<of>.*?)(?:,\s*(?:ADD|ALTER|DROP)\b|;|$)",
+        statement,
+        re.IGNORECASE | re.DOTALL,
+    )
+    if match is None or plain(table).rpartition(".")[2] not in statement:
         return False
-    frames = traceback.extract_tb(error.__traceback__)
-    last = frames[-1] if frames else None
-    if last is None or last.filename != str(path) or last.lineno is None:
-        return isinstance(error, NotImplementedError)
-    return linecache.getline(last.filename, last.lineno).strip().startswith("raise")
-
-
-def _may_be_the_rows(error: BaseException, before: Catalog) -> bool:
-    """Say whether other values than those that were made up might have pleased the revision.
-
-    No row pleases a new column that is NOT NULL and has no default.
-    """
-    cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
-    columns = {plain(one.name).rpartition(".")[2] for one in before.objects if one.kind == "column"}
-    if isinstance(cause, psycopg2.errors.NotNullViolation):
-        return cause.diag.column_name in columns
-    if isinstance(cause, sqlite3.IntegrityError):
-        match = re.search(r"NOT NULL constraint failed: \S+\.(\S+)", str(cause))
-        return match is None or match[1] in columns
-    return isinstance(cause, psycopg2.IntegrityError | psycopg2.DataError)
+    words = match["of"].upper()
+    return "NOT NULL" in words and not re.search(r"\b(DEFAULT|GENERATED)\b", words)

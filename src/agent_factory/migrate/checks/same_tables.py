@@ -136,11 +136,9 @@ def _run_branch(
 
 
 def _fork(project: Project) -> tuple[str, ...]:
-    """Where the branches part: what all of them have and nothing else that they all have builds on."""
-    shared = frozenset.intersection(*(alembic_project.ancestors(project, [head]) for head in project.heads))
-    steps = [step for step in alembic_project.revisions(project) if step.id in shared]
-    built_on = {parent for step in steps for parent in step.parents}
-    return tuple(sorted(step.id for step in steps if step.id not in built_on))
+    """Where the branches part: the newest of what all of them have."""
+    lines = (alembic_project.ancestors(project, [head]) for head in project.heads)
+    return alembic_project.newest(project, frozenset.intersection(*lines))
 
 
 def _same(

@@ -2,7 +2,8 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent_factory.migrate.findings import CannotCheckError, Finding
@@ -29,62 +30,82 @@ runs on newer ones."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
-    """What one check came to: its findings, and what of it was not done, each with the reason."""
+    """What one check came to: its findings, and what of it was not done, each with the reason.
+
+    ``made`` is False where nothing of it was done.
+    """
 
     findings: tuple[Finding, ...] = ()
     skipped: tuple[str, ...] = ()
+    made: bool = True
 
 
 class ThrowawayDatabases:
-    """Databases for a block each; ``stack`` keeps the server that is started for the first of them."""
+    """Databases for a block each; ``stack`` keeps the server that is started for the first of them.
+
+    ``unavailable`` says why there is no PostgreSQL, once one was wanted and could not be had.
+    """
 
     def __init__(self, stack: contextlib.ExitStack, options: RehearsalOptions) -> None:
         self._stack = stack
         self._options = options
         self._server: Scratch | None = None
-        self._unavailable: ScratchUnavailableError | None = None
+        self.unavailable: ScratchUnavailableError | None = None
 
     @contextlib.contextmanager
     def empty(self, backend: str) -> Iterator[Target]:
         """Make an empty database on ``backend``, POSTGRESQL or SQLITE.
 
-        Raises ScratchUnavailableError, and CannotCheckError where none is wanted.
+        Raises ScratchUnavailableError, and CannotCheckError where no PostgreSQL is wanted.
         """
-        if not self._options.wanted:
-            raise CannotCheckError("--no-rehearsal")
         if backend == SQLITE:
             with temporary_folder("check") as folder:
                 url = DatabaseURL(backend="sqlite", database=str(folder / "check.db"))
                 yield Target(url=url, environment=Environment.LOCAL)
-        else:
+            return
+        if not self._options.wanted:
+            raise CannotCheckError("--no-rehearsal")
+        if self.unavailable is not None:
+            raise self.unavailable
+        try:
             with another_database(self._start(), scratch_url=self._options.scratch_url) as scratch:
                 yield scratch.target
+        except ScratchUnavailableError as error:
+            self.unavailable = error
+            raise
 
     def _start(self) -> Scratch:
-        if self._unavailable is not None:
-            raise self._unavailable
         if self._server is None:
-            try:
-                self._server = self._stack.enter_context(
-                    scratch_database(_OLDEST_MAJOR, scratch_url=self._options.scratch_url)
-                )
-            except ScratchUnavailableError as error:
-                self._unavailable = error
-                raise
+            self._server = self._stack.enter_context(
+                scratch_database(_OLDEST_MAJOR, scratch_url=self._options.scratch_url)
+            )
         return self._server
 
 
 def told_once(found: Sequence[tuple[str, Sequence[Finding]]]) -> tuple[Finding, ...]:
-    """Return the findings of several databases, each with where it is so; one that all have is one."""
-    first: dict[tuple[str, object, object], Finding] = {}
-    places: dict[tuple[str, object, object], list[str]] = {}
+    """Return the findings of several databases, each with where it is so.
+
+    What one says as the other does is told once, with what each shows where they do not show the same. Two
+    findings of one database are never one.
+    """
+    told: dict[object, dict[str, Finding]] = {}
     for backend, findings in found:
+        seen: Counter[object] = Counter()
         for item in findings:
-            name = item.object.removeprefix("public.") if item.object is not None else None
-            key = (item.code, item.file, name)
-            first.setdefault(key, item)
-            places.setdefault(key, []).append(backend)
-    return tuple(
-        dataclasses.replace(item, message=f"on {' and '.join(dict.fromkeys(places[key]))}: {item.message}")
-        for key, item in first.items()
-    )
+            said = (item.code, item.file, item.line, _bare(item.object or ""), _bare(item.message))
+            told.setdefault((said, seen[said]), {})[backend] = item
+            seen[said] += 1
+    return tuple(_told(places) for places in told.values())
+
+
+def _told(places: Mapping[str, Finding]) -> Finding:
+    first, *others = places.values()
+    details = first.details
+    if any(_bare("\n".join(other.details)) != _bare("\n".join(details)) for other in others):
+        details = tuple(f"on {backend}: {line}" for backend, item in places.items() for line in item.details)
+    return dataclasses.replace(first, message=f"on {' and '.join(places)}: {first.message}", details=details)
+
+
+def _bare(text: str) -> str:
+    """What is said, without what only PostgreSQL has: schemas. Types are written in small letters there."""
+    return text.replace("public.", "").casefold()

@@ -36,18 +36,17 @@ def confirmation(invocation: Invocation, target: Target, *, yes: bool) -> "Confi
             with contextlib.suppress(OSError):  # a reader that left must not decide
                 report.plan(plan, target, texts, rehearsed)
         if rehearsed is not None and rehearsed.allow:
-            from agent_factory.migrate.workflows.plan import needs_consent
+            from agent_factory.migrate.consents import needs_consent
 
-            raise needs_consent(target, plan, rehearsed.allow)
+            raise needs_consent(target, rehearsed.allow)
         if yes or not asks:
             return
-        again = target.command(f"{plan.direction} {plan.target} --yes")
         if not _on_a_terminal():
             raise RefusedError(
                 "no-terminal",
                 f"there is no terminal to ask on, and no --yes: the {plan.direction} of {target} was not run",
                 state=UNCHANGED,
-                next_steps=(f"where the plan above is what you want: {again}",),
+                next_steps=(f"where the plan above is what you want: {target.again('--yes')}",),
             )
         if invocation.tells_machines:
             report.plan(plan, target, texts, rehearsed)
@@ -56,7 +55,7 @@ def confirmation(invocation: Invocation, target: Target, *, yes: bool) -> "Confi
                 "declined",
                 f"declined: the {plan.direction} of {target} was not run",
                 state=UNCHANGED,
-                next_steps=(f"to run it after all: {target.command(f'{plan.direction} {plan.target}')}",),
+                next_steps=(f"to run it after all: {target.again()}",),
             )
 
     return confirm

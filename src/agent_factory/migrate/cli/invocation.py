@@ -59,6 +59,7 @@ class Invocation:
         self._progress = progress
         self._command = context.command_path.removeprefix("af-db ")
         self._called = f"af-db -c {shlex.quote(str(chosen))}" if chosen else "af-db"
+        self._typed = tuple(_typed(context))
         self._started_in = Path.cwd()
         self._undo = contextlib.ExitStack()
 
@@ -108,7 +109,9 @@ class Invocation:
 
         self.settings = self.local_settings()
         url = self.settings.database_url
-        return local_target(url.get_secret_value() if url else DEFAULT_DATABASE_URL, command=self._called)
+        return local_target(
+            url.get_secret_value() if url else DEFAULT_DATABASE_URL, command=self._called, typed=self._typed
+        )
 
     def production_target(self) -> "Target":
         """The database of the real environment, and of nothing else."""
@@ -117,7 +120,10 @@ class Invocation:
         self.settings = _read_settings(None)
         url = self.settings.database_url
         return production_target(
-            url.get_secret_value() if url else None, sslmode=self.settings.pgsslmode, command=self._called
+            url.get_secret_value() if url else None,
+            sslmode=self.settings.pgsslmode,
+            command=self._called,
+            typed=self._typed,
         )
 
     def path(self, given: Path) -> Path:
@@ -199,6 +205,26 @@ class Invocation:
                 typer.echo(render_bug(self._command, error))
             show_bug(error)
         return int(ExitCode.BUG)
+
+
+def _typed(context: typer.Context) -> Iterator[str]:
+    """Give the command's words, and each argument and option that was typed, as a shell takes them again.
+
+    The configuration is not among them: ``-c`` is how ``af-db`` itself is called.
+    """
+    yield context.command_path.removeprefix("af-db ")
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        if source is None or source.name != "COMMANDLINE" or name == "config":
+            continue
+        value = context.params[name]
+        option = parameter.opts[0] if parameter.param_type_name == "option" else ""
+        if value is True:
+            yield option
+            continue
+        for item in value if isinstance(value, list) else [value]:
+            yield f"{option} {shlex.quote(str(item))}".strip()
 
 
 class _EndedBySignal(KeyboardInterrupt):

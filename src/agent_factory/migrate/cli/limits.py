@@ -53,21 +53,25 @@ def rehearsal_options(
     allow: Sequence[str] | None,
     scratch_url: str | None,
     no_rehearsal: bool,
+    rehearsal_timeout: str | None = None,
     known: Sequence[str] | None = None,
 ) -> RehearsalOptions:
-    """Return whether and where a plan is rehearsed: the command line's word, else the settings'.
+    """Return whether, where and how long a plan is rehearsed: the command line's word, else the settings'.
 
     ``known`` are the names that ``allow`` may have, by default those of plans. Raises UsageError for
-    another one.
+    another one, and for a duration that is none.
     """
     from_settings = settings.af_db_scratch_url
     url = scratch_url or (from_settings.get_secret_value() if from_settings else None)
     required = read_configuration(root).require_rehearsal and not no_rehearsal
+    option, limit = "--rehearsal-timeout", rehearsal_timeout or settings.af_db_rehearsal_timeout
+    limits = {"timeout_s": parse_limit(option, limit, f"{option} (AF_DB_REHEARSAL_TIMEOUT)")} if limit else {}
     return RehearsalOptions(
         wanted=required or (settings.af_db_rehearsal and not no_rehearsal),
         required=required,
         scratch_url=url,
         allow=_allowed(allow or (), known),
+        **limits,
     )
 
 

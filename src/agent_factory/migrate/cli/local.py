@@ -13,6 +13,10 @@ from agent_factory.migrate.cli.statuses import add_status_commands
 
 app = typer.Typer(help="Migrate the database of a developer's machine.", no_args_is_help=True)
 
+MessageOption = Annotated[
+    str | None, typer.Option("--message", "-m", help="The same, as Alembic has it.", show_default=False)
+]
+
 
 add_plan_command(app, Invocation.local_target)
 add_run_commands(app, Invocation.local_target)
@@ -23,12 +27,19 @@ add_check_command(app, Invocation.local_target)
 @app.command()
 def create(
     context: typer.Context,
-    message: Annotated[str, typer.Argument(metavar="MESSAGE", help='What it does: "add projects".')],
+    message: Annotated[
+        str | None,
+        typer.Argument(metavar="MESSAGE", help='What it does: "add projects".', show_default=False),
+    ] = None,
+    same_message: MessageOption = None,
     empty: Annotated[bool, typer.Option("--empty", help="Leave it empty, to be written by hand.")] = False,
     config: options.Config = None,
     json: options.Json = False,
 ) -> None:
     """Write the next revision from what the models have and the database lacks."""
+    message = _one_of(message, same_message)
+    if message is None:
+        raise typer.BadParameter("MESSAGE is missing: it becomes the file's name.")
     with Invocation(context, config, json=json) as invocation:
         from agent_factory.migrate.workflows import create as workflow
 
@@ -40,8 +51,9 @@ def merge(
     context: typer.Context,
     message: Annotated[
         str | None,
-        typer.Option("--message", "-m", help="What the new revision is called.", show_default=False),
+        typer.Argument(metavar="MESSAGE", help="What the new revision is called.", show_default=False),
     ] = None,
+    same_message: MessageOption = None,
     allow: Annotated[
         list[str] | None,
         typer.Option(
@@ -57,6 +69,7 @@ def merge(
     json: options.Json = False,
 ) -> None:
     """Write a revision that joins several heads, unless two of them change the same table."""
+    message = _one_of(message, same_message)
     with Invocation(context, config, json=json) as invocation:
         from agent_factory.migrate.cli.limits import rehearsal_options
         from agent_factory.migrate.consents import OF_MERGES
@@ -98,8 +111,8 @@ def rebase(
         list[str] | None,
         typer.Option(
             "--allow",
-            metavar="applied",
-            help="Do not look whether the database at hand has them.",
+            metavar="applied,pushed",
+            help="Do not look whether the database at hand, or another branch of the remote, has them.",
             show_default=False,
         ),
     ] = None,
@@ -108,8 +121,9 @@ def rebase(
 ) -> None:
     """Put this branch's revisions behind those of another branch: new ids, file names and parents.
 
-    Only what git does not have there, and the database at hand does not have, is changed. After a pull
-    the history is one line again. All files are changed, or none.
+    Only what neither git has there, nor another fetched branch, nor the database at hand, is changed; that
+    no other database has it, and no branch that was not fetched, is for you to know. After a pull the
+    history is one line again. All files are changed, or none.
     """
     with Invocation(context, config, json=json) as invocation:
         from agent_factory.migrate.cli.confirmation import rebase_confirmation
@@ -128,3 +142,9 @@ def rebase(
                 confirm=rebase_confirmation(invocation.report, target, yes=yes),
             )
         )
+
+
+def _one_of(message: str | None, same_message: str | None) -> str | None:
+    if message is not None and same_message is not None:
+        raise typer.BadParameter("the message is given twice.")
+    return message if same_message is None else same_message

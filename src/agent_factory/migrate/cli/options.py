@@ -19,9 +19,6 @@ Config = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; for CI and scripts.")]
-UpgradeRevision = Annotated[
-    str, typer.Argument(metavar="REVISION", help="An id or its beginning, +1, head, heads, branch@head.")
-]
 RevisionToReach = Annotated[
     str | None,
     typer.Argument(
@@ -109,6 +106,9 @@ ScratchUrl = Annotated[
         help="A PostgreSQL to rehearse on, else one is started; a password is safer in AF_DB_SCRATCH_URL.",
         show_default=False,
     ),
+]
+RehearsalTimeout = Annotated[
+    str | None, _duration("--rehearsal-timeout", "How long the revisions may take at the rehearsal (10min).")
 ]
 NoRehearsal = Annotated[bool, typer.Option("--no-rehearsal", help="Do not rehearse (AF_DB_REHEARSAL=false).")]
 PlanFile = Annotated[

@@ -9,6 +9,7 @@ import typer
 from agent_factory.migrate.cli import options
 from agent_factory.migrate.cli.invocation import Invocation
 from agent_factory.migrate.cli.runs import OpenTarget
+from agent_factory.migrate.errors import NOT_TOUCHED, UsageError
 from agent_factory.migrate.plan import Direction
 
 
@@ -26,7 +27,7 @@ def add_plan_command(app: typer.Typer, open_target: OpenTarget) -> None:
     @app.command()
     def plan(
         context: typer.Context,
-        revision: options.UpgradeRevision = "head",
+        revision: options.RevisionToReach = None,
         downgrade: Annotated[
             str | None,
             typer.Option(
@@ -48,7 +49,9 @@ def add_plan_command(app: typer.Typer, open_target: OpenTarget) -> None:
         form: Annotated[PlanForm, typer.Option("--format", help="How it is printed.")] = PlanForm.TEXT,
         allow: options.Allow = None,
         scratch_url: options.ScratchUrl = None,
+        rehearsal_timeout: options.RehearsalTimeout = None,
         no_rehearsal: options.NoRehearsal = False,
+        environment: options.Environment = None,
         config: options.Config = None,
         json: options.Json = False,
     ) -> None:
@@ -62,18 +65,30 @@ def add_plan_command(app: typer.Typer, open_target: OpenTarget) -> None:
             from agent_factory.migrate.workflows.plan import plan as run
 
             target = open_target(invocation)
+            if revision is not None and downgrade is not None:
+                raise UsageError(
+                    "usage",
+                    f"{revision} and --downgrade {downgrade} were typed: a plan leads one way",
+                    state=NOT_TOUCHED,
+                    next_steps=(
+                        target.command(f"plan {revision}"),
+                        target.command(f"plan --downgrade {downgrade}"),
+                    ),
+                )
             result = run(
                 invocation.project,
                 target,
                 Direction.UPGRADE if downgrade is None else Direction.DOWNGRADE,
-                revision if downgrade is None else downgrade,
+                next((given for given in (downgrade, revision) if given is not None), "head"),
                 options=rehearsal_options(
                     invocation.project.root,
                     invocation.settings,
                     allow=allow,
                     scratch_url=scratch_url,
                     no_rehearsal=no_rehearsal,
+                    rehearsal_timeout=rehearsal_timeout,
                 ),
+                environment=environment,
                 save_to=invocation.path(out) if out else None,
                 valid_for_s=parse_limit("--valid-for", valid_for),
             )

@@ -5,9 +5,10 @@ from agent_factory.migrate.findings.found import (
     CheckResult,
     Finding,
     Ignored,
+    failure,
     finding,
 )
-from agent_factory.migrate.findings.ignores import apply_ignores
+from agent_factory.migrate.findings.ignores import apply_ignores, is_ignored
 from agent_factory.migrate.findings.rule import Level, Rule
 from agent_factory.migrate.findings.rules import (
     BRANCH_CODES,
@@ -34,5 +35,7 @@ __all__ = [
     "Level",
     "Rule",
     "apply_ignores",
+    "failure",
     "finding",
+    "is_ignored",
 ]

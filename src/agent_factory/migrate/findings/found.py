@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent_factory.migrate.errors import ExitCode
+from agent_factory.migrate.errors import ExitCode, MigrationError
 from agent_factory.migrate.findings.rule import Level
 from agent_factory.migrate.findings.rules import RULES
 
@@ -87,4 +87,19 @@ def finding(
         object=object,
         details=details,
         remedy=remedy,
+    )
+
+
+def failure(check: str, error: MigrationError) -> Finding:
+    """Return the finding that a check could not be made: of the error's own code, where the table has it."""
+    is_known = error.code in RULES
+    said = error.message.removeprefix(f"{error.file}, line {error.line}: ")
+    if error.file is not None:
+        said = said.replace(str(error.file), error.file.name)
+    return finding(
+        error.code if is_known else "not-checked",
+        said if is_known else f"{check}: {said}",
+        file=error.file,
+        line=error.line,
+        details=error.next_steps,
     )

@@ -33,6 +33,11 @@ def apply_ignores(
     return (*left, *faults), tuple(ignored)
 
 
+def is_ignored(found: Finding, ignores: Iterable[Ignore]) -> bool:
+    """Say whether the project ignores a finding."""
+    return any(item.reason and _matches(item, found) for item in ignores)
+
+
 def _matches(ignore: Ignore, found: Finding) -> bool:
     if ignore.code != found.code:
         return False

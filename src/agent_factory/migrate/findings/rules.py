@@ -45,8 +45,9 @@ _HISTORY = (
         code="multiple-heads",
         level=Level.ERROR,
         text="the history has one head",
-        help="`upgrade head` is refused while two revisions claim to be the newest. Join them with "
-        "`af-db local merge`, or re-parent the one that no shared database has.",
+        help="An upgrade without a REVISION is refused while two revisions claim to be the newest. Join them "
+        "with `af-db local merge`, or re-parent the one that no shared database has. Branches that are meant "
+        "to stay apart have a label each: then it is `upgrade LABEL@head`, or `upgrade heads`.",
     ),
     Rule(
         code="multiple-bases",
@@ -366,14 +367,46 @@ _ROUND_TRIP = (
         code="irreversible",
         level=Level.NOTE,
         text="a revision can be downgraded",
-        help="Its downgrade() raises on purpose. Going back means restoring a backup.",
+        help="Its downgrade() raises on purpose, or would have to take a label from an enum. Going back "
+        "means restoring a backup.",
     ),
     Rule(
         code="not-for-sqlite",
         level=Level.NOTE,
         text="the migrations run on SQLite too",
-        help="They need PostgreSQL, so nothing was tried on SQLite. With a SQLite DATABASE_URL this is an "
-        "error.",
+        help="They need PostgreSQL, so nothing was tried on SQLite. With a SQLite DATABASE_URL, or `sqlite` "
+        "among the databases of [tool.af-db], this is an error.",
+    ),
+    Rule(
+        code="downgrade-changes-rows",
+        level=Level.NOTE,
+        text="a downgrade keeps the values that the upgrade has left as they were",
+        help="After `UPDATE ... WHERE` both ways, a row that had the new value all along gets the old one. "
+        "Where that matters, have upgrade() note which rows it changes.",
+    ),
+)
+
+_NOT_LOOKED_AT = (
+    Rule(
+        code="broken-env-py",
+        level=Level.ERROR,
+        text="env.py runs, also where nothing is migrated",
+        help="What needs it could not be looked at. Correct the line that is named. What env.py writes to a "
+        "database belongs into a revision: env.py runs for every look, and most of them may not write.",
+    ),
+    Rule(
+        code="env-py-contract",
+        level=Level.ERROR,
+        text="env.py works on the connection that it is given",
+        help="On another one, af-db would not know what runs where. Begin its online part as the message "
+        "says.",
+    ),
+    Rule(
+        code="not-checked",
+        level=Level.ERROR,
+        text="what was asked for by name could be looked at",
+        help="`--against`, `--scratch-url` and `require-rehearsal` ask for it. Make it possible, or do not "
+        "ask. Drift that `prod check` could not look for is a warning; `--no-rehearsal` does not ask for it.",
     ),
 )
 
@@ -384,6 +417,7 @@ _TABLE: tuple[Rule, ...] = (
     *_ROUND_TRIP,
     *_MODELS,
     *_DATABASE,
+    *_NOT_LOOKED_AT,
     *_IGNORES,
 )
 

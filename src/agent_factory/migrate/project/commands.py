@@ -35,6 +35,12 @@ def run(project: Project, connection: sa.Connection, plan: Plan, hooks: Hooks) -
         run_command(project.config, plan.target)
 
 
+def prepare(project: Project, connection: sa.Connection) -> None:
+    """Have env.py do, and commit, what it does besides revisions, and Alembic make its version table."""
+    nothing = Plan(direction=Direction.UPGRADE, target="heads", before=(), after=(), steps=())
+    run(project, connection, nothing, Hooks(started=lambda _revision: None))
+
+
 def stamp(project: Project, connection: sa.Connection, revisions: tuple[str, ...]) -> None:
     """Write into the version table that the database is at these revisions, and run nothing."""
     if revisions:
@@ -47,14 +53,15 @@ def create(
 ) -> tuple[Revision | None, tuple[str, ...]]:
     """Write the revision that makes the database match the models; None, and no file, when it does already.
 
-    The database has to be at the head. The second value is what Alembic could not compare.
+    The database has to be at the head, which is base where there is no version table: nothing is written to
+    it. The second value is what Alembic could not compare.
     """
 
     def drop_if_empty(_context: Any, _revision: Any, directives: list[MigrationScript]) -> None:
         if all(operations.is_empty() for operations in directives[0].upgrade_ops_list):
             directives.clear()
 
-    with sharing(project, connection), warnings.catch_warnings(record=True) as caught:
+    with sharing(project, connection, writes=False), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         warnings.simplefilter("always", sa.exc.SAWarning)
         written = command.revision(

@@ -5,8 +5,11 @@ import functools
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import alembic
+import psycopg2
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
@@ -25,6 +28,9 @@ if connection is not None:
     context.configure(connection=connection, target_metadata=target_metadata)
     with context.begin_transaction():
         context.run_migrations()"""
+
+
+_ALEMBIC = str(Path(alembic.__file__).parent)
 
 
 def _ignore(_revision: str) -> None:
@@ -47,19 +53,27 @@ class Hooks:
 
 @contextlib.contextmanager
 def sharing(
-    project: Project, connection: sa.Connection, *, plan: Plan | None = None, hooks: Hooks | None = None
+    project: Project,
+    connection: sa.Connection,
+    *,
+    plan: Plan | None = None,
+    hooks: Hooks | None = None,
+    writes: bool = True,
 ) -> Iterator[Callable[..., EnvironmentContext]]:
     """Have Alembic's commands, for this block, run env.py on this connection and by af-db's rules.
 
     Whatever env.py passes to ``context.configure()``, each revision is a transaction of its own, SQLite's
     DDL is part of it, and the hooks are called. Alembic's commands make their EnvironmentContext themselves
     and take no options for it, so theirs is replaced; and they would load every revision file once more.
-    They are not safe for threads anyhow: they work on module-level proxies.
+    They are not safe for threads anyhow: they work on module-level proxies. Unless a command ``writes``,
+    Alembic makes no version table for it.
     """
 
     def build_environment(config: Config, script: ScriptDirectory, **options: Any) -> EnvironmentContext:
         if plan is not None and hooks is not None:
             options["fn"] = _announce_steps(project, plan, hooks, rows)
+        if not writes:
+            options["dont_mutate"] = True
         environment = EnvironmentContext(config, script, **options)
         # Alembic finds the module-level proxies by the exact class, so a subclass would not do.
         environment.configure = _configure_shared(  # type: ignore[method-assign]
@@ -98,8 +112,8 @@ def look(project: Project, connection: sa.Connection) -> tuple[tuple[str, ...], 
         return []
 
     with (
-        sharing(project, connection) as build_environment,
-        build_environment(project.config, project.script, fn=remember, dont_mutate=True),
+        sharing(project, connection, writes=False) as build_environment,
+        build_environment(project.config, project.script, fn=remember),
         env_py_errors(project),
     ):
         project.script.run_env()
@@ -122,6 +136,9 @@ def _configure_shared(
         if connection.dialect.name == "sqlite":
             options["transactional_ddl"] = True
         if hooks is not None:
+            if connection.in_transaction():
+                # What env.py has begun, Alembic would take for its caller's, and commit no revision.
+                connection.commit()
             own = options.get("on_version_apply") or ()
             own = own if isinstance(own, Sequence) else (own,)
             options["on_version_apply"] = (*own, _announce_recorded(hooks))
@@ -185,20 +202,73 @@ def _announce_recorded(hooks: Hooks) -> Callable[..., None]:
 
 @contextlib.contextmanager
 def env_py_errors(project: Project) -> Iterator[None]:
-    """Translate what env.py raises while it only shows where a database is: the project's fault, not ours."""
+    """Translate what env.py raises while it only shows where a database is: the project's fault, not ours.
+
+    What the database says to Alembic, or when the connection is lost, is not env.py's.
+    """
     try:
         yield
-    except (MigrationError, sa.exc.DBAPIError):
+    except MigrationError:
         raise
     except (Exception, SystemExit) as error:
-        location = project.script.env_py_location
-        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == location]
-        raise UsageError(
-            "broken-env-py",
-            f"{location}, line {lines[-1] if lines else '?'}: {type(error).__name__}: {error}",
-            state=NOT_TOUCHED,
-            next_steps=("correct env.py; plain Alembic stops at the same place: alembic current",),
-        ) from error
+        trace = traceback.extract_tb(error.__traceback__)
+        of_env_py = _is_of_env_py(project, trace)
+        if isinstance(error, sa.exc.DBAPIError) and (error.connection_invalidated or not of_env_py):
+            raise
+        raise _broken(project, error, _line_in_env_py(project, trace)) from error
+
+
+@contextlib.contextmanager
+def connecting_refused(project: Project) -> Iterator[None]:
+    """Let env.py make no connection of its own in this block."""
+
+    def refuse(*_facts: Any) -> None:
+        raise _ignores_connection(project)
+
+    sa.event.listen(sa.Engine, "do_connect", refuse)
+    try:
+        yield
+    finally:
+        sa.event.remove(sa.Engine, "do_connect", refuse)
+
+
+def _is_of_env_py(project: Project, trace: Sequence[traceback.FrameSummary]) -> bool:
+    """Say whether env.py itself, or what it calls, spoke to the database: not Alembic on its behalf."""
+    inside = False
+    for frame in trace:
+        if frame.filename == project.script.env_py_location:
+            inside = True
+        elif frame.filename.startswith(_ALEMBIC):
+            inside = False
+    return inside
+
+
+def _line_in_env_py(project: Project, trace: Sequence[traceback.FrameSummary]) -> int | None:
+    lines = [frame.lineno for frame in trace if frame.filename == project.script.env_py_location]
+    return lines[-1] if lines else None
+
+
+def _broken(project: Project, error: BaseException, line: int | None) -> UsageError:
+    location = project.script.env_py_location
+    cause = error.orig if isinstance(error, sa.exc.DBAPIError) and error.orig else error
+    said = str(error) if cause is error else str(cause).strip().partition("\n")[0]
+    message = f"{location}, line {line or '?'}: {type(cause).__name__}: {said}"
+    next_steps: tuple[str, ...] = ("correct env.py; plain Alembic stops at the same place: alembic current",)
+    if isinstance(cause, psycopg2.errors.ReadOnlySqlTransaction):
+        message = f"{location} writes to the database at line {line}: {said}"
+        next_steps = (
+            "put what it writes into a revision",
+            "or write only where that may be: if not "
+            'connection.get_execution_options().get("postgresql_readonly"):',
+        )
+    return UsageError(
+        "broken-env-py",
+        message,
+        state=NOT_TOUCHED,
+        next_steps=next_steps,
+        file=Path(location).absolute(),
+        line=line,
+    )
 
 
 def _ignores_connection(project: Project) -> UsageError:
@@ -207,4 +277,6 @@ def _ignores_connection(project: Project) -> UsageError:
         f"{project.script.env_py_location} does not use the connection that it is given",
         state=NOT_TOUCHED,
         next_steps=(f"begin its online part with:\n{ENV_PY_CONTRACT}",),
+        file=Path(project.script.env_py_location).absolute(),
+        line=_line_in_env_py(project, traceback.extract_stack()),
     )

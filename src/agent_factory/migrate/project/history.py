@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,11 @@ class Project:
         """The newest revisions; one, unless branches were not merged."""
         return tuple(sorted(self.script.get_heads()))
 
+    @property
+    def effective_heads(self) -> tuple[str, ...]:
+        """The heads that no other revision depends on: what a database that has everything is at."""
+        return tuple(sorted(self.script.get_heads(consider_depends_on=True)))
+
 
 def env_py(project: Project) -> Path:
     """Return the path of the project's env.py."""
@@ -62,6 +67,16 @@ def applied_revisions(project: Project, current: Sequence[str]) -> tuple[Revisio
     """Return the revisions that a database at ``current`` has applied, newest first."""
     applied = ancestors(project, current)
     return tuple(revision for revision in revisions(project) if revision.id in applied)
+
+
+def newest(project: Project, applied: Iterable[str]) -> tuple[str, ...]:
+    """Return those of the revisions that no other one of them builds on or depends on.
+
+    These are the rows that Alembic keeps in ``alembic_version``.
+    """
+    applied = frozenset(applied)
+    scripts = [project.script.get_revision(revision) for revision in applied]
+    return tuple(sorted(applied.difference(*(script._all_down_revisions for script in scripts))))
 
 
 def is_known(project: Project, revision: str) -> bool:
@@ -137,14 +152,10 @@ def several_heads(heads: Sequence[str]) -> UsageError:
 def _heads_after(
     project: Project, direction: Direction, current: Sequence[str], steps: Sequence[Revision]
 ) -> tuple[str, ...]:
-    """The rows that ``alembic_version`` will hold: applied revisions that no applied revision builds on."""
-    applied = set(ancestors(project, current))
+    """The rows that ``alembic_version`` will hold."""
+    applied = ancestors(project, current)
     moved = {step.id for step in steps}
-    applied = applied | moved if direction is Direction.UPGRADE else applied - moved
-    built_on: set[str] = set()
-    for revision in applied:
-        built_on.update(as_revision(project.script.get_revision(revision)).parents)
-    return tuple(sorted(applied - built_on))
+    return newest(project, applied | moved if direction is Direction.UPGRADE else applied - moved)
 
 
 def as_revision(script: Script) -> Revision:

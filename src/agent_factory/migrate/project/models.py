@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext, RevisionStep
 
-from agent_factory.migrate.project.environment import env_py_errors, sharing
+from agent_factory.migrate.project.environment import connecting_refused, env_py_errors, sharing
 from agent_factory.migrate.project.history import Project
 
 
@@ -36,9 +36,9 @@ class Models:
 
 
 def read_models(project: Project, connection: sa.Connection) -> Models:
-    """Run env.py without a step, and return what it configures; nothing is written.
+    """Run env.py without a step, and return what it configures; Alembic writes nothing.
 
-    Raises UsageError when env.py does not take the shared connection, or breaks.
+    Raises UsageError when env.py does not take the shared connection, or breaks; it makes none of its own.
     """
     given: dict[str, Any] = {}
     configured: list[MigrationContext] = []
@@ -47,8 +47,12 @@ def read_models(project: Project, connection: sa.Connection) -> Models:
         configured.append(context)
         return []
 
-    with sharing(project, connection) as build_environment, env_py_errors(project):
-        environment = build_environment(project.config, project.script, fn=no_steps, dont_mutate=True)
+    with (
+        sharing(project, connection, writes=False) as build_environment,
+        env_py_errors(project),
+        connecting_refused(project),
+    ):
+        environment = build_environment(project.config, project.script, fn=no_steps)
         configure = environment.configure
 
         def remember(*arguments: Any, **options: Any) -> None:

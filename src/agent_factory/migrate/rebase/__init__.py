@@ -5,7 +5,9 @@ from agent_factory.migrate.rebase.edits import CannotEditError, edited
 from agent_factory.migrate.rebase.files import (
     FileChange,
     InterruptedRebaseError,
+    RebaseRunningError,
     change_files,
+    find_interrupted,
     undo_interrupted,
 )
 from agent_factory.migrate.rebase.moves import CannotMoveError, Move, in_order, plan_moves
@@ -17,9 +19,11 @@ __all__ = [
     "FileChange",
     "InterruptedRebaseError",
     "Move",
+    "RebaseRunningError",
     "change_files",
     "edited",
     "find_applied",
+    "find_interrupted",
     "in_order",
     "plan_moves",
     "undo_interrupted",

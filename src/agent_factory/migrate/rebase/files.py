@@ -2,15 +2,16 @@
 
 Before anything is changed, every file is copied into a folder beside the revisions, with a list of what is
 about to happen. A run that does not come to its end leaves that folder, and the next one puts back what is
-in it first.
+in it first. While a run lasts it holds the lock of the folder, which ends with the process.
 """
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,42 +35,84 @@ class InterruptedRebaseError(Exception):
     """A run that ended half-way cannot be undone: files, which the message names, were changed after it."""
 
 
+class RebaseRunningError(Exception):
+    """Another run is changing the files of this project."""
+
+
 def change_files(root: Path, changes: Sequence[FileChange]) -> None:
     """Write the files under their new names and take the old ones away; ``root`` is the project's folder.
 
-    Whatever is raised in between, every file is as it was. Raises OSError, and FileExistsError for a file
-    that is in the way or is not any more what was read.
+    Whatever is raised in between, every file is as it was. Raises OSError, FileExistsError for a file that
+    is in the way or is not any more what was read, and RebaseRunningError.
     """
+    kept = root / KEPT
+    try:
+        kept.mkdir()
+    except FileExistsError as error:
+        raise RebaseRunningError(
+            f"another rebase is running, or has ended half-way: its copies are in {kept}"
+        ) from error
+    with _held(kept):
+        try:
+            _change(kept, changes)
+        except BaseException:
+            _undo(kept)
+            raise
+        _forget(kept)
+
+
+def find_interrupted(root: Path) -> tuple[Path, ...]:
+    """Return the files that a run which ended half-way may have changed. Raises RebaseRunningError."""
+    kept = root / KEPT
+    if not kept.is_dir():
+        return ()
+    with _held(kept):
+        return tuple(sorted({Path(change["old"]) for change in _listed(kept)}))
+
+
+def undo_interrupted(root: Path) -> tuple[Path, ...]:
+    """Put back what a run that ended half-way has changed, and return those files.
+
+    Raises RebaseRunningError while it has not ended, and InterruptedRebaseError where a file is neither as it
+    was nor as that run wrote it.
+    """
+    kept = root / KEPT
+    if not kept.is_dir():
+        return ()
+    with _held(kept):
+        return _undo(kept)
+
+
+@contextlib.contextmanager
+def _held(kept: Path) -> Iterator[None]:
+    """Hold the lock of the folder for the block. Raises RebaseRunningError."""
+    descriptor = os.open(kept, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RebaseRunningError(f"another rebase is running: it keeps its copies in {kept}") from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _change(kept: Path, changes: Sequence[FileChange]) -> None:
     old = {change.old for change in changes}
     for change in changes:
         if change.old.read_bytes() != change.before:
             raise FileExistsError(f"{change.old} has been changed meanwhile")
         if change.new not in old and change.new.exists():
             raise FileExistsError(f"{change.new} is there already")
-    kept = root / KEPT
     _keep(kept, changes)
-    try:
-        for change in changes:
-            _write(change.new, change.after, like=kept / _name(changes, change))
-        for path in old - {change.new for change in changes}:
-            path.unlink()
-    except BaseException:
-        undo_interrupted(root)
-        raise
-    _forget(kept)
+    for change in changes:
+        _write(change.new, change.after, like=kept / _name(changes, change))
+    for path in old - {change.new for change in changes}:
+        path.unlink()
 
 
-def undo_interrupted(root: Path) -> tuple[Path, ...]:
-    """Put back what a run that ended half-way has changed, and return those files.
-
-    Raises InterruptedRebaseError where a file is neither as it was nor as that run wrote it.
-    """
-    kept = root / KEPT
-    if not (kept / _LIST).is_file():
-        if kept.is_dir():  # it ended before it had changed anything
-            _forget(kept)
-        return ()
-    changes: list[dict[str, Any]] = json.loads((kept / _LIST).read_text(encoding="utf-8"))
+def _undo(kept: Path) -> tuple[Path, ...]:
+    changes = _listed(kept)
     old = {change["old"] for change in changes}
     known: dict[str, set[str]] = {}
     for change in changes:
@@ -96,9 +139,15 @@ def undo_interrupted(root: Path) -> tuple[Path, ...]:
     return tuple(Path(path) for path in sorted(old))
 
 
+def _listed(kept: Path) -> list[dict[str, Any]]:
+    """What the list says; nothing where the run ended before it had changed anything."""
+    path = kept / _LIST
+    listed: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    return listed
+
+
 def _keep(kept: Path, changes: Sequence[FileChange]) -> None:
     """Copy the files, then the list: without it nothing has begun."""
-    kept.mkdir()
     for change in changes:
         shutil.copy2(change.old, kept / _name(changes, change))
     listed = [

@@ -58,6 +58,7 @@ def _body(result: PlanResult, title: str) -> Iterator[str]:
     if not review.plan.steps:
         return
     anchors = _anchors(review)
+    yield from _listed("Warnings", (warning.message for warning in result.warnings))
     yield from _table(review)
     told: set[str] = set()
     for severity in (Severity.HIGH, Severity.NOTICE):
@@ -67,10 +68,7 @@ def _body(result: PlanResult, title: str) -> Iterator[str]:
             for group in words.together(found):
                 yield from _hazard(group, anchors, told)
             yield "</section>"
-    if review.notes:
-        yield "<section><h2>Notes</h2><ul>"
-        yield from (f"<li>{_text(note)}</li>" for note in review.notes)
-        yield "</ul></section>"
+    yield from _listed("Notes", review.notes)
     yield "<section><h2>Statements</h2>"
     hazards = words.by_statement(review.hazards)
     high = {hazard.revision for hazard in review.high}
@@ -79,6 +77,12 @@ def _body(result: PlanResult, title: str) -> Iterator[str]:
         is_open = all_open or revision.revision.id in high
         yield from _revision(review, revision, hazards, anchors, is_open=is_open)
     yield "</section>"
+
+
+def _listed(title: str, texts: Iterable[str]) -> Iterator[str]:
+    items = [f"<li>{_text(text)}</li>" for text in texts]
+    if items:
+        yield from [f"<section><h2>{title}</h2><ul>", *items, "</ul></section>"]
 
 
 def _table(review: Review) -> Iterator[str]:

@@ -76,6 +76,9 @@ def _parts(result: PlanResult, extent: _Extent) -> Iterator[str]:
     yield f"### Plan: {review.plan.direction} to {_names(review.plan.after)}"
     yield _summary(result)
     yield _facts(result)
+    if result.warnings:
+        yield "### Warnings"
+        yield "\n".join(f"- {prose(warning.message, LONGEST_TEXT)}" for warning in result.warnings)
     yield from _table(review, most=MOST_ROWS if extent.statements == "none" else None)
     told: set[str] = set()
     high = words.of_severity(review.hazards, Severity.HIGH)

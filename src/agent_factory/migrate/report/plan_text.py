@@ -53,6 +53,7 @@ def show_plan(screen: Screen, result: PlanResult) -> None:
             *_revisions(review, width),
             *_hazards(review.hazards, width),
             *_notes(review.notes, width),
+            *_warnings((warning.message for warning in result.warnings), width),
             *_summary(review, result.allow, width),
         ]
     )

@@ -26,6 +26,7 @@ def render_sql(result: PlanResult) -> str:
         return "\n".join([*lines, _comment("nothing to do")]) + "\n"
     lines.append(_comment(f"{words.amounts(review)}; {words.findings(review)}"))
     lines += [_comment(f"high: {hazard.code}: {words.place(hazard)}") for hazard in review.high]
+    lines += [_comment(f"warning: {warning.message}") for warning in result.warnings]
     lines += [_comment(f"note: {note}") for note in review.notes]
     for number, revision in enumerate(review.revisions, start=1):
         lines += ["", *_revision(review.plan, number, revision, inexact)]

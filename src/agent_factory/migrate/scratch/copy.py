@@ -7,7 +7,6 @@ import psycopg2
 import sqlalchemy as sa
 
 from agent_factory.migrate import server
-from agent_factory.migrate.connection import connect
 from agent_factory.migrate.scratch.database import Scratch
 from agent_factory.migrate.scratch.dump import CannotCopyError, dump_schema
 from agent_factory.migrate.scratch.installations import find_pg_dump
@@ -23,8 +22,10 @@ class Copied:
     gaps: tuple[str, ...] = ()
 
 
-def copy_schema(target: Target, scratch: Scratch) -> Copied:
+def copy_schema(target: Target, looking: sa.Connection, scratch: Scratch) -> Copied:
     """Make production's schema in the empty scratch database. Nothing is written on production.
+
+    ``looking`` is a connection to it, and ``target`` how that was made.
 
     What cannot be made there is left out and told. Of no table are rows copied, the version table included.
     New sessions in the scratch database get production's settings, and a server of our own gets its roles.
@@ -33,13 +34,12 @@ def copy_schema(target: Target, scratch: Scratch) -> Copied:
     way; and CannotConnectError.
     """
     try:
-        with connect(target, read_only=True) as connection:
-            original = read_original(connection)
-            try:
-                dump = _dump(connection, target, original, scratch)
-            except CannotCopyError:
-                restore("", original, scratch.target, is_own=scratch.is_own)
-                raise
+        original = read_original(looking)
+        try:
+            dump = _dump(looking, target, original, scratch)
+        except CannotCopyError:
+            restore("", original, scratch.target, is_own=scratch.is_own)
+            raise
         return Copied(gaps=restore(dump, original, scratch.target, is_own=scratch.is_own))
     except psycopg2.Error as error:
         raise CannotCopyError(f"the copy did not come to its end: {str(error).strip()}") from error

@@ -1,7 +1,7 @@
 """Whether a project is sound: its files, what they do on throwaway databases, and its models."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from agent_factory.migrate.checks.models import check_models
 from agent_factory.migrate.checks.round_trip import check_round_trip
 from agent_factory.migrate.checks.throwaway import Looked, Schemas, ThrowawayDatabases
 from agent_factory.migrate.configuration import read_configuration
+from agent_factory.migrate.errors import MigrationError
 from agent_factory.migrate.findings import (
     BRANCH_CODES,
     CREDENTIAL_CODES,
@@ -23,10 +24,14 @@ from agent_factory.migrate.findings import (
     CheckResult,
     Finding,
     apply_ignores,
+    failure,
+    finding,
 )
 from agent_factory.migrate.options import RehearsalOptions
 from agent_factory.migrate.project import HistoryFiles, Project
 from agent_factory.migrate.scratch import ScratchUnavailableError
+
+_MISSING_FUNCTION = {"upgrade-fails": "no-upgrade", "downgrade-fails": "no-downgrade"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,24 +71,28 @@ class _Check:
 def check(
     config_path: Path, *, against: str | None, options: RehearsalOptions, uses_sqlite: bool = False
 ) -> CheckResult:
-    """Make every check that can be made here; one that cannot is told with the reason, and is no finding.
+    """Make every check that can be made here; one that cannot is told with the reason.
 
+    That is a finding where the check breaks, or what it needs was asked for by name: it ends no other check.
     ``against`` is the branch that this one will be merged into, ``options`` where a throwaway server comes
     from, and whether revisions may be run at all. ``uses_sqlite`` says that the project's own database is
-    SQLite, so migrations that do not run there are an error. Raises UsageError for a configuration that
-    cannot be read, and for a branch that git cannot read.
+    SQLite, so migrations that do not run there are an error; it goes where the configuration names no
+    databases. Raises UsageError for a configuration that cannot be read.
     """
     files = alembic_project.read_history_files(config_path)
     configuration = read_configuration(config_path.parent)
+    if configuration.databases is not None:
+        uses_sqlite = "sqlite" in configuration.databases
     findings: list[Finding] = []
     looked_for: set[str] = set()
     looked_at: list[str] = []
     skipped: list[str] = []
     with contextlib.ExitStack() as stack:
+        databases = ThrowawayDatabases(stack, options)
         subject = _Subject(
             files=files,
             against=against,
-            databases=ThrowawayDatabases(stack, options),
+            databases=databases,
             uses_sqlite=uses_sqlite,
             schemas=configuration.schemas,
         )
@@ -93,12 +102,18 @@ def check(
             except (CannotCheckError, ScratchUnavailableError) as error:
                 skipped += [f"{item.name}: {reason}" for reason in error.reasons]
                 continue
+            except MigrationError as error:
+                findings.append(failure(item.name, error))
+                skipped.append(f"{item.name}: {error}")
+                continue
             findings += looked.findings
-            looked_at.append(f"{item.name}: {item.words}")
+            looked_at += [f"{item.name}: {item.words}"] if looked.made else []
             skipped += [f"{item.name}: {reason}" for reason in looked.skipped]
             if not looked.skipped:  # an ignored finding may be of what was not looked at
                 looked_for |= item.codes
-    left, ignored = apply_ignores(findings, configuration.ignore, looked_for)
+    if databases.unavailable is not None:
+        findings += _wanted_server(options, databases.unavailable)
+    left, ignored = apply_ignores(_told_once(findings), configuration.ignore, looked_for)
     return CheckResult(
         what="the history and the models",
         findings=left,
@@ -106,6 +121,24 @@ def check(
         looked_at=tuple(looked_at),
         skipped=tuple(skipped),
     )
+
+
+def _told_once(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Leave out what another check has told: an env.py that does not run, a function that is not there."""
+    told = {(item.file, item.code) for item in findings}
+    return tuple(
+        item for item in dict.fromkeys(findings) if (item.file, _MISSING_FUNCTION.get(item.code)) not in told
+    )
+
+
+def _wanted_server(options: RehearsalOptions, unavailable: ScratchUnavailableError) -> tuple[Finding, ...]:
+    """What is to be said where a PostgreSQL was asked for by name, and there is none."""
+    asked = (("--scratch-url", options.scratch_url is not None), ("require-rehearsal", options.required))
+    names = " and ".join(name for name, is_asked in asked if is_asked)
+    if not names:
+        return ()
+    said = f"nothing was run on PostgreSQL, though it was asked for by {names}"
+    return (finding("not-checked", said, details=unavailable.reasons),)
 
 
 def _history(subject: _Subject) -> Looked:

@@ -1,6 +1,6 @@
 """Whether a database is as its migrations made it; nothing is written to it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 
@@ -17,14 +17,16 @@ from agent_factory.migrate.checks.database import (
     newest_known,
     told_otherwise,
 )
-from agent_factory.migrate.checks.drift import confirmed, drift_finding
+from agent_factory.migrate.checks.drift import compare_with_migrations, confirmed, drift_finding
 from agent_factory.migrate.configuration import read_configuration
 from agent_factory.migrate.connection import connect
 from agent_factory.migrate.findings import (
     DATABASE_CODES,
     CheckResult,
     Finding,
+    Level,
     apply_ignores,
+    finding,
 )
 from agent_factory.migrate.options import RehearsalOptions, RunOptions
 from agent_factory.migrate.project import Project, VersionTable
@@ -66,8 +68,9 @@ def check_database(
 
     Drift is found by running the migrations on a throwaway database and comparing the two catalogs, unless
     ``options`` want none. ``environment`` is what the database should call itself. A check that cannot be
-    made is told with the reason; it is no finding. What the project ignores may be in production only, so a
-    developer's database is not told that it lacks it.
+    made is told with the reason; it is a finding where it is drift in production, or was asked for by naming
+    a server. What the project ignores may be in production only, so a developer's database is not told that
+    it lacks it.
     """
     configuration = read_configuration(project.root)
     notes = _Notes(looked_for=set(DATABASE_CODES - _OF_RECORDS - _OF_INDEXES - _OF_DRIFT))
@@ -90,7 +93,7 @@ def check_database(
             notes.looked_at += ["INVALID indexes", "constraints left NOT VALID"]
             notes.looked_for |= _OF_INDEXES
             notes.findings += check_indexes(server.invalid_indexes(looking), drift, found)
-            notes.findings += check_constraints(server.unvalidated_constraints(looking), found)
+            notes.findings += check_constraints(server.unvalidated_constraints(looking), drift, found)
         notes.findings += [drift_finding(item) for item in drift if not told_otherwise(item)]
     is_shared = target.environment is Environment.PROD
     left, ignored = apply_ignores(notes.findings, configuration.ignore, notes.looked_for if is_shared else ())
@@ -148,20 +151,28 @@ def _find_drift(
     try:
         with blank_database(target, looking, scratch_url=options.scratch_url) as blank:
             expected = made_by_migrations(project, blank, at, scope)
-            differences = compare(expected, found)
+            differences = compare_with_migrations(expected, found)
             if differences:
                 differences = _confirmed(target, looking, blank, expected, differences, scope, options)
             where = f"drift: {len(found.objects)} objects, against the migrations run on {blank.server}"
             lacking = f" (not there: {'; '.join(blank.gaps)})" if blank.gaps else ""
     except ScratchUnavailableError as error:
-        notes.skipped.append(f"drift: no throwaway server: {'; '.join(error.reasons)}")
+        is_asked = options.required or options.scratch_url is not None
+        _drift_not_looked_for(f"no throwaway server: {error}", target, notes, is_asked=is_asked)
         return ()
     except ReplayFailedError as error:
-        notes.skipped.append(f"drift: the migrations do not run on an empty database: {error}")
+        _drift_not_looked_for(f"the migrations do not run on an empty database: {error}", target, notes)
         return ()
     notes.looked_at.append(f"{where}{lacking}")
     notes.looked_for |= _OF_DRIFT
     return differences
+
+
+def _drift_not_looked_for(why: str, target: Target, notes: _Notes, *, is_asked: bool = False) -> None:
+    notes.skipped.append(f"drift: {why}")
+    if is_asked or target.environment is Environment.PROD:
+        found = finding("not-checked", f"drift was not looked for: {why}")
+        notes.findings.append(found if is_asked else replace(found, level=Level.WARNING))
 
 
 def _confirmed(
@@ -181,7 +192,7 @@ def _confirmed(
         return differences
     try:
         with scratch_like(target, looking, scratch_url=options.scratch_url, beside=blank.scratch) as scratch:
-            copy_schema(target, scratch)
+            copy_schema(target, looking, scratch)
             with connect(scratch.target, read_only=True) as copy:
                 return confirmed(differences, compare(expected, read_catalog(copy, scope)))
     except (CannotCopyError, ScratchUnavailableError):

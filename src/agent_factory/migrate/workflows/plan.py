@@ -10,16 +10,19 @@ from agent_factory.migrate import journal, preflight, review, saved_plan, server
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.catalog import Scope, read_catalog
 from agent_factory.migrate.checks.drift import drift_notes, find_drift
+from agent_factory.migrate.configuration import read_configuration
 from agent_factory.migrate.connection import connect
-from agent_factory.migrate.consents import DRIFT
+from agent_factory.migrate.consents import DRIFT, flag_for
 from agent_factory.migrate.engine import explain, place_in_revision
 from agent_factory.migrate.errors import UNCHANGED, RefusedError
+from agent_factory.migrate.events import Warned
 from agent_factory.migrate.hazards import count_hits, find_refused
-from agent_factory.migrate.options import RehearsalOptions
+from agent_factory.migrate.journal_entries import Entry
+from agent_factory.migrate.options import RehearsalOptions, RunOptions
 from agent_factory.migrate.origin import alembic_version
 from agent_factory.migrate.plan import Direction, Plan
 from agent_factory.migrate.project import Project
-from agent_factory.migrate.rehearsal import COPIED, Rehearsal, RehearsalFailedError, rehearse
+from agent_factory.migrate.rehearsal import Rehearsal, RehearsalFailedError, rehearse
 from agent_factory.migrate.review import PlanResult, Review
 from agent_factory.migrate.scratch import ScratchUnavailableError
 from agent_factory.migrate.sizes import table_sizes
@@ -30,6 +33,8 @@ from agent_factory.redaction import redact
 
 SAVED_SCOPE = Scope(leave_out_kinds=frozenset({"comment", "populated"}))
 """What of the catalog a saved plan depends on."""
+NAMED_OBJECTS = 5
+"""Objects that a warning names."""
 
 
 def plan(
@@ -39,17 +44,24 @@ def plan(
     revision: str,
     *,
     options: RehearsalOptions,
+    environment: str | None,
     save_to: Path | None,
     valid_for_s: float,
 ) -> PlanResult:
     """Rehearse the way to ``revision`` and say what it would do; the database is only read.
 
+    What a run will be refused for is told; ``environment`` is what the database has to call itself then.
     With ``save_to`` the plan is written there, to be run by ``upgrade --plan`` within ``valid_for_s``.
     """
     with connect(target, read_only=True) as looking:
         current = alembic_project.read_current(project, looking)
         found = alembic_project.plan(project, target, direction, revision, current)
-        reviewed, rehearsal = review_plan(project, target, found, looking, options)
+        warnings = _obstacles(project, target, found, looking, RunOptions(environment=environment))
+        try:
+            reviewed, rehearsal = review_plan(project, target, found, looking, options)
+        except RefusedError as error:
+            error.message = "\n".join((error.message, *(warning.message for warning in warnings)))
+            raise
         if save_to is not None:
             made_at = saved_plan.now()
             saved_plan.write(
@@ -71,7 +83,42 @@ def plan(
         review=reviewed,
         allow=consent_flag(reviewed, options.allow),
         saved=save_to,
+        warnings=(*warnings, *not_compared(rehearsal)),
     )
+
+
+def _obstacles(
+    project: Project, target: Target, found: Plan, looking: sa.Connection, options: RunOptions
+) -> tuple[Warned, ...]:
+    """Return what a run of the plan will be refused for, as far as this role may know; a plan is shown all
+    the same."""
+    if not found.steps or target.url.backend != "postgresql":
+        return ()
+    run = f"{target.environment} {found.direction}"
+    facts = server.read_facts(looking)
+    if not facts.may_read_journal:
+        if not journal.is_kept(looking):
+            return ()
+        message = f"whether {run} will refuse this is not known: {facts.role} may not read af_db"
+        return (Warned(code="journal-not-read", message=message),)
+    entries = journal.read(looking)
+    applied = alembic_project.applied_revisions(project, found.before)
+    refusals = preflight.find_refusals(looking, entries, applied, found, target, options)
+    return tuple(
+        Warned(code=refusal.code, message=f"{run} will refuse: {refusal.message}") for refusal in refusals
+    )
+
+
+def not_compared(rehearsal: Rehearsal | None) -> tuple[Warned, ...]:
+    """Warn of what the comparison after the run leaves out: what the copy has otherwise from the start."""
+    if rehearsal is None or not rehearsal.copied_otherwise:
+        return ()
+    names = [f"{item.kind} {item.name}" for item in rehearsal.copied_otherwise]
+    left = len(names) - NAMED_OBJECTS
+    named = ", ".join(names[:NAMED_OBJECTS]) + (f" and {left} more" if left > 0 else "")
+    count = f"{len(names)} object{'s' if len(names) > 1 else ''}"
+    message = f"the copy has {count} otherwise, which the comparison after the run leaves out: {named}"
+    return (Warned(code="not-compared", message=message),)
 
 
 def review_plan(
@@ -90,6 +137,7 @@ def review_plan(
             target,
             found,
             looking,
+            limit_s=options.timeout_s,
             scratch_url=options.scratch_url,
             with_history=_looks_for_drift(target, found, entries),
             without_indexes=preflight.indexes_begun(entries, found),
@@ -104,7 +152,7 @@ def review_plan(
     counted = count_hits(looking, rehearsal.revisions)
     reviewed = review.review(found, rehearsal, sizes, counted)
     if rehearsal.history is not None:
-        drift = find_drift(rehearsal, read_catalog(looking, COPIED))
+        drift = find_drift(rehearsal, read_configuration(project.root))
         reviewed = replace(
             reviewed, drift=drift, notes=(*reviewed.notes, *drift_notes(rehearsal.history, drift))
         )
@@ -157,13 +205,7 @@ def fingerprint(
             for step in found.steps
         ),
         env_py_sha256=saved_plan.file_sha256(alembic_project.env_py(project)),
-        identity=saved_plan.Identity(
-            backend=target.url.backend,
-            database=target.name if target.url.backend == "postgresql" else Path(target.name).name,
-            system_identifier=server.system_identifier(connection)
-            if target.url.backend == "postgresql"
-            else None,
-        ),
+        identity=saved_plan.identify(target, connection),
         catalog_sha256=read_catalog(connection, SAVED_SCOPE).sha256,
         needed=needed,
         allowed=allowed,
@@ -185,26 +227,6 @@ def needed_consents(reviewed: Review) -> tuple[str, ...]:
     if reviewed.drift:
         needed[DRIFT] = None
     return tuple(needed)
-
-
-def flag_for(needed: tuple[str, ...], allowed: tuple[str, ...]) -> str:
-    """Return the flag that allows what is needed beside what is allowed; empty where nothing is missing."""
-    if set(needed) <= set(allowed):
-        return ""
-    return f"--allow {','.join(dict.fromkeys((*allowed, *needed)))}"
-
-
-def needs_consent(target: Target, found: Plan, flag: str) -> RefusedError:
-    """Return the refusal of a plan that nobody has consented to by name; ``flag`` is what does."""
-    return RefusedError(
-        "needs-consent",
-        f"the plan has serious hazards, and needs: {flag}",
-        state=UNCHANGED,
-        next_steps=(
-            "take the safe form that is told with each hazard",
-            f"or accept them: {target.command(f'{found.direction} {found.target} {flag}')}",
-        ),
-    )
 
 
 def _required(target: Target, found: Plan, error: ScratchUnavailableError) -> RefusedError:

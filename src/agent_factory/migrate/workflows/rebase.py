@@ -7,9 +7,14 @@ from pathlib import Path
 
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.connection import connect
-from agent_factory.migrate.consents import APPLIED
+from agent_factory.migrate.consents import APPLIED, PUSHED, flag_for
 from agent_factory.migrate.errors import NOT_TOUCHED, CannotConnectError, RefusedError
-from agent_factory.migrate.git_tree import find_commit, find_default_branch, read_files
+from agent_factory.migrate.git_tree import (
+    find_commit,
+    find_default_branch,
+    find_remote_branches,
+    read_files,
+)
 from agent_factory.migrate.history_faults import find_faults, find_heads
 from agent_factory.migrate.project import HistoryFiles
 from agent_factory.migrate.rebase import (
@@ -18,9 +23,11 @@ from agent_factory.migrate.rebase import (
     FileChange,
     InterruptedRebaseError,
     Move,
+    RebaseRunningError,
     change_files,
     edited,
     find_applied,
+    find_interrupted,
     in_order,
     plan_moves,
     undo_interrupted,
@@ -44,14 +51,14 @@ def rebase(
 
     ``against`` None is the main branch of the remote. Its revisions stay as they are, and have to be here
     already. ``target`` is the database at hand: a revision that it has is not moved, unless ``applied`` is
-    allowed. ``confirm`` is asked before any file is changed, unless there is nothing to do. With ``dry_run``
-    no file is.
+    allowed; nor one that another branch of a remote has, unless ``pushed`` is. ``confirm`` is asked before
+    any file is changed, unless there is nothing to do. With ``dry_run`` no file is.
 
     Raises RefusedError, naming the files, where something stands in the way; UsageError where git cannot
     read the branch; CannotConnectError.
     """
     root = config_path.absolute().parent
-    notes = _undo(root)
+    notes = _put_back(root, target, dry_run=dry_run)
     files = alembic_project.read_history_files(config_path)
     ref = against or find_default_branch(root)
     theirs = _theirs(root, ref, files)
@@ -72,25 +79,37 @@ def rebase(
         return result
     changes = _changes(changed)
     _check_history(theirs, moves, changes)
+    if PUSHED not in allow:
+        _check_not_pushed(root, target, changed, allow)
     if APPLIED not in allow:
-        _check_not_applied(config_path, target, ours, theirs, changed)
+        _check_not_applied(config_path, target, ours, theirs, changed, allow)
     if dry_run:
         return result
     confirm(result)
     try:
         change_files(root, changes)
+    except RebaseRunningError as error:
+        raise _running(error) from error
     except OSError as error:
         raise _cannot(f"the files could not be changed, and are as they were: {error}") from error
     return replace(result, written=True)
 
 
-def _undo(root: Path) -> tuple[str, ...]:
+def _put_back(root: Path, target: Target, *, dry_run: bool) -> tuple[str, ...]:
+    """Undo what an earlier run that ended half-way has changed; with ``dry_run`` that is only told."""
     try:
-        undone = undo_interrupted(root)
+        found = find_interrupted(root) if dry_run else undo_interrupted(root)
     except InterruptedRebaseError as error:
         raise _cannot(str(error)) from error
-    names = ", ".join(path.name for path in undone)
-    return (f"an earlier rebase had ended half-way; put back first: {names}",) if undone else ()
+    except RebaseRunningError as error:
+        raise _running(error) from error
+    names = ", ".join(path.name for path in found)
+    if found and dry_run:
+        raise _cannot(
+            f"an earlier rebase ended half-way, and has to be undone first: {names}",
+            f"put them back, and rebase: {target.command('rebase')}",
+        )
+    return (f"an earlier rebase had ended half-way; put back first: {names}",) if found else ()
 
 
 def _theirs(root: Path, ref: str, files: HistoryFiles) -> tuple[RevisionFile, ...]:
@@ -168,16 +187,35 @@ def _check_history(
         raise _cannot(f"the history would not be sound afterwards: {why}")
 
 
+def _check_not_pushed(root: Path, target: Target, changed: Sequence[Move], allow: Sequence[str]) -> None:
+    """Raise RefusedError when another branch of a remote has a revision that is to be changed."""
+    branches = find_remote_branches(root, [move.file.path for move in changed])
+    if branches:
+        named = ", ".join(f"{_name(root, path)} ({', '.join(branches[path])})" for path in sorted(branches))
+        raise RefusedError(
+            "revision-pushed",
+            f"other branches have revisions that would get another id or parent: {named}",
+            state=NOT_TOUCHED,
+            next_steps=(
+                "have the other branch merged first, or deleted: git fetch --prune",
+                f"or, where nobody has run them: {target.command(f'rebase {flag_for([PUSHED], allow)}')}",
+            ),
+        )
+
+
 def _check_not_applied(
     config_path: Path,
     target: Target,
     ours: Sequence[RevisionFile],
     theirs: Sequence[RevisionFile],
     changed: Sequence[Move],
+    allow: Sequence[str],
 ) -> None:
     """Raise RefusedError when the database at hand has, or may have, a revision that is to be changed."""
     project = alembic_project.configure(config_path)
-    consent = f"or, where no database has to be kept: {target.command('rebase --allow applied')}"
+    consent = (
+        f"or, where no database has to be kept: {target.command(f'rebase {flag_for([APPLIED], allow)}')}"
+    )
     try:
         with connect(target, read_only=True) as connection:
             rows = alembic_project.read_current(project, connection)
@@ -244,10 +282,15 @@ def _name(root: Path, path: Path) -> str:
     return os.path.relpath(path, root.resolve())
 
 
-def _cannot(why: str) -> RefusedError:
+def _cannot(why: str, *next_steps: str) -> RefusedError:
+    by_hand = "correct that, or change id and down_revision by hand; af-db check sees what is wrong"
+    return RefusedError("cannot-rebase", why, state=NOT_TOUCHED, next_steps=next_steps or (by_hand,))
+
+
+def _running(error: RebaseRunningError) -> RefusedError:
     return RefusedError(
-        "cannot-rebase",
-        why,
+        "rebase-running",
+        str(error),
         state=NOT_TOUCHED,
-        next_steps=("correct that, or change id and down_revision by hand; af-db check sees what is wrong",),
+        next_steps=("wait until it has ended, then again",),
     )

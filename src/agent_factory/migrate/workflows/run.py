@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from agent_factory.migrate import journal, preflight, run_lock, server
+from agent_factory.migrate import journal, preflight, server
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.connection import ReconnectedError, connect
 from agent_factory.migrate.engine import run_plan
 from agent_factory.migrate.errors import LeftBehindError, MigrationError
 from agent_factory.migrate.events import Emit, Warned
+from agent_factory.migrate.journal_entries import ran_outside
 from agent_factory.migrate.options import RehearsalOptions, RunOptions
 from agent_factory.migrate.origin import find_origin
 from agent_factory.migrate.plan import Direction, Plan
@@ -45,15 +46,20 @@ def run(
     silently is an error, not a success; and so is a schema that is not the rehearsal's.
     """
     with connect(target, read_only=True) as looking:
-        plan, warnings = _plan(project, target, looking, direction, revision, options)
-        if not plan.steps and (saved is None or plan.before == saved.after):
-            return _nothing_to_do(project, target, plan, plan.before)
+        current = alembic_project.read_current(project, looking)
+        if saved is not None and _is_carried_out(saved, target, looking, current):
+            done = Plan(direction=direction, target=revision, before=current, after=current, steps=())
+            return _nothing_to_do(project, target, done, current)
+        plan, warnings = _plan(project, target, looking, current, direction, revision, options)
+        if not plan.steps and saved is None:
+            return _nothing_to_do(project, target, plan, current)
         stage = None
         if saved is not None or (rehearsal.wanted and target.environment is Environment.PROD):
             # A hundred modules that a run without a rehearsal does not need.
             from agent_factory.migrate.workflows.stage import Stage
 
             stage = Stage(project, target, plan, looking, rehearsal, saved)
+            warnings = (*warnings, *stage.warnings)
         confirm(plan, warnings, stage.result if stage else None)
         applied = run_plan(
             project,
@@ -86,44 +92,41 @@ def run(
     )
 
 
+def _is_carried_out(
+    saved: "SavedPlan", target: Target, looking: sa.Connection, current: tuple[str, ...]
+) -> bool:
+    """Say whether a saved plan is done. Raises RefusedError where it is for another database or place."""
+    from agent_factory.migrate import saved_plan
+
+    return saved_plan.is_carried_out(saved, saved_plan.identify(target, looking), current)
+
+
 def _plan(
     project: Project,
     target: Target,
     connection: sa.Connection,
+    current: tuple[str, ...],
     direction: Direction,
     revision: str,
     options: RunOptions,
 ) -> tuple[Plan, tuple[Warned, ...]]:
     """Return the plan and its warnings, or raise what refuses it, over a connection that cannot write."""
-    current = alembic_project.read_current(project, connection)
     plan = alembic_project.plan(project, target, direction, revision, current)
     if not plan.steps or target.url.backend != "postgresql":
         return plan, ()
     facts = server.read_facts(connection)
     preflight.check_server(facts, target, options)
-    name = journal.read_environment(connection) if facts.may_read_journal else None
-    preflight.check_environment(name, target, options)
     entries = journal.read(connection) if facts.may_read_journal else {}
     applied = alembic_project.applied_revisions(project, current)
-    preflight.check_edited(entries, applied, target, options)
-    if any(entry.state == "started" for entry in entries.values()):
-        _check_unfinished(connection, plan, options)
+    if facts.may_read_journal:
+        for refusal in preflight.find_refusals(connection, entries, applied, plan, target, options):
+            raise refusal
     warnings = preflight.find_warnings(facts, server.invalid_indexes(connection), options)
     outside = ran_outside(entries, applied) if entries else ()
     if outside:
         message = f"{', '.join(outside)} ran without af-db: its journal does not know of it"
         warnings = (*warnings, Warned(code="ran-outside", message=message))
     return plan, warnings
-
-
-def _check_unfinished(connection: sa.Connection, plan: Plan, options: RunOptions) -> None:
-    """Refuse what an earlier run has not finished, before anybody is asked.
-
-    What a run that still goes on has begun is no such thing: it is waited for, so the journal is read after
-    it was seen that there is none.
-    """
-    if server.lock_holder(connection, run_lock.KEY) is None:
-        preflight.check_unfinished(connection, journal.read(connection), plan, options)
 
 
 def _look_again(project: Project, target: Target, looking: sa.Connection) -> tuple[str, ...]:

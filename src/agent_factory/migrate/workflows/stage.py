@@ -6,10 +6,11 @@ import psycopg2
 import sqlalchemy as sa
 
 from agent_factory.migrate import saved_plan
-from agent_factory.migrate.catalog import Catalog, Difference, compare, read_catalog
+from agent_factory.migrate.catalog import Difference, compare, read_catalog
 from agent_factory.migrate.connection import connect
-from agent_factory.migrate.consents import DRIFT
+from agent_factory.migrate.consents import DRIFT, flag_for, needs_consent
 from agent_factory.migrate.errors import UNCHANGED, CannotConnectError, LeftBehindError, RefusedError
+from agent_factory.migrate.events import Warned
 from agent_factory.migrate.options import RehearsalOptions
 from agent_factory.migrate.plan import Plan
 from agent_factory.migrate.project import Project
@@ -20,8 +21,7 @@ from agent_factory.migrate.target import Environment, Target
 from agent_factory.migrate.workflows.plan import (
     consent_flag,
     fingerprint,
-    flag_for,
-    needs_consent,
+    not_compared,
     review_plan,
 )
 from agent_factory.migrate.workflows.status import describe
@@ -32,7 +32,7 @@ SHOWN_DIFFERENCES = 20
 class Stage:
     """What is known of one plan from its rehearsal to its end. ``local`` rehearses nothing.
 
-    ``result`` is the reviewed plan, None where it was not asked for.
+    ``result`` is the reviewed plan, None where it was not asked for, and ``warnings`` go with it.
     """
 
     def __init__(
@@ -49,7 +49,6 @@ class Stage:
         self._plan = plan
         self._saved = saved
         self._rehearsal: Rehearsal | None = None
-        self._before: Catalog | None = None
         self.result: PlanResult | None = None
         if target.environment is Environment.PROD and options.wanted:
             allowed = (*options.allow, *(saved.allowed if saved else ()))
@@ -63,21 +62,20 @@ class Stage:
             )
             if review.drift and DRIFT not in allowed:
                 raise self._drifted(review.drift, self.result.allow)
-        if self._rehearsal is not None:
-            self._before = read_catalog(looking, COPIED)
+        self.warnings: tuple[Warned, ...] = not_compared(self._rehearsal)
         self._check_saved(looking)
         if saved is not None and self._rehearsal is None:
             # What was found at the review counts here too, though it cannot be found again.
             flag = flag_for(saved.needed, (*options.allow, *saved.allowed))
             if flag:
-                raise needs_consent(target, plan, flag)
+                raise needs_consent(target, flag)
 
     def check_again(self, connection: sa.Connection) -> None:
         """Raise RefusedError when the database is not any more what the plan was made for."""
         self._check_saved(connection)
-        if self._before is None:
+        if self._rehearsal is None:
             return
-        changed = compare(self._before, read_catalog(connection, COPIED))
+        changed = compare(self._rehearsal.original, read_catalog(connection, COPIED))
         if changed:
             raise RefusedError(
                 "plan-changed",
@@ -88,7 +86,7 @@ class Stage:
 
     def check_reached(self) -> None:
         """Raise LeftBehindError when the database's schema is not what the rehearsal came to."""
-        if self._rehearsal is None or self._before is None:
+        if self._rehearsal is None:
             return
         try:
             with connect(self._target, read_only=True) as connection:
@@ -100,8 +98,8 @@ class Stage:
                 state=f"at {', '.join(self._plan.after) or 'base'}",
                 next_steps=(f"when the database answers again: {self._target.command('check')}",),
             ) from error
-        # What the copy had otherwise from the start is not for the run to answer for.
-        other = {(item.kind, item.name) for item in compare(self._rehearsal.before, self._before)}
+        # What the copy had otherwise from the start is not for the run to answer for; it was warned of.
+        other = {(item.kind, item.name) for item in self._rehearsal.copied_otherwise}
         differences = tuple(
             item for item in compare(self._rehearsal.after, reached) if (item.kind, item.name) not in other
         )
@@ -124,7 +122,7 @@ class Stage:
                 f"see what else has drifted: {self._target.command('check')}",
                 *([f"put it back: {' '.join(remedies)}"] if remedies else []),
                 "put what is to stay into a revision of its own",
-                f"or run over it: {self._target.command(f'{self._plan.command} {flag}')}",
+                f"or run over it: {self._target.again(flag)}",
             ),
         )
 

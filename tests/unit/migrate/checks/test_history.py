@@ -25,12 +25,25 @@ def revision(name: str, *parents: str, label: str | None = None) -> RevisionFile
             [revision("1"), revision("2", "1"), revision("3", "1"), revision("4", "2", "3")], [], id="merged"
         ),
         pytest.param(
-            [revision("1"), revision("2", "1"), revision("3", "1", label="a")], [], id="one has a label"
+            [revision("1"), revision("2", "1"), revision("3", "1", label="a")],
+            ["multiple-heads"],
+            id="one has a label",
         ),
         pytest.param(
             [revision("1"), revision("2", "1", label="a"), revision("3", "1", label="b")],
             [],
             id="each has one",
+        ),
+        pytest.param(
+            [
+                revision("1"),
+                revision("2", "1", label="a"),
+                revision("3", "1", label="b"),
+                revision("4", "3"),
+                revision("5", "3"),
+            ],
+            ["multiple-heads"],
+            id="two share one",
         ),
         pytest.param(
             [revision("1", label="a"), revision("2", "1"), revision("3", "1")],
@@ -55,6 +68,17 @@ def revision(name: str, *parents: str, label: str | None = None) -> RevisionFile
 )
 def test_heads_and_beginnings(files: list[RevisionFile], codes: list[str]) -> None:
     assert [found.code for found in find_branches(files)] == codes
+
+
+def test_the_heads_without_a_label_are_named() -> None:
+    (found,) = find_branches([revision("1"), revision("2", "1", label="a"), revision("3", "1")])
+
+    assert found.message == "the history has 2 heads: 2, 3; an upgrade without a REVISION is refused"
+    assert found.file == Path("/p/3.py")
+    assert found.details == (
+        "2.py:2: 2 builds on 1, with the label a",
+        "3.py:2: 3 builds on 1, and has no label of its own",
+    )
 
 
 def test_the_larger_history_is_the_one_that_is_meant() -> None:

@@ -1,8 +1,11 @@
 """Several files changed as one: all or none, also when the process is killed in between."""
 
+import fcntl
+import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,9 @@ import pytest
 from agent_factory.migrate.rebase import (
     FileChange,
     InterruptedRebaseError,
+    RebaseRunningError,
     change_files,
+    find_interrupted,
     undo_interrupted,
 )
 from agent_factory.migrate.rebase.files import KEPT
@@ -45,7 +50,7 @@ def changes(root: Path) -> list[FileChange]:
 
 
 def contents(root: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(root.iterdir())}
+    return {path.name: path.read_bytes() for path in sorted(root.iterdir()) if path.is_file()}
 
 
 @pytest.fixture
@@ -63,6 +68,7 @@ def test_files_become_others_and_nothing_else_is_left(root: Path) -> None:
     change_files(root, changes(root))
 
     assert contents(root) == AFTER
+    assert not (root / KEPT).exists()
     assert (root / "001.py").stat().st_mode & 0o777 == 0o640
 
 
@@ -83,6 +89,7 @@ def test_a_file_that_changed_meanwhile_is_left_alone(root: Path) -> None:
         change_files(root, planned)
 
     assert contents(root) == {**BEFORE, "020.py": b"edited"}
+    assert not (root / KEPT).exists()
 
 
 def test_a_file_that_is_in_the_way_is_left_alone(root: Path) -> None:
@@ -101,14 +108,36 @@ def test_a_killed_run_is_undone_by_the_next_one(root: Path, last: int) -> None:
         [sys.executable, "-c", KILLED, str(root), str(last)], cwd=Path(__file__).parents[4], check=False
     )
     half_way = contents(root / KEPT)
+    between = contents(root)
 
+    assert [path.name for path in find_interrupted(root)] == list(BEFORE)
+    assert contents(root) == between
     undone = undo_interrupted(root)
 
     assert killed.returncode == -signal.SIGXFSZ
     assert len(half_way) == COUNT + 1
     assert [path.name for path in undone] == list(BEFORE)
     assert contents(root) == BEFORE
-    assert undo_interrupted(root) == ()
+    assert undo_interrupted(root) == find_interrupted(root) == ()
+
+
+@pytest.mark.parametrize(
+    "run", [undo_interrupted, find_interrupted, lambda root: change_files(root, changes(root))]
+)
+def test_while_another_one_runs_nothing_is_touched(root: Path, run: Callable[[Path], object]) -> None:
+    kept = root / KEPT
+    kept.mkdir()
+    (kept / "0.000.py.before").write_bytes(b"a part of it")
+    descriptor = os.open(kept, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+    with pytest.raises(RebaseRunningError, match="another rebase"):
+        run(root)
+
+    os.close(descriptor)
+    assert contents(kept) == {"0.000.py.before": b"a part of it"}
+    kept.rename(root.with_name("kept"))
+    assert contents(root) == BEFORE
 
 
 def test_a_run_that_was_killed_before_it_changed_anything_is_forgotten(root: Path) -> None:

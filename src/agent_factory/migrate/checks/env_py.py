@@ -1,0 +1,18 @@
+"""What an env.py comes to that does not run on a throwaway database."""
+
+from agent_factory.migrate.checks.causes import is_of_sqlite
+from agent_factory.migrate.checks.throwaway import SQLITE
+from agent_factory.migrate.errors import UsageError
+from agent_factory.migrate.findings import Finding, failure, finding
+
+
+def broken_there(error: UsageError, backend: str, *, uses_sqlite: bool) -> Finding:
+    """Return the finding of an env.py that does not run on ``backend``.
+
+    What SQLite does not know is a note, unless the project is meant for SQLite.
+    """
+    found = failure("env.py", error)
+    is_foreign = error.__cause__ is not None and is_of_sqlite(error.__cause__)
+    if backend == SQLITE and is_foreign and not uses_sqlite:
+        return finding("not-for-sqlite", f"env.py: {found.message}", file=found.file, line=found.line)
+    return found
