@@ -6,19 +6,13 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from agent_factory.migrate.graph import (
-    Declared,
-    Stamp,
-    build_graph,
-    list_revision_files,
-    read_cache,
-    read_declared,
-    stamp_of,
-    write_cache,
-)
-from agent_factory.migrate.sources import normalised, source_sha256
+from agent_factory.migrate.quick.cache import Stamp, read_cache, stamp_of, write_cache
+from agent_factory.migrate.quick.listing import list_revision_files
+
+if TYPE_CHECKING:
+    from agent_factory.migrate.graph import Declared
 
 _KEYS = frozenset(
     {
@@ -54,7 +48,7 @@ class History:
     paths: Sequence[str]
     details: bytes
 
-    def read_details(self) -> dict[str, tuple[str, Declared]]:
+    def read_details(self) -> "dict[str, tuple[str, Declared]]":
         """Return the SHA-256 of each file's normalised text and what it declares, by its path."""
         return {
             path: (sha256, _declared(identity, *values))
@@ -113,6 +107,8 @@ def _read_all(
     kept: History | None,
 ) -> History | None:
     """Read what has changed, and keep what was found."""
+    from agent_factory.migrate.graph import build_graph
+
     known: dict[tuple[str, Stamp], tuple[str, Declared]] = {}
     if kept is not None:
         numbers = iter(cached["stamps"])
@@ -154,7 +150,10 @@ def _read_all(
     return history
 
 
-def _read_file(path: Path) -> tuple[str, Declared] | None:
+def _read_file(path: Path) -> "tuple[str, Declared] | None":
+    from agent_factory.migrate.graph import read_declared
+    from agent_factory.migrate.sources import normalised, source_sha256  # hashlib: 3 MiB
+
     data = path.read_bytes()
     declared = read_declared(data)
     if declared is None:
@@ -162,7 +161,7 @@ def _read_file(path: Path) -> tuple[str, Declared] | None:
     return source_sha256(normalised(data.decode(errors="replace"))), declared
 
 
-def _values(declared: Declared) -> list[Any]:
+def _values(declared: "Declared") -> list[Any]:
     return [declared.parents, declared.depends_on, declared.labels, declared.message]
 
 
@@ -172,7 +171,9 @@ def _declared(
     depends_on: Sequence[str],
     labels: Sequence[str],
     message: str | None,
-) -> Declared:
+) -> "Declared":
+    from agent_factory.migrate.graph import Declared
+
     return Declared(
         id=identity,
         parents=tuple(parents),

@@ -9,7 +9,8 @@ from alembic.script import ScriptDirectory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent_factory.migrate.graph import Declared, Graph, build_graph, list_revision_files, read_declared
+from agent_factory.migrate.graph import Declared, Graph, build_graph, read_declared
+from agent_factory.migrate.quick.listing import list_revision_files
 
 PLAIN = '''"""{message}
 

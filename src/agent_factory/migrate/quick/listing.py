@@ -6,7 +6,7 @@ import stat
 from collections.abc import Sequence
 from operator import attrgetter
 
-from agent_factory.migrate.graph.cache import Stamp, stamp_of
+from agent_factory.migrate.quick.cache import Stamp, stamp_of
 
 _REVISION = re.compile(r"(?!\.#|__init__).*\.py")
 """alembic.script.base, 1.20; the same as ``revision_files.FILE_NAME``, which would import ast."""
