@@ -42,8 +42,8 @@ def read_cache(key: str) -> tuple[dict[str, Any], bytes] | None:
             status = os.fstat(file.fileno())
             if hasattr(os, "geteuid") and (status.st_uid != os.geteuid() or status.st_mode & 0o022):
                 return None
-            facts, _newline, details = file.read().partition(b"\n")
-            document = json.loads(facts)
+            document = json.loads(file.readline())
+            details = file.read()
     except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(document, dict) or document.get("format") != FORMAT or document.get("key") != key:
