@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the server in the process that owns the run; the workers of pytest-xdist inherit where it is."""
+    # A shell ignores Ctrl-C in what it starts behind itself, and what a test starts would inherit that.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput") and SERVER_VARIABLE not in os.environ:
         server = _run.enter_context(throwaway_server())
         os.environ[SERVER_VARIABLE] = server.url("postgres")
