@@ -1,5 +1,6 @@
 """What ``prod check`` finds, each cause by its own code, and nothing beside it."""
 
+import contextlib
 import re
 import sqlite3
 from pathlib import Path
@@ -387,7 +388,7 @@ def test_a_role_that_may_only_read_is_enough(prod: Checked) -> None:
 
 def test_drift_is_found_on_sqlite(sqlite: Checked) -> None:
     assert sqlite.check()["findings"] == []
-    with sqlite3.connect(sqlite.url.removeprefix("sqlite:///")) as connection:
+    with contextlib.closing(sqlite3.connect(sqlite.url.removeprefix("sqlite:///"))) as connection, connection:
         connection.execute("CREATE INDEX by_hand ON users (age)")
     connection.close()
 

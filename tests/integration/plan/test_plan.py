@@ -1,5 +1,6 @@
 """``plan``, and the plan before the question of ``prod upgrade``: what it shows, refuses and compares."""
 
+import contextlib
 import json
 import shlex
 import sqlite3
@@ -489,7 +490,7 @@ def test_sqlite_rehearses_on_a_copy_of_the_file(
     ]
     assert path.read_bytes() == before
     assert not list(path.parent.glob("laptop.db-*"))
-    with sqlite3.connect(path) as connection:
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         columns = [row[1] for row in connection.execute("PRAGMA table_info(people)")]
     connection.close()
     assert columns == ["id"]

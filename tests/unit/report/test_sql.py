@@ -1,3 +1,4 @@
+import contextlib
 import sqlite3
 
 import pytest
@@ -29,7 +30,7 @@ def of_statements(*statements: str) -> str:
 def test_each_statement_ends_where_it_ends(end: str) -> None:
     text = of_statements(f"CREATE TABLE a (b text){end}", "INSERT INTO a VALUES ('one; -- two')")
 
-    with sqlite3.connect(":memory:") as connection:
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
         connection.executescript(text)
         assert connection.execute("SELECT b FROM a").fetchall() == [("one; -- two",)]
 
