@@ -57,7 +57,8 @@ class VersionRows:
     def _prepared_move(self, connection: sa.Connection, table: sa.Table) -> sa.TextClause:
         """The update as a statement that fails where it moves no row, so that its answer need not be awaited.
 
-        It says so in the words that a failed cast to a number quotes.
+        It says so in the words that a failed cast to a number quotes; without the count in these words
+        PostgreSQL would cast them when it plans.
         """
         driver: Any = connection.connection.dbapi_connection
         if _MOVE not in driver.prepared:
@@ -65,8 +66,7 @@ class VersionRows:
             driver.prepare(
                 _MOVE,
                 f"(text, text) AS WITH moved AS (UPDATE {name} SET version_num = $1"  # noqa: S608 - quoted
-                " WHERE version_num = $2"
-                " RETURNING 1) SELECT CASE WHEN count(*) = 1 THEN 1"
+                " WHERE version_num = $2 RETURNING 1) SELECT CASE WHEN count(*) = 1 THEN 1"
                 " ELSE CAST($2 || ' is not in the version table' || left(count(*)::text, 0) AS integer) END"
                 " FROM moved",
             )
