@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
-.PHONY: help migrate test lint check format bench-smoke clean
+.PHONY: help migrate test test-debian lint check format bench-smoke clean
 
 help: ## Show these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,10 @@ migrate: $(VENV)/.installed ## Migrate the database of DATABASE_URL, .env or ./a
 
 test: $(VENV)/.installed-test ## Run the whole test suite, PostgreSQL included
 	@$(BIN)/python -m pytest
+
+test-debian: $(VENV)/.installed-test ## Plans, upgrades and checks on this machine's own PostgreSQL 15
+	@AF_DB_TEST_POSTGRESQL=15 $(BIN)/python -m pytest tests/integration/plan tests/integration/check_database \
+		tests/integration/test_runs.py tests/acceptance/test_installed.py
 
 check: lint test ## What a developer runs before a commit: lint, then the tests
 

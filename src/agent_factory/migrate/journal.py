@@ -87,7 +87,7 @@ def _insert(values: Mapping[str, str]) -> str:
 _GIVEN = {name: f"%({name})s::{kind}" for name, kind in _COLUMNS.items()}
 _INSERT = _insert(_GIVEN)
 
-_DIFFERS = ("revision", "source_sha256", "source", "statements", "started_at")
+_DIFFERS = ("revision", "source_sha256", "source", "statements", "started_at", "error")
 """What differs between the rows of a run's applied revisions; ``duration_s`` is the age of the start."""
 
 _PLACES = {name: f"${number}" for number, name in enumerate(_DIFFERS, start=1)}
@@ -130,8 +130,11 @@ def prepared_row(
     origin: Origin,
     statements: Sequence[str],
     seconds: float,
+    error: str | None = None,
 ) -> bytes:
     """Return the SQL that writes the row of an applied revision by a prepared statement, at half the cost.
+
+    ``error`` is in what its run was not as it was rehearsed.
 
     It fails where the session has lost the run lock: ``lost_lock`` tells. Not through a transaction pooler,
     where the next transaction may be in another session.
@@ -139,9 +142,9 @@ def prepared_row(
     driver: Any = connection.connection.dbapi_connection
     if _STATEMENT not in driver.prepared:
         run = _run_values(run_id, direction, origin)
-        driver.prepare(_STATEMENT, _PREPARE, run | {"state": "applied", "error": None})
+        driver.prepare(_STATEMENT, _PREPARE, run | {"state": "applied"})
     with own_cursor(connection) as cursor:
-        return bytes(cursor.mogrify(_EXECUTE, _revision_values(revision, statements, seconds)))
+        return bytes(cursor.mogrify(_EXECUTE, _revision_values(revision, statements, seconds, error)))
 
 
 def row(
@@ -159,12 +162,8 @@ def row(
     """Return the SQL that writes a row; ``seconds`` is how long ago the revision began."""
     values = (
         _run_values(run_id, direction, origin)
-        | _revision_values(revision, statements, seconds)
-        | {
-            "state": state,
-            "duration_s": None if state == "started" else seconds,
-            "error": redact(error) if error else None,
-        }
+        | _revision_values(revision, statements, seconds, error)
+        | {"state": state, "duration_s": None if state == "started" else seconds}
     )
     with own_cursor(connection) as cursor:
         return bytes(cursor.mogrify(_INSERT, values))
@@ -174,7 +173,9 @@ def _run_values(run_id: str, direction: Direction, origin: Origin) -> dict[str, 
     return {"run_id": run_id, "direction": str(direction), **asdict(origin)}
 
 
-def _revision_values(revision: Revision, statements: Sequence[str], seconds: float) -> dict[str, Any]:
+def _revision_values(
+    revision: Revision, statements: Sequence[str], seconds: float, error: str | None
+) -> dict[str, Any]:
     source = read_normalised(revision.path)
     return {
         "revision": revision.id,
@@ -182,6 +183,7 @@ def _revision_values(revision: Revision, statements: Sequence[str], seconds: flo
         "source": redact(source),
         "statements": [redact(statement) for statement in statements],
         "started_at": seconds,
+        "error": redact(error) if error else None,
     }
 
 

@@ -5,15 +5,26 @@ with no rows as with 200,000). SQLite rehearses on a copy of the file.
 """
 
 import contextlib
+import functools
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from agent_factory.migrate import project as alembic_project
-from agent_factory.migrate.catalog import Catalog, Difference, Scope, compare, read_catalog
+from agent_factory.migrate.catalog import (
+    Catalog,
+    Difference,
+    Scope,
+    UnkeptSetting,
+    changed_between,
+    compare,
+    find_unkept_settings,
+    read_catalog,
+    without_settings,
+)
 from agent_factory.migrate.connection import connect
 from agent_factory.migrate.hazards import RehearsedRevision
 from agent_factory.migrate.plan import Plan
@@ -28,14 +39,15 @@ from agent_factory.migrate.replay import (
     scratch_like,
 )
 from agent_factory.migrate.scratch import CannotCopyError, Scratch, ScratchUnavailableError, copy_schema
+from agent_factory.migrate.sent_statements import Sent, SentStatements
 from agent_factory.migrate.target import Environment, Target
 from agent_factory.migrate.temporary import temporary_folder
 from agent_factory.migrate.time_limit import time_limit
 from agent_factory.migrate.trace import Trace, tracing
 from agent_factory.url import DatabaseURL
 
-COPIED = Scope(leave_out_kinds=OF_ROLES_AND_ROWS)
-"""What a copy of a schema has: it is made without rows, and without owners and rights."""
+COPIED = Scope(leave_out_kinds=OF_ROLES_AND_ROWS, one_server=False)
+"""What a copy of a schema has: it is made without rows, and without owners and rights, on another server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +58,13 @@ class History:
     why_not: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Rehearsal:
     """What was seen. ``server`` says where it ran, ``schema_from`` where the schema there came from.
 
     ``notes`` are how the copy differs from the original. ``before`` and ``after`` are the copy's catalog,
-    ``original`` that of the database which was copied. ``history`` is None where it was not asked for.
+    ``original`` that of the database which was copied. ``sent`` is what each revision sent. ``history`` is
+    None where it was not asked for.
     """
 
     revisions: tuple[RehearsedRevision, ...]
@@ -61,12 +74,32 @@ class Rehearsal:
     original: Catalog
     before: Catalog
     after: Catalog
+    sent: Mapping[str, Sent]
     history: History | None = None
 
-    @property
+    @functools.cached_property
+    def unkept(self) -> tuple[UnkeptSetting, ...]:
+        """The settings that a copy does not keep, as the objects show that no revision changes."""
+        changed = changed_between(self.before, self.after)
+        return find_unkept_settings(self.original, self.before, changed=changed)
+
+    @functools.cached_property
     def copied_otherwise(self) -> tuple[Difference, ...]:
-        """What the copy has otherwise than the original from the start: no doing of the plan."""
-        return compare(self.before, self.original)
+        """What else the copy has otherwise than the original from the start: no doing of the plan."""
+        return compare(self.comparable(self.before), self.comparable(self.original))
+
+    def comparable(self, catalog: Catalog) -> Catalog:
+        """Return the catalog without the settings that a copy does not keep."""
+        return without_settings(catalog, self.unkept)
+
+    def find_surprises(self, reached: Catalog) -> tuple[Difference, ...]:
+        """Return where the original, after the plan, is not as the copy came to be.
+
+        What the copy had otherwise from the start is not for the plan to answer for.
+        """
+        other = {(item.kind, item.name) for item in self.copied_otherwise}
+        differences = compare(self.comparable(self.after), self.comparable(reached))
+        return tuple(item for item in differences if (item.kind, item.name) not in other)
 
 
 class RehearsalFailedError(Exception):
@@ -107,8 +140,9 @@ def rehearse(
             with connection.begin():
                 connection.exec_driver_sql(f"DROP INDEX IF EXISTS {name}")
         before = read_catalog(connection, COPIED)
-        with tracing(connection) as trace:
-            revisions = _run(project, connection, plan, trace, copy.notes, limit_s)
+        sent = SentStatements()
+        with tracing(connection) as trace, sent.noted(connection):
+            revisions = _run(project, connection, plan, trace, sent, copy.notes, limit_s)
         after = read_catalog(connection, COPIED)
         history = None
         if with_history and copy.is_migrated:
@@ -123,6 +157,7 @@ def rehearse(
             original=original,
             before=before,
             after=after,
+            sent=sent.by_revision(),
             history=history,
         )
 
@@ -130,7 +165,7 @@ def rehearse(
 def run_traced(project: Project, target: Target, plan: Plan) -> tuple[RehearsedRevision, ...]:
     """Run a plan on a throwaway database and return what was seen. Raises RehearsalFailedError."""
     with connect(target) as connection, tracing(connection) as trace:
-        return _run(project, connection, plan, trace)
+        return _run(project, connection, plan, trace, SentStatements())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,11 +272,19 @@ def _run(
     connection: sa.Connection,
     plan: Plan,
     trace: Trace,
+    sent: SentStatements,
     notes: tuple[str, ...] = (),
     limit_s: float | None = None,
 ) -> tuple[RehearsedRevision, ...]:
     steps = {step.id: step for step in plan.steps}
     rehearsed: list[RehearsedRevision] = []
+
+    def started(revision: str) -> None:
+        began.append(revision)
+        sent.begin(revision)
+
+    def recording(_revision: str) -> None:
+        sent.end()
 
     def committed(revision: str) -> None:
         statements = trace.take()
@@ -254,8 +297,9 @@ def _run(
         )
 
     try:
-        with failures_named(plan) as started, time_limit(connection, limit_s):
-            alembic_project.run(project, connection, plan, Hooks(started=started.append, committed=committed))
+        with failures_named(plan) as began, time_limit(connection, limit_s):
+            hooks = Hooks(started=started, recording=recording, committed=committed)
+            alembic_project.run(project, connection, plan, hooks)
     except ReplayFailedError as error:
         raise RehearsalFailedError(error.cause, error.revision, notes) from error.cause
     return tuple(rehearsed)

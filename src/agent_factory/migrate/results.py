@@ -95,12 +95,30 @@ class HistoryResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OtherStatements:
+    """How many statements a revision sent in its run and at its rehearsal, where they were not the same."""
+
+    sent: int
+    rehearsed: int
+
+    def __str__(self) -> str:
+        count = f"{self.sent} statement{'s' if self.sent != 1 else ''}"
+        if self.sent == self.rehearsed:
+            return f"sent {count} as at the rehearsal, but not the same"
+        return f"sent {count}, and {self.rehearsed} at the rehearsal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedRevision:
-    """A revision that ran, and how long it took by this machine's clock."""
+    """A revision that ran, and how long it took by this machine's clock.
+
+    ``other_statements`` is None where it sent what was rehearsed, and where nothing was.
+    """
 
     revision: str
     message: str
     seconds: float
+    other_statements: OtherStatements | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,5 +7,24 @@ object by object, with the statement that would mend each where that is certain.
 from agent_factory.migrate.catalog.compare import Difference, compare
 from agent_factory.migrate.catalog.objects import Catalog, CatalogObject, Key, Scope, is_attached
 from agent_factory.migrate.catalog.read import read_catalog
+from agent_factory.migrate.catalog.unkept import (
+    UnkeptSetting,
+    changed_between,
+    find_unkept_settings,
+    without_settings,
+)
 
-__all__ = ["Catalog", "CatalogObject", "Difference", "Key", "Scope", "compare", "is_attached", "read_catalog"]
+__all__ = [
+    "Catalog",
+    "CatalogObject",
+    "Difference",
+    "Key",
+    "Scope",
+    "UnkeptSetting",
+    "changed_between",
+    "compare",
+    "find_unkept_settings",
+    "is_attached",
+    "read_catalog",
+    "without_settings",
+]

@@ -15,14 +15,17 @@ class CatalogObject:
 
     ``kind`` is PostgreSQL's word for it in lower case. ``name`` is as SQL needs it: ``public.users.email``; a
     comment, an owner and a grant are named by what they are of, ``TABLE public.users``. ``table`` is the
-    table or view that it is or belongs to. ``clauses`` say what it is, each an independent part of it.
-    ``whole`` is what it goes and comes with: a column's table, an index's partitioned index.
+    table or view that it is or belongs to. ``clauses`` say what it is, each an independent part of it;
+    ``settings`` has beside each the name of the setting that it is, None where it is a part of the
+    definition; it is empty where nothing is known to be a setting. ``whole`` is what it goes and comes with:
+    a column's table, an index's partitioned index.
     """
 
     kind: str
     name: str
     table: str | None
     clauses: tuple[str, ...]
+    settings: tuple[str | None, ...] = field(default=(), compare=False)
     whole: Key | None = field(default=None, compare=False)
 
     @property
@@ -67,8 +70,11 @@ class Scope:
     Naming them leaves out what is in no schema: event triggers, publications, casts, foreign servers.
     ``leave_out_kinds`` is for what two databases cannot have in common: ``owner``, ``grant`` and
     ``default privileges`` of a copy made without roles, ``populated`` of one made without rows.
+    Unless it is for ``one_server``, what two servers need not have in common is left out of each object as
+    well, such as the version of an extension.
     """
 
     schemas: tuple[str, ...] | None = None
     leave_out_kinds: frozenset[str] = frozenset()
+    one_server: bool = True
     version_table: str = VERSION_TABLE

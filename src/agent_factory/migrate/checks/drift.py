@@ -25,10 +25,10 @@ def find_drift(rehearsal: Rehearsal, configuration: Configuration) -> tuple[Diff
     """
     if rehearsal.history is None or rehearsal.history.catalog is None:
         return ()
-    expected = rehearsal.history.catalog
-    differences = compare_with_migrations(expected, rehearsal.original)
-    if rehearsal.before is not expected:
-        differences = confirmed(differences, compare(expected, rehearsal.before))
+    expected = rehearsal.comparable(rehearsal.history.catalog)
+    differences = compare_with_migrations(expected, rehearsal.comparable(rehearsal.original))
+    if rehearsal.before is not rehearsal.history.catalog:
+        differences = confirmed(differences, compare(expected, rehearsal.comparable(rehearsal.before)))
     touched = touched_by(rehearsal.revisions)
     return tuple(
         item

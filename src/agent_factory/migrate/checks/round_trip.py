@@ -123,7 +123,7 @@ def _check_on(
 
 def _scope(project: Project, connection: sa.Connection, schemas: Schemas) -> Scope:
     models = alembic_project.read_models(project, connection)
-    return replace(COPIED, version_table=models.version_table, schemas=schemas)
+    return replace(COPIED, version_table=models.version_table, schemas=schemas, one_server=True)
 
 
 def _file(project: Project, revision: str) -> Path:

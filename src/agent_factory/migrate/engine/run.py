@@ -4,7 +4,7 @@ import contextlib
 import signal
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -29,7 +29,8 @@ from agent_factory.migrate.options import RunOptions
 from agent_factory.migrate.origin import Origin
 from agent_factory.migrate.plan import Plan, Revision
 from agent_factory.migrate.project import Hooks, Project
-from agent_factory.migrate.results import AppliedRevision
+from agent_factory.migrate.results import AppliedRevision, OtherStatements
+from agent_factory.migrate.sent_statements import Sent
 from agent_factory.migrate.target import Target
 
 DROP_LOCK_TIMEOUT_S = 60.0
@@ -46,18 +47,20 @@ def run_plan(
     emit: Emit,
     *,
     check_again: CheckAgain | None = None,
+    rehearsed: Mapping[str, Sent] | None = None,
 ) -> tuple[AppliedRevision, ...]:
     """Run every revision of the plan and return what ran; empty when another run did it meanwhile.
 
     ``check_again`` is called under the lock, before the first revision, with the connection that works; it
-    raises what makes the plan one that must not run any more.
+    raises what makes the plan one that must not run any more. ``rehearsed`` is what each revision sent at the
+    rehearsal: one that sends anything else is told so.
 
     Raises AlreadyRunningError, RefusedError when what was confirmed no longer holds, RolledBackError when a
     revision failed and left nothing behind, LeftBehindError when it had committed a part of itself or its
     outcome is not known, InterruptedRunError for a signal, and CannotConnectError.
     """
     flight = Flight(options.statement_timeout_s)
-    run = _Run(project, target, plan, options, origin, flight, check_again)
+    run = _Run(project, target, plan, options, origin, flight, check_again, rehearsed or {})
     with monitored(target, flight):
         return supervise(run.work, flight, emit)
 
@@ -74,8 +77,10 @@ class _Run:
         origin: Origin,
         flight: Flight,
         check_again: CheckAgain | None,
+        rehearsed: Mapping[str, Sent],
     ) -> None:
         self._check_again = check_again
+        self._rehearsed = rehearsed
         self._project = project
         self._target = target
         self._plan = plan
@@ -208,9 +213,12 @@ class _Run:
         steps = {step.id: step for step in self._plan.steps}
 
         def started(revision: str) -> None:
+            self._watch.sent.begin(revision)
             self._start(steps[revision])
 
         def recording(_revision: str) -> None:
+            self._watch.sent.end()
+            self._compare_with_rehearsal()
             self._send_journal_row()
 
         def recorded(_revision: str) -> None:
@@ -230,6 +238,7 @@ class _Run:
             running.is_recorded = running.is_journalled = running.is_marked = False
             running.is_in_transaction = False
             running.ended_by = ""
+            running.other_statements = None
             running.attempt += 1
             self._watch.running = running
         else:
@@ -241,6 +250,13 @@ class _Run:
             self._flight.emit(
                 RevisionStarted(revision=revision, number=len(self._applied) + 1, total=len(self._plan.steps))
             )
+
+    def _compare_with_rehearsal(self) -> None:
+        running = self._require_running()
+        rehearsed = self._rehearsed.get(running.revision.id)
+        sent = self._watch.sent.by(running.revision.id)
+        if rehearsed is not None and sent != rehearsed:
+            running.other_statements = OtherStatements(sent=len(sent), rehearsed=len(rehearsed))
 
     def _send_journal_row(self) -> None:
         """Have the journal's row travel with the version row, which is about to be sent."""
@@ -279,7 +295,10 @@ class _Run:
         self._watch.running = None
         self._applied.append(
             AppliedRevision(
-                revision=running.revision.id, message=running.revision.message, seconds=running.seconds
+                revision=running.revision.id,
+                message=running.revision.message,
+                seconds=running.seconds,
+                other_statements=running.other_statements,
             )
         )
         self._flight.emit(

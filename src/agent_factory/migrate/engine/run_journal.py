@@ -58,7 +58,7 @@ class RunJournal:
             return b""
         driver: Any = self._connection.connection.dbapi_connection
         if not driver.keeps_prepared:
-            return self._row(self._connection, running, "applied", running.committed)
+            return self._row(self._connection, running, "applied", running.committed, _remark(running))
         return journal.prepared_row(
             self._connection,
             run_id=self._run_id,
@@ -67,6 +67,7 @@ class RunJournal:
             origin=self._origin,
             statements=running.committed,
             seconds=running.seconds,
+            error=_remark(running),
         )
 
     def failed(self, running: Running, cause: str) -> None:
@@ -109,3 +110,7 @@ class RunJournal:
             seconds=running.seconds,
             error=error,
         )
+
+
+def _remark(running: Running) -> str | None:
+    return str(running.other_statements) if running.other_statements is not None else None

@@ -15,6 +15,8 @@ from agent_factory.migrate.cursors import own_cursor
 from agent_factory.migrate.engine.supervision import Flight
 from agent_factory.migrate.events import StatementStarted
 from agent_factory.migrate.plan import Revision
+from agent_factory.migrate.results import OtherStatements
+from agent_factory.migrate.sent_statements import SentStatements
 
 NO_STATEMENT = "DO $$ BEGIN END $$"
 """What runs in place of a statement whose work an earlier run has done."""
@@ -56,7 +58,8 @@ class Running:
     """The revision that runs. ``statements`` are those of its open transaction that change something,
     ``committed`` those that are committed before its end, ``built`` the indexes it builds CONCURRENTLY;
     ``builds_unnamed`` says that it builds more, under names that the server picks.
-    ``ended_by`` is how its transaction was ended before the revision was."""
+    ``ended_by`` is how its transaction was ended before the revision was. ``other_statements`` says that it
+    did not send what was rehearsed."""
 
     revision: Revision
     attempt: int = 1
@@ -71,6 +74,7 @@ class Running:
     is_in_transaction: bool = False
     was_written: bool = False
     ended_by: str = ""
+    other_statements: OtherStatements | None = None
 
     @property
     def seconds(self) -> float:
@@ -83,7 +87,7 @@ class Watch:
 
     ``before_early_commit`` is called, inside the transaction, when a revision is about to commit before its
     end; ``before_autocommit`` before each statement outside a transaction. ``done`` are indexes whose
-    statements are skipped.
+    statements are skipped. ``sent`` notes what the revisions send, these included.
     """
 
     flight: Flight
@@ -97,6 +101,7 @@ class Watch:
     for_session: bool = True
     running: Running | None = None
     done: frozenset[str] = frozenset()
+    sent: SentStatements = field(default_factory=SentStatements)
     _in_force: tuple[float, ...] | None = None
 
     def attach(self, connection: sa.Connection) -> None:
@@ -142,9 +147,16 @@ class Watch:
         self._in_force = wanted if self.for_session else None
 
     def _before(
-        self, connection: sa.Connection, _cursor: Any, statement: str, parameters: Any, *_context: Any
+        self,
+        connection: sa.Connection,
+        _cursor: Any,
+        statement: str,
+        parameters: Any,
+        _context: Any,
+        is_many: bool,
     ) -> tuple[str, Any]:
         self.flight.check_stop()
+        self.sent.note(statement, parameters, is_many=is_many)
         running = self.running
         if running is not None and not running.is_recorded:
             self._check_driver(connection, running)

@@ -15,11 +15,13 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, MigrationInfo, RevisionStep
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
+from alembic.script.revision import RevisionMap
 
 from agent_factory.migrate.errors import NOT_TOUCHED, MigrationError, UsageError
 from agent_factory.migrate.plan import Direction, Plan, Revision
 from agent_factory.migrate.project.history import Project
+from agent_factory.migrate.project.loader import take_module
 from agent_factory.migrate.project.output import stdout_kept_clean
 from agent_factory.migrate.project.version_rows import VersionRows
 
@@ -183,6 +185,11 @@ def migration_step(project: Project, direction: Direction, revision: Revision) -
 
 
 class _Step(RevisionStep):
+    def __init__(self, revision_map: RevisionMap, revision: Script, is_upgrade: bool) -> None:
+        super().__init__(revision_map, revision, is_upgrade)
+        module = take_module(revision)
+        self.migration_fn = module.upgrade if is_upgrade else module.downgrade
+
     def should_delete_branch(self, heads: set[str]) -> bool:
         """Answer at once where there is one head and one way down; Alembic walks through all ancestors to see
         that nothing else implies the parent, so a downgrade to base would be quadratic (1.20)."""

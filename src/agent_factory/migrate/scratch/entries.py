@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from agent_factory.migrate.definitions import COLUMN_OPTIONS
+
 _TOKEN = re.compile(
     r"""
     # Whatever is quoted is passed over as a whole: it may hold anything, a whole dump included.
@@ -20,6 +22,11 @@ _TOKEN = re.compile(
     | (?P<options>\ OPTIONS\ \()
     """,
     re.VERBOSE | re.MULTILINE | re.DOTALL,
+)
+_NAME = r'(?:"(?:[^"]|"")*"|[^\s".]+)'
+_SETS_COLUMN_OPTIONS = re.compile(
+    rf"(?P<alter>\s*ALTER (?:FOREIGN )?TABLE (?:ONLY )?{_NAME}(?:\.{_NAME})? ALTER COLUMN {_NAME}) "
+    r"SET \((?P<options>[^()]*)\);\n"
 )
 _COMMENT = re.compile(r"^--[^\n]*\n?", re.MULTILINE)
 
@@ -67,6 +74,17 @@ class Entry:
         return tuple(part for part in parts if _says_something(part))
 
     @property
+    def with_known_column_options(self) -> str:
+        """The statements without the column options that are PostgreSQL's own affair.
+
+        pg_dump from before a release that keeps one there writes it out, and a server from before it refuses
+        the statement, the options that people set included.
+        """
+        if self.type not in _OF_SEVERAL_STATEMENTS or " SET (" not in self.sql:
+            return self.sql
+        return "".join(map(_with_known_column_options, self.statements))
+
+    @property
     def without_options(self) -> str:
         """The statement without the ``OPTIONS (...)`` at its end, which say where to connect, or secrets."""
         options = (token for token in _TOKEN.finditer(self.sql) if token["options"])
@@ -95,6 +113,15 @@ def read_entries(dump: str) -> Iterator[Entry]:
     text += dump[start:]
     if _says_something(text):
         yield Entry(type=type_, schema=schema, name=name, sql=text)
+
+
+def _with_known_column_options(statement: str) -> str:
+    sets = _SETS_COLUMN_OPTIONS.fullmatch(statement)
+    if sets is None:
+        return statement
+    options = sets["options"].split(", ")
+    known = [option for option in options if option.partition("=")[0] in COLUMN_OPTIONS]
+    return f"{sets['alter']} SET ({', '.join(known)});\n" if known else ""
 
 
 def _says_something(sql: str) -> bool:

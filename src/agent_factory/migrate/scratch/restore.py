@@ -84,7 +84,7 @@ def _tame(entries: Iterable[Entry]) -> tuple[list[Entry], list[str]]:
             disable = f"ALTER EVENT TRIGGER {name[1]} DISABLE;\n" if name else ""
             tamed.append(replace(entry, sql=entry.sql + disable))
         else:
-            tamed.append(entry)
+            tamed.append(replace(entry, sql=entry.with_known_column_options))
     return tamed, gaps
 
 

@@ -6,7 +6,16 @@ import sqlalchemy as sa
 
 from agent_factory.migrate import journal, preflight, run_lock, server
 from agent_factory.migrate import project as alembic_project
-from agent_factory.migrate.catalog import Catalog, Difference, Scope, compare, read_catalog
+from agent_factory.migrate.catalog import (
+    Catalog,
+    Difference,
+    Scope,
+    UnkeptSetting,
+    compare,
+    find_unkept_settings,
+    read_catalog,
+    without_settings,
+)
 from agent_factory.migrate.checks.database import (
     check_constraints,
     check_environment,
@@ -79,6 +88,7 @@ def check_database(
         scope = Scope(
             schemas=configuration.schemas,
             leave_out_kinds=OF_ROLES_AND_ROWS,
+            one_server=False,
             version_table=table.name,
         )
         found = read_catalog(looking, scope)
@@ -152,8 +162,10 @@ def _find_drift(
         with blank_database(target, looking, scratch_url=options.scratch_url) as blank:
             expected = made_by_migrations(project, blank, at, scope)
             differences = compare_with_migrations(expected, found)
-            if differences:
-                differences = _confirmed(target, looking, blank, expected, differences, scope, options)
+            copied = _catalog_of_copy(target, looking, blank, scope, options) if differences else None
+            if copied is not None:
+                differences, unkept = _confirmed_by_copy(differences, expected, found, copied, blank, looking)
+                notes.skipped += [f"drift: {item}: a copy of the schema does not keep it" for item in unkept]
             where = f"drift: {len(found.objects)} objects, against the migrations run on {blank.server}"
             lacking = f" (not there: {'; '.join(blank.gaps)})" if blank.gaps else ""
     except ScratchUnavailableError as error:
@@ -175,25 +187,39 @@ def _drift_not_looked_for(why: str, target: Target, notes: _Notes, *, is_asked: 
         notes.findings.append(found if is_asked else replace(found, level=Level.WARNING))
 
 
-def _confirmed(
-    target: Target,
-    looking: sa.Connection,
-    blank: Blank,
-    expected: Catalog,
-    differences: tuple[Difference, ...],
-    scope: Scope,
-    options: RehearsalOptions,
-) -> tuple[Difference, ...]:
-    """Leave out what a server of another version only prints otherwise, as a copy of the schema there shows.
-
-    PostgreSQL 15 qualifies the columns of a view, 16 does not (measured).
-    """
-    if blank.scratch is None or blank.scratch.major == server.read_facts(looking).version // 10_000:
-        return differences
+def _catalog_of_copy(
+    target: Target, looking: sa.Connection, blank: Blank, scope: Scope, options: RehearsalOptions
+) -> Catalog | None:
+    """Return what a copy of the schema has, beside the blank database; None where none can be made."""
+    if blank.scratch is None:
+        return None
     try:
         with scratch_like(target, looking, scratch_url=options.scratch_url, beside=blank.scratch) as scratch:
             copy_schema(target, looking, scratch)
             with connect(scratch.target, read_only=True) as copy:
-                return confirmed(differences, compare(expected, read_catalog(copy, scope)))
+                return read_catalog(copy, scope)
     except (CannotCopyError, ScratchUnavailableError):
-        return differences
+        return None
+
+
+def _confirmed_by_copy(
+    differences: tuple[Difference, ...],
+    expected: Catalog,
+    found: Catalog,
+    copied: Catalog,
+    blank: Blank,
+    looking: sa.Connection,
+) -> tuple[tuple[Difference, ...], tuple[UnkeptSetting, ...]]:
+    """Leave out what is no doing of anybody's, as a copy of the schema shows; and say which settings.
+
+    A setting that the copy has otherwise is PostgreSQL's own affair. On a server of another major version,
+    what the copy has as the migrations make it is only printed otherwise there: PostgreSQL 15 qualifies the
+    columns of a view, 16 does not (measured).
+    """
+    unkept = find_unkept_settings(found, copied)
+    expected, found, copied = (without_settings(one, unkept) for one in (expected, found, copied))
+    if unkept:
+        differences = compare_with_migrations(expected, found)
+    if blank.scratch is not None and blank.scratch.major != server.read_facts(looking).version // 10_000:
+        differences = confirmed(differences, compare(expected, copied))
+    return differences, unkept

@@ -111,14 +111,23 @@ def _obstacles(
 
 def not_compared(rehearsal: Rehearsal | None) -> tuple[Warned, ...]:
     """Warn of what the comparison after the run leaves out: what the copy has otherwise from the start."""
-    if rehearsal is None or not rehearsal.copied_otherwise:
+    if rehearsal is None:
         return ()
-    names = [f"{item.kind} {item.name}" for item in rehearsal.copied_otherwise]
-    left = len(names) - NAMED_OBJECTS
-    named = ", ".join(names[:NAMED_OBJECTS]) + (f" and {left} more" if left > 0 else "")
-    count = f"{len(names)} object{'s' if len(names) > 1 else ''}"
-    message = f"the copy has {count} otherwise, which the comparison after the run leaves out: {named}"
-    return (Warned(code="not-compared", message=message),)
+    warnings = []
+    if rehearsal.unkept:
+        named = ", ".join(map(str, rehearsal.unkept))
+        warnings.append(
+            f"a copy does not keep {named}: the comparison after the run leaves these settings out, of all"
+        )
+    if rehearsal.copied_otherwise:
+        names = [f"{item.kind} {item.name}" for item in rehearsal.copied_otherwise]
+        left = len(names) - NAMED_OBJECTS
+        named = ", ".join(names[:NAMED_OBJECTS]) + (f" and {left} more" if left > 0 else "")
+        count = f"{len(names)} object{'s' if len(names) > 1 else ''}"
+        warnings.append(
+            f"the copy has {count} otherwise, which the comparison after the run leaves out: {named}"
+        )
+    return tuple(Warned(code="not-compared", message=message) for message in warnings)
 
 
 def review_plan(

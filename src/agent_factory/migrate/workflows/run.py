@@ -69,6 +69,7 @@ def run(
             find_origin(project.root, ci_url),
             emit,
             check_again=stage.check_again if stage else None,
+            rehearsed=stage.rehearsed if stage else None,
         )
         reached = _look_again(project, target, looking)
     if not applied:
@@ -82,7 +83,7 @@ def run(
             next_steps=(f"compare: {target.command('history')}",),
         )
     if stage is not None:
-        stage.check_reached()
+        stage.check_reached(applied)
     return RunResult(
         database=str(target),
         plan=plan,

@@ -1,6 +1,6 @@
 """A run and its rehearsal: what was seen before it, and whether it came out the same."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import psycopg2
 import sqlalchemy as sa
@@ -15,8 +15,10 @@ from agent_factory.migrate.options import RehearsalOptions
 from agent_factory.migrate.plan import Plan
 from agent_factory.migrate.project import Project
 from agent_factory.migrate.rehearsal import COPIED, Rehearsal
+from agent_factory.migrate.results import AppliedRevision
 from agent_factory.migrate.review import PlanResult
 from agent_factory.migrate.saved_plan import SavedPlan
+from agent_factory.migrate.sent_statements import Sent
 from agent_factory.migrate.target import Environment, Target
 from agent_factory.migrate.workflows.plan import (
     consent_flag,
@@ -70,6 +72,11 @@ class Stage:
             if flag:
                 raise needs_consent(target, flag)
 
+    @property
+    def rehearsed(self) -> Mapping[str, Sent]:
+        """What each revision sent at the rehearsal; empty without one."""
+        return self._rehearsal.sent if self._rehearsal is not None else {}
+
     def check_again(self, connection: sa.Connection) -> None:
         """Raise RefusedError when the database is not any more what the plan was made for."""
         self._check_saved(connection)
@@ -84,7 +91,7 @@ class Stage:
                 next_steps=(f"look at the new plan: {self._target.command(self._plan.command)}",),
             )
 
-    def check_reached(self) -> None:
+    def check_reached(self, applied: Sequence[AppliedRevision]) -> None:
         """Raise LeftBehindError when the database's schema is not what the rehearsal came to."""
         if self._rehearsal is None:
             return
@@ -98,16 +105,12 @@ class Stage:
                 state=f"at {', '.join(self._plan.after) or 'base'}",
                 next_steps=(f"when the database answers again: {self._target.command('check')}",),
             ) from error
-        # What the copy had otherwise from the start is not for the run to answer for; it was warned of.
-        other = {(item.kind, item.name) for item in self._rehearsal.copied_otherwise}
-        differences = tuple(
-            item for item in compare(self._rehearsal.after, reached) if (item.kind, item.name) not in other
-        )
+        differences = self._rehearsal.find_surprises(reached)
         if differences:
             raise LeftBehindError(
                 "not-as-rehearsed",
                 "every revision ran, yet the schema is not what the rehearsal came to:\n"
-                + _listed(differences),
+                + "\n".join((_listed(differences), *_other_statements(applied))),
                 state=f"at {', '.join(self._plan.after) or 'base'}, with these differences",
                 next_steps=("did a revision do something else because of the rows, or somebody meanwhile?",),
             )
@@ -138,6 +141,10 @@ class Stage:
                 allowed=self._saved.allowed,
             )
             saved_plan.check(self._saved, now)
+
+
+def _other_statements(applied: Sequence[AppliedRevision]) -> list[str]:
+    return [f"{item.revision} {item.other_statements}" for item in applied if item.other_statements]
 
 
 def _listed(differences: Sequence[Difference]) -> str:

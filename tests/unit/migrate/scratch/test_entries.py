@@ -84,3 +84,40 @@ def test_options_are_cut_off() -> None:
     assert server.without_options == 'CREATE SERVER " OPTIONS (" FOREIGN DATA WRAPPER w;\n'
     plain = entry("SERVER", "CREATE SERVER s FOREIGN DATA WRAPPER w;\n")
     assert plain.without_options == plain.sql
+
+
+ALTER = "ALTER TABLE ONLY public.t ALTER COLUMN a SET"
+
+
+@pytest.mark.parametrize(
+    ("written", "made"),
+    [
+        (f"{ALTER} (pg_attver=31259184);\n", ""),
+        (f"{ALTER} (n_distinct=5, pg_attver=31259184);\n", f"{ALTER} (n_distinct=5);\n"),
+        (f"{ALTER} (pg_attver=1, n_distinct_inherited=-0.5);\n", f"{ALTER} (n_distinct_inherited=-0.5);\n"),
+        (f"{ALTER} (n_distinct=5);\n", f"{ALTER} (n_distinct=5);\n"),
+        (f"{ALTER} STATISTICS 5;\n", f"{ALTER} STATISTICS 5;\n"),
+        (f"{ALTER} (one=1, two=2);\n{ALTER} STORAGE MAIN;\n", f"{ALTER} STORAGE MAIN;\n"),
+        ("ALTER TABLE t SET (fillfactor=50);\n", "ALTER TABLE t SET (fillfactor=50);\n"),
+        (
+            'ALTER FOREIGN TABLE ONLY "a.b"."c SET (x=1);\n" ALTER COLUMN "d""e f" SET (pg_attver=2);\n',
+            "",
+        ),
+        (
+            'ALTER TABLE ONLY t ALTER COLUMN "x SET (pg_attver=1);\n" SET (n_distinct=1, pg_attver=2);\n',
+            'ALTER TABLE ONLY t ALTER COLUMN "x SET (pg_attver=1);\n" SET (n_distinct=1);\n',
+        ),
+        (
+            f"CREATE TABLE t (a text DEFAULT '\n{ALTER} (pg_attver=1);\n');\n{ALTER} (pg_attver=2);\n",
+            f"CREATE TABLE t (a text DEFAULT '\n{ALTER} (pg_attver=1);\n');\n",
+        ),
+    ],
+)
+def test_column_options_that_are_postgresqls_own_are_cut(written: str, made: str) -> None:
+    for type_ in ("TABLE", "FOREIGN TABLE", "MATERIALIZED VIEW"):
+        assert entry(type_, written).with_known_column_options == made
+
+
+def test_a_body_that_speaks_of_column_options_stays_as_it_is() -> None:
+    body = f"CREATE FUNCTION f() RETURNS void LANGUAGE sql AS $$\n{ALTER} (pg_attver=1);\n$$;\n"
+    assert entry("FUNCTION", body).with_known_column_options == body

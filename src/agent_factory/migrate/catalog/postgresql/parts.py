@@ -2,8 +2,12 @@
 """What else is attached to a table: triggers, rules, policies, extended statistics."""
 
 from agent_factory.migrate.catalog.postgresql.rows import (
+    DUMPED,
+    PRINTED,
     RELATIONS,
     SCHEMAS,
+    Field,
+    Query,
     grantee,
     not_of_extension,
     row,
@@ -11,16 +15,19 @@ from agent_factory.migrate.catalog.postgresql.rows import (
 )
 
 
-def _enabled(column: str) -> str:
-    return (
+def enabled(column: str) -> Field:
+    """Whether a trigger or a rule fires."""
+    return Field(
+        "enabled",
         f"CASE {column} WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA'"
-        " WHEN 'A' THEN 'ENABLE ALWAYS' END"
+        " WHEN 'A' THEN 'ENABLE ALWAYS' END",
+        DUMPED,
     )
 
 
-def parts_of_tables() -> str:
+def parts_of_tables() -> Query:
     triggers = row(
-        kind="'trigger'",
+        "trigger",
         name="r.name || '.' || quote_ident(t.tgname)",
         table="r.name",
         whole=(
@@ -29,18 +36,21 @@ def parts_of_tables() -> str:
             " JOIN relations r2 ON r2.oid = p.tgrelid WHERE p.oid = t.tgparentid), r.name)",
         ),
         address="'TRIGGER ' || quote_ident(t.tgname) || ' ON ' || r.name",
-        clauses=("pg_get_triggerdef(t.oid)", _enabled("t.tgenabled")),
+        fields=(Field("definition", "pg_get_triggerdef(t.oid)", PRINTED), enabled("t.tgenabled")),
         source="relations r JOIN pg_trigger t ON t.tgrelid = r.oid",
         where=f"NOT t.tgisinternal AND {not_of_extension('pg_trigger', 't.oid')}",
         comment_of=("pg_trigger", "t.oid", "0"),
     )
     rules = row(
-        kind="'rule'",
+        "rule",
         name="r.name || '.' || quote_ident(w.rulename)",
         table="r.name",
         whole=("r.kind", "r.name"),
         address="'RULE ' || quote_ident(w.rulename) || ' ON ' || r.name",
-        clauses=("rtrim(pg_get_ruledef(w.oid), ';')", _enabled("w.ev_enabled")),
+        fields=(
+            Field("definition", "rtrim(pg_get_ruledef(w.oid), ';')", PRINTED),
+            enabled("w.ev_enabled"),
+        ),
         source="relations r JOIN pg_rewrite w ON w.ev_class = r.oid",
         where="w.rulename <> '_RETURN'",
         comment_of=("pg_rewrite", "w.oid", "0"),
@@ -48,31 +58,48 @@ def parts_of_tables() -> str:
     roles = f"""(SELECT string_agg(w.name, ', ' ORDER BY w.name COLLATE "C") FROM (
         SELECT {grantee("o")} AS name FROM unnest(p.polroles) AS o) w)"""
     policies = row(
-        kind="'policy'",
+        "policy",
         name="r.name || '.' || quote_ident(p.polname)",
         table="r.name",
         whole=("r.kind", "r.name"),
         address="'POLICY ' || quote_ident(p.polname) || ' ON ' || r.name",
-        clauses=(
-            "'AS ' || CASE WHEN p.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END",
-            "'FOR ' || CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE'"
-            " WHEN 'd' THEN 'DELETE' ELSE 'ALL' END",
-            f"'TO ' || {roles}",
-            "'USING (' || pg_get_expr(p.polqual, p.polrelid) || ')'",
-            "'WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')'",
+        fields=(
+            Field(
+                "permissive or restrictive",
+                "'AS ' || CASE WHEN p.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END",
+                DUMPED,
+            ),
+            Field(
+                "command",
+                "'FOR ' || CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE'"
+                " WHEN 'd' THEN 'DELETE' ELSE 'ALL' END",
+                DUMPED,
+            ),
+            Field("roles", f"'TO ' || {roles}", "names, sorted; a scratch server of our own has the roles"),
+            Field("condition", "'USING (' || pg_get_expr(p.polqual, p.polrelid) || ')'", PRINTED),
+            Field(
+                "condition for new rows",
+                "'WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')'",
+                PRINTED,
+            ),
         ),
         source="relations r JOIN pg_policy p ON p.polrelid = r.oid",
         comment_of=("pg_policy", "p.oid", "0"),
     )
     statistics = row(
-        kind="'statistics'",
+        "statistics",
         name="s.name || '.' || quote_ident(x.stxname)",
         table="r.name",
         whole=("r.kind", "r.name"),
         address="'STATISTICS ' || s.name || '.' || quote_ident(x.stxname)",
-        clauses=(
-            "pg_get_statisticsobjdef(x.oid)",
-            "CASE WHEN x.stxstattarget >= 0 THEN 'SET STATISTICS ' || x.stxstattarget END",
+        fields=(
+            Field("definition", "pg_get_statisticsobjdef(x.oid)", PRINTED),
+            Field(
+                "statistics target",
+                "CASE WHEN x.stxstattarget >= 0 THEN 'SET STATISTICS ' || x.stxstattarget END",
+                f"where somebody set one; {DUMPED}",
+                is_setting=True,
+            ),
         ),
         source="""schemas s
         JOIN pg_statistic_ext x ON x.stxnamespace = s.oid
@@ -80,4 +107,4 @@ def parts_of_tables() -> str:
         owner="x.stxowner",
         comment_of=("pg_statistic_ext", "x.oid", "0"),
     )
-    return f"WITH {SCHEMAS}, {RELATIONS}" + union(triggers, rules, policies, statistics)
+    return union(triggers, rules, policies, statistics).after(SCHEMAS, RELATIONS)

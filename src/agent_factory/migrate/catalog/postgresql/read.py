@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import psycopg2.extensions
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from agent_factory.migrate.catalog import platforms
 from agent_factory.migrate.catalog.objects import Catalog, CatalogObject, Key, Scope
 from agent_factory.migrate.catalog.postgresql import parts, rare, tables, types
-from agent_factory.migrate.catalog.postgresql.rows import SEPARATOR
+from agent_factory.migrate.catalog.postgresql.rows import SEPARATOR, Field, Query, fields_by_kind, position
 from agent_factory.migrate.cursors import own_cursor
 
 _SETTINGS = {
@@ -32,6 +32,8 @@ _SETTINGS = {
 The last two are for catalogs that nobody has analysed since they grew: a nested loop that was planned for a
 few tables took four times as long as all other queries together with 1,000 (measured, PostgreSQL 18).
 """
+
+_NEWEST = 18_00_00
 
 _NAMES = """
 SELECT ARRAY(SELECT nspname::text FROM pg_namespace n
@@ -62,15 +64,22 @@ def read_postgresql(connection: sa.Connection, scope: Scope) -> Catalog:
             "platform_publications": list(platforms.PUBLICATIONS),
         }
         found: dict[Key, CatalogObject] = {}
-        for query in _queries(cursor.connection.server_version):
-            cursor.execute(query, values)
-            for one in _objects(cursor.fetchall()):
+        queries = _queries(cursor.connection.server_version)
+        fields = fields_by_kind(queries)
+        for query in queries:
+            cursor.execute(query.sql, values)
+            for one in _objects(cursor.fetchall(), fields, one_server=scope.one_server):
                 if one.kind not in scope.leave_out_kinds:
                     found[one.key] = one
     return Catalog(backend="postgresql", objects=tuple(found[key] for key in sorted(found)))
 
 
-def _queries(version: int) -> tuple[str, ...]:
+def compared_fields() -> dict[str, tuple[Field, ...]]:
+    """Return what is read of each kind of object, the newest version's."""
+    return fields_by_kind(_queries(_NEWEST))
+
+
+def _queries(version: int) -> tuple[Query, ...]:
     return (
         tables.schemas(),
         tables.tables(),
@@ -110,14 +119,25 @@ def _fixed_settings(connection: sa.Connection, cursor: Any) -> Iterator[None]:
             cursor.execute(end)
 
 
-def _objects(rows: Iterable[tuple[Any, ...]]) -> Iterator[CatalogObject]:
+def _objects(
+    rows: Iterable[tuple[Any, ...]], fields: Mapping[str, Sequence[Field]], *, one_server: bool
+) -> Iterator[CatalogObject]:
     """Turn the rows of a query into objects: each, its owner, its grants and its comment."""
     for row in rows:
         kind, name, table, whole_kind, whole_name, address, owner, owner_lacks, grants, comment, clauses = row
         whole = (whole_kind, whole_name) if whole_kind else None
         if kind:
+            marked = clauses.split(SEPARATOR)
+            described = [(fields[kind][position(clause)], clause[1:]) for clause in marked]
+            if not one_server:
+                described = [(field, clause) for field, clause in described if not field.of_server]
             yield CatalogObject(
-                kind=kind, name=name, table=table, clauses=tuple(clauses.split(SEPARATOR)), whole=whole
+                kind=kind,
+                name=name,
+                table=table,
+                clauses=tuple(clause for _, clause in described),
+                settings=tuple(field.name if field.is_setting else None for field, _ in described),
+                whole=whole,
             )
             whole = (kind, name)
         if owner:

@@ -5,7 +5,8 @@ The queries run with the search path on pg_catalog, so whatever PostgreSQL print
 (as pg_dump has it). They look at system catalogs alone: no right on any table is needed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 COLUMNS = (
     "kind",  # NULL: only what hangs on it is told, its comment and its grants
@@ -23,6 +24,53 @@ COLUMNS = (
 
 SEPARATOR = "\x1f"
 _SEPARATOR = "E'\\x1f'"
+
+DUMPED = "only a statement sets it, and pg_dump writes that statement"
+NAMES = "names, with their schemas"
+PRINTED = "PostgreSQL prints it from what it has parsed, and pg_dump writes that text"
+"""Reasons that several fields have."""
+
+_FIRST_MARK = ord("A")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One part of an object's description.
+
+    ``sql`` gives its clause, NULL for none. ``same`` says why two databases of one schema have it in common:
+    after dump and restore, on two minor releases, on two machines. A setting is how an object is kept or
+    used, not what it is: where a fresh copy has it otherwise, it can be left out of a comparison. What is
+    ``of_server`` another server need not have in common, and is compared within one database alone.
+    """
+
+    name: str
+    sql: str
+    same: str
+    is_setting: bool = False
+    of_server: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """SQL whose rows have the shape of COLUMNS, and the fields of each kind of object in them."""
+
+    sql: str
+    fields: tuple[tuple[str, tuple[Field, ...]], ...]
+
+    def after(self, *common: str) -> "Query":
+        """Return the query with these common table expressions in front."""
+        return replace(self, sql=f"WITH {', '.join(common)}{self.sql}")
+
+
+def mark(position: int) -> str:
+    """Return the character that stands before a clause and says which of its kind's fields it is."""
+    return chr(_FIRST_MARK + position)
+
+
+def position(clause: str) -> int:
+    """Return which of its kind's fields a clause is, by its first character."""
+    return ord(clause[0]) - _FIRST_MARK
+
 
 SCHEMAS = """
     schemas AS (
@@ -45,12 +93,12 @@ RELATIONS = """
 
 
 def row(
-    *,
-    kind: str,
+    *kinds: str,
+    fields: Sequence[Field],
     name: str,
     address: str,
-    clauses: Sequence[str],
     source: str,
+    kind: str | None = None,
     where: str = "true",
     table: str = "NULL",
     whole: tuple[str, str] = ("NULL", "NULL"),
@@ -58,12 +106,14 @@ def row(
     owner_told: str | None = None,
     acl: tuple[str, str] | None = None,
     comment_of: tuple[str, str, str] | None = None,
-) -> str:
+) -> Query:
     """Return a SELECT of rows in the shape of COLUMNS.
 
-    Every argument is SQL: ``source`` is what follows FROM, ``owner`` a role's oid, told where ``owner_told``
-    is true, ``acl`` an aclitem[] and the character by which acldefault() knows the kind of object,
-    ``comment_of`` catalog, oid and column number; ``where`` may call the comment's row ``d``.
+    ``kinds`` are the kinds of object that it finds; ``kind`` is SQL for which of them a row is, where there
+    are several or a row may be none. Every other argument is SQL too: ``source`` is what follows FROM,
+    ``owner`` a role's oid, told where ``owner_told`` is true, ``acl`` an aclitem[] and the character by which
+    acldefault() knows the kind of object, ``comment_of`` catalog, oid and column number; ``where`` may call
+    the comment's row ``d``.
     """
     comment, described = "NULL", ""
     if comment_of is not None:
@@ -77,19 +127,29 @@ def row(
         reasons += [f"{acl[0]} IS NOT NULL"] if acl else []
         address = f"CASE WHEN {' OR '.join(reasons or ['false'])} THEN {address} END"
     owner_name = role(owner) if owner else "NULL"
-    return f"""
-        SELECT {kind}, {name}, {table}, {whole[0]}, {whole[1]}, {address},
+    clauses = ", ".join(f"'{mark(number)}' || ({field.sql})" for number, field in enumerate(fields))
+    sql = f"""
+        SELECT {kind or f"'{kinds[0]}'"}, {name}, {table}, {whole[0]}, {whole[1]}, {address},
                {f"CASE WHEN {owner_told} THEN {owner_name} END" if owner_told else owner_name},
                {_owner_lacks(*acl, owner) if owner and acl else "NULL"},
                {_grants(acl[0], owner) if acl else "NULL::text[]"},
                {comment},
-               concat_ws({_SEPARATOR}, {", ".join(clauses)})
+               concat_ws({_SEPARATOR}, {clauses})
         FROM {source}{described}
         WHERE {where}"""
+    return Query(sql=sql, fields=tuple((each, tuple(fields)) for each in kinds))
 
 
-def union(*selects: str) -> str:
-    return "\n UNION ALL ".join(selects)
+def union(*queries: Query) -> Query:
+    return Query(
+        sql="\n UNION ALL ".join(query.sql for query in queries),
+        fields=tuple(fields for query in queries for fields in query.fields),
+    )
+
+
+def fields_by_kind(queries: Iterable[Query]) -> dict[str, tuple[Field, ...]]:
+    """Return what is read of each kind; a kind that two queries find has the same fields in both."""
+    return {kind: fields for query in queries for kind, fields in query.fields}
 
 
 def role(oid: str) -> str:

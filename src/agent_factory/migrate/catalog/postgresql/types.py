@@ -1,10 +1,21 @@
 # ruff: noqa: S608 - these queries are made of constants; what is looked for goes in as parameters
 """Types and routines."""
 
-from agent_factory.migrate.catalog.postgresql.rows import SCHEMAS, not_of_extension, operator, qualified, row
+from agent_factory.migrate.catalog.postgresql.rows import (
+    DUMPED,
+    NAMES,
+    PRINTED,
+    SCHEMAS,
+    Field,
+    Query,
+    not_of_extension,
+    operator,
+    qualified,
+    row,
+)
 
 
-def types() -> str:
+def types() -> Query:
     """Enums, domains, composite, range and base types; not the arrays and row types that come with others."""
     attributes = """(SELECT string_agg(quote_ident(a.attname) || ' ' || format_type(a.atttypid, a.atttypmod)
             || CASE WHEN a.attcollation <> e.typcollation THEN ' COLLATE ' || a.attcollation::regcollation
@@ -20,24 +31,49 @@ def types() -> str:
             || ', MULTIRANGE_TYPE_NAME = ' || format_type(g.rngmultitypid, NULL)
         FROM pg_range g WHERE g.rngtypid = t.oid)"""
     name = "s.name || '.' || quote_ident(t.typname)"
-    return f"WITH {SCHEMAS}" + row(
+    return row(
+        *("enum", "domain", "type"),
         kind="CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'd' THEN 'domain' ELSE 'type' END",
         name=name,
         whole=("'schema'", "s.name"),
         address=f"CASE t.typtype WHEN 'd' THEN 'DOMAIN ' ELSE 'TYPE ' END || {name}",
-        clauses=(
-            "CASE t.typtype WHEN 'e' THEN 'AS ENUM (' || coalesce("
-            "(SELECT string_agg(quote_literal(l.enumlabel), ', ' ORDER BY l.enumsortorder)"
-            " FROM pg_enum l WHERE l.enumtypid = t.oid), '') || ')' END",
-            f"CASE t.typtype WHEN 'c' THEN 'AS (' || coalesce({attributes}, '') || ')' END",
-            f"CASE t.typtype WHEN 'r' THEN 'AS RANGE (' || {range_parts} || ')' END",
-            "CASE t.typtype WHEN 'b' THEN '(INPUT = ' || t.typinput || ', OUTPUT = ' || t.typoutput"
-            " || ', INTERNALLENGTH = ' || t.typlen || ')' END",
-            "CASE t.typtype WHEN 'd' THEN 'AS ' || format_type(t.typbasetype, t.typtypmod) END",
-            "CASE WHEN t.typtype = 'd' AND t.typcollation <> b.typcollation"
-            " THEN 'COLLATE ' || t.typcollation::regcollation END",
-            "CASE t.typtype WHEN 'd' THEN 'DEFAULT ' || pg_get_expr(t.typdefaultbin, 0) END",
-            "CASE WHEN t.typnotnull THEN 'NOT NULL' END",
+        fields=(
+            Field(
+                "labels",
+                "CASE t.typtype WHEN 'e' THEN 'AS ENUM (' || coalesce("
+                "(SELECT string_agg(quote_literal(l.enumlabel), ', ' ORDER BY l.enumsortorder)"
+                " FROM pg_enum l WHERE l.enumtypid = t.oid), '') || ')' END",
+                "in their order; the numbers that order them are not told",
+            ),
+            Field(
+                "attributes",
+                f"CASE t.typtype WHEN 'c' THEN 'AS (' || coalesce({attributes}, '') || ')' END",
+                f"{NAMES}, in their order; no column number is told",
+            ),
+            Field("range", f"CASE t.typtype WHEN 'r' THEN 'AS RANGE (' || {range_parts} || ')' END", NAMES),
+            Field(
+                "functions of a base type",
+                "CASE t.typtype WHEN 'b' THEN '(INPUT = ' || t.typinput || ', OUTPUT = ' || t.typoutput"
+                " || ', INTERNALLENGTH = ' || t.typlen || ')' END",
+                DUMPED,
+            ),
+            Field(
+                "type of a domain",
+                "CASE t.typtype WHEN 'd' THEN 'AS ' || format_type(t.typbasetype, t.typtypmod) END",
+                NAMES,
+            ),
+            Field(
+                "collation",
+                "CASE WHEN t.typtype = 'd' AND t.typcollation <> b.typcollation"
+                " THEN 'COLLATE ' || t.typcollation::regcollation END",
+                "the collation's name, where it is not that of the type; its version is not read",
+            ),
+            Field(
+                "default",
+                "CASE t.typtype WHEN 'd' THEN 'DEFAULT ' || pg_get_expr(t.typdefaultbin, 0) END",
+                PRINTED,
+            ),
+            Field("not null", "CASE WHEN t.typnotnull THEN 'NOT NULL' END", DUMPED),
         ),
         source="""schemas s
         JOIN pg_type t ON t.typnamespace = s.oid
@@ -49,10 +85,10 @@ def types() -> str:
         owner="t.typowner",
         acl=("coalesce(t.typacl, acldefault('T', t.typowner))", "T"),
         comment_of=("pg_type", "t.oid", "0"),
-    )
+    ).after(SCHEMAS)
 
 
-def routines() -> str:
+def routines() -> Query:
     """Functions, procedures and aggregates, but those that PostgreSQL makes for a range type."""
     signature = (
         "s.name || '.' || quote_ident(p.proname) || '('"
@@ -81,13 +117,18 @@ def routines() -> str:
             || CASE p.proparallel WHEN 's' THEN ', PARALLEL = SAFE'
                                   WHEN 'r' THEN ', PARALLEL = RESTRICTED' ELSE '' END || ')'
         FROM pg_aggregate g WHERE g.aggfnoid = p.oid)"""
-    return f"WITH {SCHEMAS}" + row(
+    return row(
+        *("function", "procedure", "aggregate"),
         kind=kind,
         name=signature,
         whole=("'schema'", "s.name"),
         address=f"upper({kind}) || ' ' || {signature}",
-        clauses=(
-            f"CASE p.prokind WHEN 'a' THEN {aggregate} ELSE rtrim(pg_get_functiondef(p.oid), E'\\n') END",
+        fields=(
+            Field(
+                "definition",
+                f"CASE p.prokind WHEN 'a' THEN {aggregate} ELSE rtrim(pg_get_functiondef(p.oid), E'\\n') END",
+                f"{PRINTED}; a body in quotes is kept to the letter",
+            ),
         ),
         source="schemas s JOIN pg_proc p ON p.pronamespace = s.oid",
         where="""NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass
@@ -95,4 +136,4 @@ def routines() -> str:
         owner="p.proowner",
         acl=("coalesce(p.proacl, acldefault('f', p.proowner))", "f"),
         comment_of=("pg_proc", "p.oid", "0"),
-    )
+    ).after(SCHEMAS)
