@@ -20,9 +20,9 @@ from typing import Any
 import psycopg2
 import sqlalchemy as sa
 
-from agent_factory.migrate.forecast import Estimate, estimate
-from agent_factory.migrate.sizes import TableSize, table_sizes
-from agent_factory.migrate.trace import tracing
+from agent_factory.migrate.db.sizes import TableSize, table_sizes
+from agent_factory.migrate.rehearsal.trace import tracing
+from agent_factory.migrate.review.forecast import Estimate, estimate
 from benchmarks.measure import Report, fresh_database, heading, table
 
 FACTOR = 3

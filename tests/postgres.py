@@ -17,8 +17,8 @@ from pathlib import Path
 
 import psycopg2
 
-from agent_factory.migrate.scratch.installations import local_installations, wheel_installations
-from agent_factory.migrate.scratch.own_server import OwnServer, ServerNotStartedError, own_server
+from agent_factory.migrate.rehearsal.scratch.installations import local_installations, wheel_installations
+from agent_factory.migrate.rehearsal.scratch.own_server import OwnServer, ServerNotStartedError, own_server
 
 MAJOR = int(os.environ.get("AF_DB_TEST_POSTGRESQL", "18"))
 SUPERUSER = "af_db_tests"

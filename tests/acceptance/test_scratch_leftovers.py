@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from agent_factory.migrate.connection import connect
-from agent_factory.migrate.scratch import Scratch, keeper, scratch_database
+from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.rehearsal.scratch import Scratch, keeper, scratch_database
 from agent_factory.url import DatabaseURL, parse_url
 from tests.acceptance.faults.waiting import until
 from tests.conftest import administering
@@ -27,8 +27,8 @@ HOLDS = """
 import signal
 import sys
 import time
-from agent_factory.migrate.connection import connect
-from agent_factory.migrate.scratch import scratch_database
+from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.rehearsal.scratch import scratch_database
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 url = sys.argv[1] if len(sys.argv) > 1 else None
@@ -40,9 +40,9 @@ with scratch_database(18, scratch_url=url) as scratch, connect(scratch.target) a
 
 COPIES = """
 import sys
-from agent_factory.migrate.connection import connect
-from agent_factory.migrate.scratch import copy_schema, scratch_database
-from agent_factory.migrate.target import local_target
+from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.rehearsal.scratch import copy_schema, scratch_database
+from agent_factory.migrate.model.target import local_target
 
 target = local_target(sys.argv[1])
 with scratch_database(18) as scratch, connect(target, read_only=True) as looking:

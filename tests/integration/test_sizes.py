@@ -8,7 +8,7 @@ import psycopg2
 import pytest
 import sqlalchemy as sa
 
-from agent_factory.migrate.sizes import show_bytes, table_sizes
+from agent_factory.migrate.db.sizes import show_bytes, table_sizes
 
 
 @contextlib.contextmanager

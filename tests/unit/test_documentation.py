@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from agent_factory.migrate import findings
 from agent_factory.migrate.catalog.postgresql.read import compared_fields
 from agent_factory.migrate.catalog.postgresql.rows import Field
 from agent_factory.migrate.cli.main import app
-from agent_factory.migrate.errors import MEANINGS
-from agent_factory.migrate.hazards import RULES
+from agent_factory.migrate.model import findings
+from agent_factory.migrate.model.errors import MEANINGS
+from agent_factory.migrate.review.hazards import RULES
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from agent_factory.migrate.scratch.installations import Installation
+from agent_factory.migrate.rehearsal.scratch.installations import Installation
 from tests.integration.catalog.databases import (
     TEMPLATE,
     Sample,

@@ -8,13 +8,13 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from agent_factory.migrate.catalog import Catalog, read_catalog
-from agent_factory.migrate.cursors import own_cursor
-from agent_factory.migrate.scratch.installations import (
+from agent_factory.migrate.db.cursors import own_cursor
+from agent_factory.migrate.rehearsal.scratch.installations import (
     Installation,
     local_installations,
     wheel_installations,
 )
-from agent_factory.migrate.scratch.own_server import OwnServer, own_server
+from agent_factory.migrate.rehearsal.scratch.own_server import OwnServer, own_server
 
 SAMPLE = (Path(__file__).parent / "sample.sql").read_text()
 OLDEST_FOR_THE_SAMPLE = 15

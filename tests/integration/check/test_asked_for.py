@@ -43,8 +43,12 @@ def test_a_server_that_the_environment_names(
 def test_a_rehearsal_that_the_project_requires(
     af_db: CommandLine, project: AlembicProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agent_factory.migrate.scratch.database.local_installations", lambda _program: ())
-    monkeypatch.setattr("agent_factory.migrate.scratch.database.wheel_installations", lambda _program: ())
+    monkeypatch.setattr(
+        "agent_factory.migrate.rehearsal.scratch.database.local_installations", lambda _program: ()
+    )
+    monkeypatch.setattr(
+        "agent_factory.migrate.rehearsal.scratch.database.wheel_installations", lambda _program: ()
+    )
     assert not_checked(af_db, project) == []
 
     (project.root / "pyproject.toml").write_text(REQUIRED)

@@ -2,8 +2,8 @@
 
 from agent_factory.migrate.catalog import Scope, read_catalog
 from agent_factory.migrate.checks.rows import Rows, read_rows
-from agent_factory.migrate.connection import connect
-from agent_factory.migrate.target import Environment, Target
+from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.model.target import Environment, Target
 from agent_factory.url import parse_url
 
 

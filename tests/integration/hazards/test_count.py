@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import psycopg2
 import pytest
 
-from agent_factory.migrate.hazards import HazardCode, Severity, count_hits, find_hazards
-from agent_factory.migrate.plan import Direction
+from agent_factory.migrate.model.plan import Direction
+from agent_factory.migrate.review.hazards import HazardCode, Severity, count_hits, find_hazards
 from agent_factory.url import DatabaseURL
 from tests.conftest import administering
 from tests.integration.hazards.stage import LARGE, Stage, connected, grown, run_script

@@ -5,7 +5,7 @@ from typing import cast
 import pytest
 import sqlalchemy as sa
 
-from agent_factory.migrate.hazards import Hazard, HazardCode, Severity
+from agent_factory.migrate.review.hazards import Hazard, HazardCode, Severity
 from tests.integration.hazards.stage import Alone, Stage, Statement, recipe_in, run_traced
 
 HIGH, NOTICE = Severity.HIGH, Severity.NOTICE

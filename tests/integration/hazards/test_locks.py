@@ -6,8 +6,8 @@ import pytest
 from alembic import command
 from alembic.config import Config
 
-from agent_factory.migrate.hazards import Hazard, HazardCode, Severity, find_hazards
-from agent_factory.migrate.plan import Direction
+from agent_factory.migrate.model.plan import Direction
+from agent_factory.migrate.review.hazards import Hazard, HazardCode, Severity, find_hazards
 from tests.integration.hazards.stage import (
     LARGE,
     Alone,

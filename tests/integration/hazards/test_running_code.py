@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent_factory.migrate.hazards import Hazard, HazardCode, Severity
+from agent_factory.migrate.review.hazards import Hazard, HazardCode, Severity
 from tests.integration.hazards.stage import Stage, recipe_in, run_traced
 
 HIGH, NOTICE = Severity.HIGH, Severity.NOTICE

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from agent_factory.migrate.connection import connect
-from agent_factory.migrate.hazards import (
+from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.model.plan import Direction
+from agent_factory.migrate.model.target import local_target
+from agent_factory.migrate.rehearsal.trace import tracing
+from agent_factory.migrate.review.hazards import (
     Hazard,
     HazardCode,
     RehearsedRevision,
@@ -16,9 +19,6 @@ from agent_factory.migrate.hazards import (
     count_hits,
     find_hazards,
 )
-from agent_factory.migrate.plan import Direction
-from agent_factory.migrate.target import local_target
-from agent_factory.migrate.trace import tracing
 from tests.integration.hazards.stage import revision
 
 SCHEMA = "CREATE TABLE users (id integer PRIMARY KEY, age integer); CREATE TABLE vacant (id integer)"

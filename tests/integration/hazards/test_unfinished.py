@@ -7,8 +7,8 @@ import psycopg2
 import pytest
 import sqlalchemy as sa
 
-from agent_factory.migrate.hazards import Hazard, HazardCode, Severity, find_hazards, find_refused
-from agent_factory.migrate.plan import Direction
+from agent_factory.migrate.model.plan import Direction
+from agent_factory.migrate.review.hazards import Hazard, HazardCode, Severity, find_hazards, find_refused
 from tests.integration.hazards.stage import Alone, Stage, recipe_in, revision, run_script, run_traced
 
 HIGH, NOTICE = Severity.HIGH, Severity.NOTICE

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from agent_factory.migrate.scratch import borrowed, database, locales
+from agent_factory.migrate.rehearsal.scratch import borrowed, database, locales
 from tests.column_versions import forget_versions, version_columns, version_columns_from_now_on
 from tests.commands import CommandLine, Outcome
 from tests.integration.catalog.databases import installations

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from agent_factory.migrate.scratch import Scratch, scratch_database
+from agent_factory.migrate.rehearsal.scratch import Scratch, scratch_database
 from agent_factory.url import DatabaseURL, parse_url
 from tests.conftest import administering
 from tests.integration.scratch.production import CANARY, Production

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import psycopg2
 
-from agent_factory.migrate.connection import connect
-from agent_factory.migrate.scratch import Copied, Scratch, copy_schema
-from agent_factory.migrate.target import Target, local_target
+from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.model.target import Target, local_target
+from agent_factory.migrate.rehearsal.scratch import Copied, Scratch, copy_schema
 from agent_factory.url import DatabaseURL, parse_url
 from tests.conftest import administering
 from tests.postgres import installation

@@ -12,19 +12,19 @@ from pathlib import Path
 
 import pytest
 
-from agent_factory.migrate.connection import connect
-from agent_factory.migrate.errors import CannotConnectError
-from agent_factory.migrate.scratch import (
+from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.model.errors import CannotConnectError
+from agent_factory.migrate.model.target import local_target
+from agent_factory.migrate.rehearsal.scratch import (
     Locale,
     Scratch,
     ScratchUnavailableError,
     read_locale,
     scratch_database,
 )
-from agent_factory.migrate.scratch.entries import Entry
-from agent_factory.migrate.scratch.own_server import own_server
-from agent_factory.migrate.scratch.stand_ins import stand_in
-from agent_factory.migrate.target import local_target
+from agent_factory.migrate.rehearsal.scratch.entries import Entry
+from agent_factory.migrate.rehearsal.scratch.own_server import own_server
+from agent_factory.migrate.rehearsal.scratch.stand_ins import stand_in
 from agent_factory.url import DatabaseURL
 from tests.acceptance.faults.servers import PGBOUNCER, pgbouncer
 from tests.conftest import administering
@@ -272,8 +272,8 @@ def test_as_an_ordinary_user(place: Path) -> None:
     if python is None:
         pytest.skip("nobody cannot read a Python that has this project's libraries")
     program = (
-        "from agent_factory.migrate.connection import connect\n"
-        "from agent_factory.migrate.scratch import scratch_database\n"
+        "from agent_factory.migrate.db.connection import connect\n"
+        "from agent_factory.migrate.rehearsal.scratch import scratch_database\n"
         "with scratch_database(18) as scratch, connect(scratch.target) as connection:\n"
         "    print(connection.exec_driver_sql('SHOW server_version').scalar_one())\n"
     )

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from agent_factory.migrate.connection import connect
-from agent_factory.migrate.scratch import Scratch, scratch_database
-from agent_factory.migrate.scratch.original import Original
-from agent_factory.migrate.scratch.own_server import own_server
-from agent_factory.migrate.scratch.restore import restore
-from agent_factory.migrate.target import Target
+from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.model.target import Target
+from agent_factory.migrate.rehearsal.scratch import Scratch, scratch_database
+from agent_factory.migrate.rehearsal.scratch.original import Original
+from agent_factory.migrate.rehearsal.scratch.own_server import own_server
+from agent_factory.migrate.rehearsal.scratch.restore import restore
 from tests.integration.scratch.production import Production, asked, copied, dumped
 from tests.postgres import copied_installation, throwaway_server
 

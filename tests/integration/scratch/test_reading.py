@@ -6,9 +6,9 @@ from urllib.parse import quote
 
 import pytest
 
-from agent_factory.migrate.scratch import CannotCopyError, Scratch
-from agent_factory.migrate.scratch.installations import find_pg_dump
-from agent_factory.migrate.target import Target, local_target
+from agent_factory.migrate.model.target import Target, local_target
+from agent_factory.migrate.rehearsal.scratch import CannotCopyError, Scratch
+from agent_factory.migrate.rehearsal.scratch.installations import find_pg_dump
 from agent_factory.url import parse_url
 from tests.acceptance.faults.servers import PGBOUNCER, pgbouncer
 from tests.acceptance.faults.waiting import until

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent_factory.migrate.trace import Change, ChangeKind
+from agent_factory.migrate.rehearsal.trace import Change, ChangeKind
 from tests.integration.trace.conftest import Start, execute
 
 SCHEMA = """

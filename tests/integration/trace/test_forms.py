@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import pytest
 import sqlalchemy as sa
 
-from agent_factory.migrate.connection import connect
-from agent_factory.migrate.target import Environment, Target
-from agent_factory.migrate.trace import Trace, TracedStatement, tracing
+from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.model.target import Environment, Target
+from agent_factory.migrate.rehearsal.trace import Trace, TracedStatement, tracing
 from agent_factory.url import DatabaseURL, parse_url
 from tests.integration.trace.conftest import execute
 from tests.integration.trace.forms import FORMS, OUTSIDE_FORMS, ROWS, SCHEMA, Form, OutsideForm

@@ -6,7 +6,7 @@ import psycopg2
 import psycopg2.errors
 import pytest
 
-from agent_factory.migrate.locks import Blocks, LockMode
+from agent_factory.migrate.model.locks import Blocks, LockMode
 from tests.integration.trace.conftest import execute
 
 WORK = {

@@ -7,10 +7,10 @@ import psycopg2
 import pytest
 import sqlalchemy as sa
 
-from agent_factory.migrate.connection import connect
-from agent_factory.migrate.locks import LockMode
-from agent_factory.migrate.target import Environment, Target
-from agent_factory.migrate.trace import ChangeKind, TracedStatement, tracing
+from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.model.locks import LockMode
+from agent_factory.migrate.model.target import Environment, Target
+from agent_factory.migrate.rehearsal.trace import ChangeKind, TracedStatement, tracing
 from agent_factory.url import parse_url
 from tests.integration.trace.conftest import Start, execute
 

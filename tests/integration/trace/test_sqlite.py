@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 
-from agent_factory.migrate.connection import connect
-from agent_factory.migrate.target import Environment, Target
-from agent_factory.migrate.trace import Change, ChangeKind, tracing
+from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.model.target import Environment, Target
+from agent_factory.migrate.rehearsal.trace import Change, ChangeKind, tracing
 from agent_factory.url import parse_url
 from tests.integration.trace.conftest import Traced
 

@@ -9,10 +9,10 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 
 from agent_factory.migrate import project as alembic_project
-from agent_factory.migrate.locks import LockMode
-from agent_factory.migrate.plan import Direction
+from agent_factory.migrate.model.locks import LockMode
+from agent_factory.migrate.model.plan import Direction
 from agent_factory.migrate.project import Hooks
-from agent_factory.migrate.trace import TracedStatement
+from agent_factory.migrate.rehearsal.trace import TracedStatement
 from tests.integration.trace.conftest import Start, execute
 from tests.projects import AlembicProject
 

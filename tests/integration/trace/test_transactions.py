@@ -2,10 +2,10 @@
 
 import pytest
 
-from agent_factory.migrate.connection import connect
-from agent_factory.migrate.locks import LockMode
-from agent_factory.migrate.target import Environment, Target
-from agent_factory.migrate.trace import ChangeKind, HeldLock, TableEffect, TracedStatement, tracing
+from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.model.locks import LockMode
+from agent_factory.migrate.model.target import Environment, Target
+from agent_factory.migrate.rehearsal.trace import ChangeKind, HeldLock, TableEffect, TracedStatement, tracing
 from agent_factory.url import parse_url
 from tests.integration.trace.conftest import Start, execute
 

@@ -8,19 +8,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent_factory.migrate.checks.history import find_branches
-from agent_factory.migrate.errors import NOT_TOUCHED, UsageError
-from agent_factory.migrate.findings import CannotCheckError, Finding, finding
-from agent_factory.migrate.git_tree import (
+from agent_factory.migrate.model.errors import NOT_TOUCHED, UsageError
+from agent_factory.migrate.model.findings import CannotCheckError, Finding, finding
+from agent_factory.migrate.project import HistoryFiles
+from agent_factory.migrate.revisions.faults import by_id, find_faults, find_heads
+from agent_factory.migrate.revisions.git_tree import (
     Commit,
     find_commit,
     find_common_ancestor,
     find_files,
     read_files,
 )
-from agent_factory.migrate.history_faults import by_id, find_faults, find_heads
-from agent_factory.migrate.project import HistoryFiles
-from agent_factory.migrate.revision_files import FILE_NAME, RevisionFile, read_revision_file
-from agent_factory.migrate.sources import normalised
+from agent_factory.migrate.revisions.normalise import normalised
+from agent_factory.migrate.revisions.parse import FILE_NAME, RevisionFile, read_revision_file
 
 _REVISION = r"^down_revision\b"
 """How git finds what may be a revision: only what it finds is read."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent_factory.migrate.findings import Finding, finding
+from agent_factory.migrate.model.findings import Finding, finding
 from agent_factory.migrate.project import HistoryFiles
 from agent_factory.redaction import ASSIGNED_PASSWORD, SQL_PASSWORD, URL_PASSWORD
 

@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 
-from agent_factory.migrate import preflight
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.catalog import Catalog, CatalogObject, Difference
 from agent_factory.migrate.checks.expressible import plain
-from agent_factory.migrate.findings import Finding, finding
-from agent_factory.migrate.journal_entries import Edited, Entry, find_edited, ran_outside
-from agent_factory.migrate.plan import Direction, Revision
+from agent_factory.migrate.db.server import Constraint, Index, Session
+from agent_factory.migrate.engine import preflight
+from agent_factory.migrate.journal.read import Edited, Entry, find_edited, ran_outside
+from agent_factory.migrate.model.findings import Finding, finding
+from agent_factory.migrate.model.plan import Direction, Revision
+from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.project import Project, VersionTable
-from agent_factory.migrate.server import Constraint, Index, Session
-from agent_factory.migrate.target import Target
 
 SHOWN_REVISIONS = 20
 

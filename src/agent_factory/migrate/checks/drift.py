@@ -7,11 +7,11 @@ materialized view holds rows are not compared: they hang on the roles and the ro
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from agent_factory.migrate.catalog import Catalog, CatalogObject, Difference, Key, compare, is_attached
-from agent_factory.migrate.configuration import Configuration
-from agent_factory.migrate.definitions import bare, schema_of
-from agent_factory.migrate.findings import Finding, finding, is_ignored
-from agent_factory.migrate.hazards import RehearsedRevision
-from agent_factory.migrate.rehearsal import History, Rehearsal
+from agent_factory.migrate.db.definitions import bare, schema_of
+from agent_factory.migrate.model.findings import Finding, finding, is_ignored
+from agent_factory.migrate.project.configuration import Configuration
+from agent_factory.migrate.rehearsal.run import History, Rehearsal
+from agent_factory.migrate.review.hazards import RehearsedRevision
 
 _OF_PARTITIONS = ("PARTITION OF ", "PARTITION BY ", "WITH (")
 """Clauses by which a partition may differ from its table, which has no storage of its own."""

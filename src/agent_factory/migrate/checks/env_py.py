@@ -2,8 +2,8 @@
 
 from agent_factory.migrate.checks.causes import is_of_sqlite
 from agent_factory.migrate.checks.throwaway import SQLITE
-from agent_factory.migrate.errors import UsageError
-from agent_factory.migrate.findings import Finding, failure, finding
+from agent_factory.migrate.model.errors import UsageError
+from agent_factory.migrate.model.findings import Finding, failure, finding
 
 
 def broken_there(error: UsageError, backend: str, *, uses_sqlite: bool) -> Finding:

@@ -5,10 +5,10 @@ import shlex
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from agent_factory.migrate.findings import Finding, finding
-from agent_factory.migrate.history_faults import by_id, describe_heads, find_faults, find_heads
+from agent_factory.migrate.model.findings import Finding, finding
 from agent_factory.migrate.project import HistoryFiles
-from agent_factory.migrate.revision_files import RevisionFile
+from agent_factory.migrate.revisions.faults import by_id, describe_heads, find_faults, find_heads
+from agent_factory.migrate.revisions.parse import RevisionFile
 
 LONGEST_ID = 32
 """alembic_version.version_num is VARCHAR(32) (alembic.ddl.impl, 1.20)."""

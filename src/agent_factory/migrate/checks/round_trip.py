@@ -30,15 +30,15 @@ from agent_factory.migrate.checks.throwaway import (
     ThrowawayDatabases,
     told_once,
 )
-from agent_factory.migrate.connection import connect
-from agent_factory.migrate.errors import UsageError
-from agent_factory.migrate.findings import CannotCheckError, Finding, finding
-from agent_factory.migrate.plan import Direction, Plan, Revision
+from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.model.errors import UsageError
+from agent_factory.migrate.model.findings import CannotCheckError, Finding, finding
+from agent_factory.migrate.model.plan import Direction, Plan, Revision
+from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.project import Hooks, Project
-from agent_factory.migrate.rehearsal import COPIED
-from agent_factory.migrate.replay import ReplayFailedError, failures_named, migrate_to
-from agent_factory.migrate.scratch import ScratchUnavailableError
-from agent_factory.migrate.target import Target
+from agent_factory.migrate.rehearsal.replay import ReplayFailedError, failures_named, migrate_to
+from agent_factory.migrate.rehearsal.run import COPIED
+from agent_factory.migrate.rehearsal.scratch import ScratchUnavailableError
 
 _MOST_DETAILS = 20
 

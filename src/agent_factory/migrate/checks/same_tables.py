@@ -7,16 +7,16 @@ from itertools import combinations
 
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.checks.op_calls import tables_named_in
-from agent_factory.migrate.connection import connect
-from agent_factory.migrate.errors import MigrationError
-from agent_factory.migrate.hazards import RehearsedRevision
-from agent_factory.migrate.locks import LockMode
-from agent_factory.migrate.plan import Direction, Revision
+from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.model.errors import MigrationError
+from agent_factory.migrate.model.locks import LockMode
+from agent_factory.migrate.model.plan import Direction, Revision
+from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.project import Project
-from agent_factory.migrate.rehearsal import RehearsalFailedError, run_traced
-from agent_factory.migrate.replay import Blank, ReplayFailedError, blank_database, migrate_to
-from agent_factory.migrate.scratch import Scratch, ScratchUnavailableError
-from agent_factory.migrate.target import Target
+from agent_factory.migrate.rehearsal.replay import Blank, ReplayFailedError, blank_database, migrate_to
+from agent_factory.migrate.rehearsal.run import RehearsalFailedError, run_traced
+from agent_factory.migrate.rehearsal.scratch import Scratch, ScratchUnavailableError
+from agent_factory.migrate.review.hazards import RehearsedRevision
 
 _BATCH = "_alembic_tmp_"
 """How Alembic begins the name of the table that a batch fills, to take the place of the old one."""

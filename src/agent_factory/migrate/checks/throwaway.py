@@ -6,16 +6,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from agent_factory.migrate.findings import CannotCheckError, Finding
-from agent_factory.migrate.options import RehearsalOptions
-from agent_factory.migrate.scratch import (
+from agent_factory.migrate.model.findings import CannotCheckError, Finding
+from agent_factory.migrate.model.options import RehearsalOptions
+from agent_factory.migrate.model.target import Environment, Target
+from agent_factory.migrate.rehearsal.scratch import (
     Scratch,
     ScratchUnavailableError,
     another_database,
     scratch_database,
 )
-from agent_factory.migrate.target import Environment, Target
-from agent_factory.migrate.temporary import temporary_folder
+from agent_factory.migrate.rehearsal.temporary import temporary_folder
 from agent_factory.url import DatabaseURL
 
 POSTGRESQL, SQLITE = "PostgreSQL", "SQLite"

@@ -5,15 +5,15 @@ import sys
 from typing import TYPE_CHECKING
 
 from agent_factory.migrate.cli.invocation import Invocation
-from agent_factory.migrate.errors import NOT_TOUCHED, UNCHANGED, RefusedError
-from agent_factory.migrate.events import ConfirmName, Warned
-from agent_factory.migrate.plan import Direction, Plan
+from agent_factory.migrate.model.errors import NOT_TOUCHED, UNCHANGED, RefusedError
+from agent_factory.migrate.model.events import ConfirmName, Warned
+from agent_factory.migrate.model.plan import Direction, Plan
+from agent_factory.migrate.model.results import ConfirmRebase, RebaseResult
+from agent_factory.migrate.model.target import Environment, Target, shared_with_others
 from agent_factory.migrate.report.text import Report
-from agent_factory.migrate.results import ConfirmRebase, RebaseResult
-from agent_factory.migrate.target import Environment, Target, shared_with_others
 
 if TYPE_CHECKING:
-    from agent_factory.migrate.review import Confirm, PlanResult
+    from agent_factory.migrate.review.build import Confirm, PlanResult
 
 
 def confirmation(invocation: Invocation, target: Target, *, yes: bool) -> "Confirm":
@@ -36,7 +36,7 @@ def confirmation(invocation: Invocation, target: Target, *, yes: bool) -> "Confi
             with contextlib.suppress(OSError):  # a reader that left must not decide
                 report.plan(plan, target, texts, rehearsed)
         if rehearsed is not None and rehearsed.allow:
-            from agent_factory.migrate.consents import needs_consent
+            from agent_factory.migrate.review.consents import needs_consent
 
             raise needs_consent(target, rehearsed.allow)
         if yes or not asks:

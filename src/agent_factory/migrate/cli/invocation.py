@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 import typer
 
 from agent_factory.migrate.cli.options import ProgressForm
-from agent_factory.migrate.errors import (
+from agent_factory.migrate.model.errors import (
     NOT_TOUCHED,
     ExitCode,
     InterruptedRunError,
@@ -25,13 +25,13 @@ from agent_factory.migrate.report.screen import reader_may_leave
 from agent_factory.redaction import redact
 
 if TYPE_CHECKING:
-    from agent_factory.migrate.events import Event
-    from agent_factory.migrate.findings import CheckResult
+    from agent_factory.migrate.model.events import Event
+    from agent_factory.migrate.model.findings import CheckResult
+    from agent_factory.migrate.model.results import Result
+    from agent_factory.migrate.model.target import Target
     from agent_factory.migrate.project import Project
     from agent_factory.migrate.report.text import Report
-    from agent_factory.migrate.results import Result
-    from agent_factory.migrate.review import PlanResult
-    from agent_factory.migrate.target import Target
+    from agent_factory.migrate.review.build import PlanResult
     from agent_factory.settings import Settings
 
 
@@ -84,7 +84,7 @@ class Invocation:
     @cached_property
     def config_path(self) -> Path:
         """The file of ``--config``, or the nearest one; its folder becomes the working directory."""
-        from agent_factory.migrate.config_file import find_config
+        from agent_factory.migrate.project.config_file import find_config
 
         config_path = self._config or find_config(self._started_in)
         if config_path.is_file():
@@ -104,7 +104,7 @@ class Invocation:
 
     def local_target(self) -> "Target":
         """The database of the environment, of the project's .env, or the embedded default, in this order."""
-        from agent_factory.migrate.target import local_target
+        from agent_factory.migrate.model.target import local_target
         from agent_factory.url import DEFAULT_DATABASE_URL
 
         self.settings = self.local_settings()
@@ -115,7 +115,7 @@ class Invocation:
 
     def production_target(self) -> "Target":
         """The database of the real environment, and of nothing else."""
-        from agent_factory.migrate.target import production_target
+        from agent_factory.migrate.model.target import production_target
 
         self.settings = _read_settings(None)
         url = self.settings.database_url

@@ -5,10 +5,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from agent_factory.migrate.configuration import read_configuration
-from agent_factory.migrate.durations import parse_duration
-from agent_factory.migrate.errors import NOT_TOUCHED, UsageError
-from agent_factory.migrate.options import RehearsalOptions, RunOptions
+from agent_factory.migrate.model.durations import parse_duration
+from agent_factory.migrate.model.errors import NOT_TOUCHED, UsageError
+from agent_factory.migrate.model.options import RehearsalOptions, RunOptions
+from agent_factory.migrate.project.configuration import read_configuration
 from agent_factory.settings import Settings
 
 
@@ -78,6 +78,6 @@ def rehearsal_options(
 def _allowed(texts: Sequence[str], known: Sequence[str] | None) -> tuple[str, ...]:
     if not texts:
         return ()
-    from agent_factory.migrate.consents import OF_PLANS, parse_consents
+    from agent_factory.migrate.review.consents import OF_PLANS, parse_consents
 
     return parse_consents(texts, OF_PLANS if known is None else known)

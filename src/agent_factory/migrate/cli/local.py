@@ -72,7 +72,7 @@ def merge(
     message = _one_of(message, same_message)
     with Invocation(context, config, json=json) as invocation:
         from agent_factory.migrate.cli.limits import rehearsal_options
-        from agent_factory.migrate.consents import OF_MERGES
+        from agent_factory.migrate.review.consents import OF_MERGES
         from agent_factory.migrate.workflows.merge import merge as run
 
         target = invocation.local_target()
@@ -127,7 +127,7 @@ def rebase(
     """
     with Invocation(context, config, json=json) as invocation:
         from agent_factory.migrate.cli.confirmation import rebase_confirmation
-        from agent_factory.migrate.consents import OF_REBASES, parse_consents
+        from agent_factory.migrate.review.consents import OF_REBASES, parse_consents
         from agent_factory.migrate.workflows.rebase import rebase as run
 
         config_path = invocation.config_path

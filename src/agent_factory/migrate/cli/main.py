@@ -8,9 +8,9 @@ import typer
 from agent_factory.migrate.cli import local, options, prod
 from agent_factory.migrate.cli.checks import add_project_check
 from agent_factory.migrate.cli.invocation import Invocation, show_bug
-from agent_factory.migrate.errors import INTERRUPTED, MEANINGS, NOT_TOUCHED, ExitCode, UsageError
+from agent_factory.migrate.model.errors import INTERRUPTED, MEANINGS, NOT_TOUCHED, ExitCode, UsageError
+from agent_factory.migrate.model.version import describe_version
 from agent_factory.migrate.report.screen import flush_output
-from agent_factory.migrate.version import describe_version
 from agent_factory.redaction import redact
 
 _BY_SIGNAL = ("128+n", "ended by signal n")

@@ -9,8 +9,8 @@ import typer
 from agent_factory.migrate.cli import options
 from agent_factory.migrate.cli.invocation import Invocation
 from agent_factory.migrate.cli.runs import OpenTarget
-from agent_factory.migrate.errors import NOT_TOUCHED, UsageError
-from agent_factory.migrate.plan import Direction
+from agent_factory.migrate.model.errors import NOT_TOUCHED, UsageError
+from agent_factory.migrate.model.plan import Direction
 
 
 class PlanForm(StrEnum):

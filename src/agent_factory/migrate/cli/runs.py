@@ -9,12 +9,12 @@ import typer
 
 from agent_factory.migrate.cli import options
 from agent_factory.migrate.cli.invocation import Invocation
-from agent_factory.migrate.errors import NOT_TOUCHED, UsageError
-from agent_factory.migrate.plan import Direction
+from agent_factory.migrate.model.errors import NOT_TOUCHED, UsageError
+from agent_factory.migrate.model.plan import Direction
 
 if TYPE_CHECKING:
-    from agent_factory.migrate.saved_plan import SavedPlan
-    from agent_factory.migrate.target import Target
+    from agent_factory.migrate.model.target import Target
+    from agent_factory.migrate.review.saved_plan import SavedPlan
 
 OpenTarget = Callable[[Invocation], "Target"]
 
@@ -106,7 +106,7 @@ def _run_command(open_target: OpenTarget, direction: Direction, revision_type: A
 
 
 def _read_plan(direction: Direction, path: Path) -> "SavedPlan":
-    from agent_factory.migrate.saved_plan import read_for
+    from agent_factory.migrate.review.saved_plan import read_for
 
     return read_for(direction, path)
 

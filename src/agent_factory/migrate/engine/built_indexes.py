@@ -6,7 +6,7 @@ from collections.abc import Collection
 import psycopg2
 import sqlalchemy as sa
 
-from agent_factory.migrate import indexes, server
+from agent_factory.migrate.db import indexes, server
 from agent_factory.migrate.engine.failure import InvalidIndexError
 from agent_factory.migrate.engine.watch import Running
 

@@ -6,11 +6,13 @@ from pathlib import Path
 import psycopg2
 import sqlalchemy as sa
 
-from agent_factory.migrate.connection import ReconnectedError
+from agent_factory.migrate.db.connection import ReconnectedError
+from agent_factory.migrate.db.failures import explain_statement_failure
+from agent_factory.migrate.db.server import Session
 from agent_factory.migrate.engine.supervision import Flight, StoppedError
 from agent_factory.migrate.engine.truth import Truth, look_up, outcomes
 from agent_factory.migrate.engine.watch import Running, TransactionEndedError
-from agent_factory.migrate.errors import (
+from agent_factory.migrate.model.errors import (
     InterruptedRunError,
     LeftBehindError,
     MigrationError,
@@ -18,11 +20,9 @@ from agent_factory.migrate.errors import (
     RevisionOutcome,
     RolledBackError,
 )
-from agent_factory.migrate.failures import explain_statement_failure
-from agent_factory.migrate.plan import Plan, Revision
+from agent_factory.migrate.model.plan import Plan, Revision
+from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.project import Project
-from agent_factory.migrate.server import Session
-from agent_factory.migrate.target import Target
 
 
 class InvalidIndexError(Exception):

@@ -8,13 +8,14 @@ from pathlib import Path
 import psycopg2
 import sqlalchemy as sa
 
-from agent_factory.migrate import preflight, run_lock, server
-from agent_factory.migrate.connection import connect
-from agent_factory.migrate.cursors import own_cursor
+from agent_factory.migrate.db import run_lock, server
+from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.db.cursors import own_cursor
+from agent_factory.migrate.engine import preflight
 from agent_factory.migrate.engine.supervision import Flight
 from agent_factory.migrate.engine.watch import NO_TRANSACTION_TIMEOUT
-from agent_factory.migrate.options import RunOptions
-from agent_factory.migrate.target import Target
+from agent_factory.migrate.model.options import RunOptions
+from agent_factory.migrate.model.target import Target
 
 CONNECTION_CHECK_INTERVAL = "1s"
 """How soon the server ends a session whose client is gone: measured, an orphan lives 0.6 s instead of 6.6."""

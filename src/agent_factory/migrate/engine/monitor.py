@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
-from agent_factory.migrate import server
-from agent_factory.migrate.connection import connect
-from agent_factory.migrate.cursors import own_cursor
+from agent_factory.migrate.db import server
+from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.engine.supervision import Flight
-from agent_factory.migrate.events import LockWait, Progress
-from agent_factory.migrate.target import Target
+from agent_factory.migrate.model.events import LockWait, Progress
+from agent_factory.migrate.model.target import Target
 
 LOOK_AFTER_S = 0.04
 LOOK_EVERY_S = 0.1

@@ -2,7 +2,7 @@
 
 import random
 
-from agent_factory.migrate.options import RunOptions
+from agent_factory.migrate.model.options import RunOptions
 
 SHORT_TRIES = 10
 

@@ -11,11 +11,12 @@ from typing import Any
 import psycopg2
 import sqlalchemy as sa
 
-from agent_factory.migrate import indexes, journal, preflight, run_lock, server
 from agent_factory.migrate import project as alembic_project
-from agent_factory.migrate.connection import ReconnectedError, connect
-from agent_factory.migrate.cursors import own_cursor
-from agent_factory.migrate.engine import built_indexes, foreign_keys, retries
+from agent_factory.migrate.db import indexes, run_lock, server
+from agent_factory.migrate.db.connection import ReconnectedError, connect
+from agent_factory.migrate.db.cursors import own_cursor
+from agent_factory.migrate.db.sent_statements import Sent
+from agent_factory.migrate.engine import built_indexes, foreign_keys, preflight, retries
 from agent_factory.migrate.engine.failure import InvalidIndexError, RunFailedError, explain
 from agent_factory.migrate.engine.hold import LockLostError, run_lock_held
 from agent_factory.migrate.engine.monitor import monitored
@@ -23,15 +24,22 @@ from agent_factory.migrate.engine.run_journal import RunJournal
 from agent_factory.migrate.engine.supervision import Flight, StoppedError, supervise
 from agent_factory.migrate.engine.truth import look_up, outcomes
 from agent_factory.migrate.engine.watch import Running, Watch, has_written
-from agent_factory.migrate.errors import MigrationError, Outcome, RefusedError, RolledBackError
-from agent_factory.migrate.events import Emit, Retrying, RevisionApplied, RevisionStarted, RunStarted, Warned
-from agent_factory.migrate.options import RunOptions
-from agent_factory.migrate.origin import Origin
-from agent_factory.migrate.plan import Plan, Revision
+from agent_factory.migrate.journal import write as journal
+from agent_factory.migrate.model.errors import MigrationError, Outcome, RefusedError, RolledBackError
+from agent_factory.migrate.model.events import (
+    Emit,
+    Retrying,
+    RevisionApplied,
+    RevisionStarted,
+    RunStarted,
+    Warned,
+)
+from agent_factory.migrate.model.options import RunOptions
+from agent_factory.migrate.model.origin import Origin
+from agent_factory.migrate.model.plan import Plan, Revision
+from agent_factory.migrate.model.results import AppliedRevision, OtherStatements
+from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.project import Hooks, Project
-from agent_factory.migrate.results import AppliedRevision, OtherStatements
-from agent_factory.migrate.sent_statements import Sent
-from agent_factory.migrate.target import Target
 
 DROP_LOCK_TIMEOUT_S = 60.0
 CheckAgain = Callable[[sa.Connection], None]

@@ -7,11 +7,11 @@ from typing import Any
 import psycopg2
 import sqlalchemy as sa
 
-from agent_factory.migrate import journal
-from agent_factory.migrate.cursors import own_cursor
+from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.engine.watch import Running
-from agent_factory.migrate.origin import Origin
-from agent_factory.migrate.plan import Direction
+from agent_factory.migrate.journal import write as journal
+from agent_factory.migrate.model.origin import Origin
+from agent_factory.migrate.model.plan import Direction
 
 
 class RunJournal:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from agent_factory.migrate import project as alembic_project
-from agent_factory.migrate import server
-from agent_factory.migrate.connection import connect
-from agent_factory.migrate.cursors import own_cursor
-from agent_factory.migrate.errors import MigrationError, Outcome, RevisionOutcome
-from agent_factory.migrate.plan import Direction, Plan
+from agent_factory.migrate.db import server
+from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.db.cursors import own_cursor
+from agent_factory.migrate.model.errors import MigrationError, Outcome, RevisionOutcome
+from agent_factory.migrate.model.plan import Direction, Plan
+from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.project import Project
-from agent_factory.migrate.target import Target
 
 LOOK_FOR_S = 12.0
 """A server that crashed recovers in seconds; a session whose client is gone notices within two."""

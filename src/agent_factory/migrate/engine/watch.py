@@ -9,14 +9,14 @@ from typing import Any
 import psycopg2.extensions
 import sqlalchemy as sa
 
-from agent_factory.migrate import indexes
-from agent_factory.migrate.connection import WatchedConnection
-from agent_factory.migrate.cursors import own_cursor
+from agent_factory.migrate.db import indexes
+from agent_factory.migrate.db.connection import WatchedConnection
+from agent_factory.migrate.db.cursors import own_cursor
+from agent_factory.migrate.db.sent_statements import SentStatements
 from agent_factory.migrate.engine.supervision import Flight
-from agent_factory.migrate.events import StatementStarted
-from agent_factory.migrate.plan import Revision
-from agent_factory.migrate.results import OtherStatements
-from agent_factory.migrate.sent_statements import SentStatements
+from agent_factory.migrate.model.events import StatementStarted
+from agent_factory.migrate.model.plan import Revision
+from agent_factory.migrate.model.results import OtherStatements
 
 NO_STATEMENT = "DO $$ BEGIN END $$"
 """What runs in place of a statement whose work an earlier run has done."""

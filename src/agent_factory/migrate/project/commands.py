@@ -9,7 +9,7 @@ from alembic import command
 from alembic.operations.ops import MigrationScript
 from alembic.script import Script
 
-from agent_factory.migrate.plan import Direction, Plan, Revision
+from agent_factory.migrate.model.plan import Direction, Plan, Revision
 from agent_factory.migrate.project.environment import Hooks, look, sharing
 from agent_factory.migrate.project.history import Project, as_revision
 from agent_factory.migrate.project.output import stdout_kept_clean

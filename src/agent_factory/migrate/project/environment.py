@@ -18,8 +18,8 @@ from alembic.runtime.migration import MigrationContext, MigrationInfo, RevisionS
 from alembic.script import Script, ScriptDirectory
 from alembic.script.revision import RevisionMap
 
-from agent_factory.migrate.errors import NOT_TOUCHED, MigrationError, UsageError
-from agent_factory.migrate.plan import Direction, Plan, Revision
+from agent_factory.migrate.model.errors import NOT_TOUCHED, MigrationError, UsageError
+from agent_factory.migrate.model.plan import Direction, Plan, Revision
 from agent_factory.migrate.project.history import Project
 from agent_factory.migrate.project.loader import take_module
 from agent_factory.migrate.project.output import stdout_kept_clean

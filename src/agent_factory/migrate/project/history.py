@@ -11,10 +11,10 @@ from alembic.script import Script, ScriptDirectory
 from alembic.script.revision import MultipleHeads, RangeNotAncestorError, ResolutionError, RevisionError
 from alembic.util import CommandError
 
-from agent_factory.migrate.errors import NOT_TOUCHED, RefusedError, UsageError
-from agent_factory.migrate.history_faults import describe_heads
-from agent_factory.migrate.plan import Direction, Plan, Revision
-from agent_factory.migrate.target import Target
+from agent_factory.migrate.model.errors import NOT_TOUCHED, RefusedError, UsageError
+from agent_factory.migrate.model.plan import Direction, Plan, Revision
+from agent_factory.migrate.model.target import Target
+from agent_factory.migrate.revisions.faults import describe_heads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Any
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, RevisionStep
 
-from agent_factory.migrate.plan import Direction, Plan, Revision
+from agent_factory.migrate.model.plan import Direction, Plan, Revision
 from agent_factory.migrate.project.environment import migration_step
 from agent_factory.migrate.project.history import Project
 from agent_factory.migrate.project.output import stdout_kept_clean

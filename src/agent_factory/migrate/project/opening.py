@@ -17,12 +17,12 @@ from alembic.script import ScriptDirectory
 from alembic.script.revision import RevisionError
 from alembic.util import CommandError, load_python_file
 
-from agent_factory.migrate.errors import NOT_TOUCHED, UsageError
-from agent_factory.migrate.findings import RULES
-from agent_factory.migrate.history_faults import find_faults
+from agent_factory.migrate.model.errors import NOT_TOUCHED, UsageError
+from agent_factory.migrate.model.findings import RULES
 from agent_factory.migrate.project.history import Project
 from agent_factory.migrate.project.output import stdout_kept_clean
-from agent_factory.migrate.revision_files import (
+from agent_factory.migrate.revisions.faults import find_faults
+from agent_factory.migrate.revisions.parse import (
     DECLARATIONS,
     FILE_NAME,
     Broken,

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from agent_factory.migrate.model.results import CurrentResult, HistoryResult, RunResult
+    from agent_factory.migrate.model.target import Target
     from agent_factory.migrate.quick.database import Answers
     from agent_factory.migrate.quick.project import History
     from agent_factory.migrate.quick.questions import Question
-    from agent_factory.migrate.results import CurrentResult, HistoryResult, RunResult
-    from agent_factory.migrate.target import Target
 
     Answer = CurrentResult | HistoryResult | RunResult
 
@@ -46,8 +46,8 @@ def answer(arguments: Sequence[str]) -> int | None:
 
 
 def _print_version() -> int:
+    from agent_factory.migrate.model.version import describe_version
     from agent_factory.migrate.report.screen import reader_may_leave
-    from agent_factory.migrate.version import describe_version
 
     with reader_may_leave():
         sys.stdout.write(f"{describe_version()}\n")
@@ -56,8 +56,8 @@ def _print_version() -> int:
 
 def _look(question: "Question", started_in: Path) -> "tuple[Target, Answer] | None":
     """Look at the project and its database from the project's folder, and return to this one."""
-    from agent_factory.migrate.config_file import find_config
-    from agent_factory.migrate.errors import MigrationError
+    from agent_factory.migrate.model.errors import MigrationError
+    from agent_factory.migrate.project.config_file import find_config
 
     with contextlib.ExitStack() as undo:
         try:
@@ -88,8 +88,8 @@ def _look(question: "Question", started_in: Path) -> "tuple[Target, Answer] | No
 
 def _find_target(question: "Question", config_path: Path) -> "Target | None":
     """The database that is meant. Raises MigrationError."""
+    from agent_factory.migrate.model.target import local_target, production_target
     from agent_factory.migrate.quick.environment import read_settings
-    from agent_factory.migrate.target import local_target, production_target
     from agent_factory.url import DEFAULT_DATABASE_URL, let_the_url_decide
 
     let_the_url_decide()
@@ -117,7 +117,7 @@ def _describe(
 def _current(
     question: "Question", target: "Target", history: "History", rows: tuple[str, ...]
 ) -> "CurrentResult":
-    from agent_factory.migrate.results import CurrentResult, describe_current
+    from agent_factory.migrate.model.results import CurrentResult, describe_current
 
     return CurrentResult(
         database=str(target),
@@ -130,8 +130,8 @@ def _current(
 
 def _nothing_to_do(target: "Target", history: "History", rows: tuple[str, ...]) -> "RunResult | None":
     """The result of an upgrade of a database that is at the one head; None for every other."""
-    from agent_factory.migrate.plan import Direction, Plan
-    from agent_factory.migrate.results import RunResult, describe_current
+    from agent_factory.migrate.model.plan import Direction, Plan
+    from agent_factory.migrate.model.results import RunResult, describe_current
 
     if len(history.heads) != 1 or rows != history.heads:
         return None

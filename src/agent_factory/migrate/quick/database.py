@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from agent_factory.url import DatabaseURL
 
 if TYPE_CHECKING:
-    from agent_factory.migrate.journal_entries import Entry
+    from agent_factory.migrate.journal.read import Entry
 
     _Found = tuple[list[tuple[object, ...]], Mapping[str, Entry] | None]
 
@@ -44,7 +44,7 @@ def ask(url: DatabaseURL, *, for_entries: bool = False) -> Answers | None:
 def _ask_postgresql(url: DatabaseURL, *, for_entries: bool) -> "_Found | None":
     psycopg2 = _import_psycopg2()
 
-    from agent_factory.migrate.libpq import connect_options, keywords, with_options
+    from agent_factory.migrate.db.libpq import connect_options, keywords, with_options
 
     try:
         connection = psycopg2.connect(**keywords(with_options(url, connect_options())))
@@ -64,7 +64,7 @@ def _ask_postgresql(url: DatabaseURL, *, for_entries: bool) -> "_Found | None":
 
 
 def _ask_journal(cursor: Any) -> "dict[str, Entry] | None":
-    from agent_factory.migrate.journal_entries import MAY_READ, read_entries
+    from agent_factory.migrate.journal.read import MAY_READ, read_entries
 
     cursor.execute(f"SELECT {MAY_READ}")
     (may_read,) = cursor.fetchone()

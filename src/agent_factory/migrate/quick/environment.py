@@ -4,7 +4,7 @@ import os
 import re
 from pathlib import Path
 
-from agent_factory.migrate.durations import parse_duration
+from agent_factory.migrate.model.durations import parse_duration
 from agent_factory.redaction import register_secret
 
 _DURATIONS = frozenset(

@@ -4,12 +4,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from agent_factory.migrate.graph import build_graph
-from agent_factory.migrate.journal_entries import Entry
-from agent_factory.migrate.past import describe_past
-from agent_factory.migrate.plan import Revision
+from agent_factory.migrate.journal.applied import describe_past
+from agent_factory.migrate.journal.read import Entry
+from agent_factory.migrate.model.plan import Revision
+from agent_factory.migrate.model.results import HistoryResult
 from agent_factory.migrate.quick.project import History
-from agent_factory.migrate.results import HistoryResult
+from agent_factory.migrate.revisions.graph import build_graph
 
 
 def describe_history(

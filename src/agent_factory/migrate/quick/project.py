@@ -12,7 +12,7 @@ from agent_factory.migrate.quick.cache import Stamp, read_cache, stamp_of, write
 from agent_factory.migrate.quick.listing import list_revision_files
 
 if TYPE_CHECKING:
-    from agent_factory.migrate.graph import Declared
+    from agent_factory.migrate.revisions.graph import Declared
 
 _KEYS = frozenset(
     {
@@ -107,7 +107,7 @@ def _read_all(
     kept: History | None,
 ) -> History | None:
     """Read what has changed, and keep what was found."""
-    from agent_factory.migrate.graph import build_graph
+    from agent_factory.migrate.revisions.graph import build_graph
 
     known: dict[tuple[str, Stamp], tuple[str, Declared]] = {}
     if kept is not None:
@@ -151,8 +151,8 @@ def _read_all(
 
 
 def _read_file(path: Path) -> "tuple[str, Declared] | None":
-    from agent_factory.migrate.graph import read_declared
-    from agent_factory.migrate.sources import normalised, source_sha256  # hashlib: 3 MiB
+    from agent_factory.migrate.revisions.graph import read_declared
+    from agent_factory.migrate.revisions.normalise import normalised, source_sha256  # hashlib: 3 MiB
 
     data = path.read_bytes()
     declared = read_declared(data)
@@ -172,7 +172,7 @@ def _declared(
     labels: Sequence[str],
     message: str | None,
 ) -> "Declared":
-    from agent_factory.migrate.graph import Declared
+    from agent_factory.migrate.revisions.graph import Declared
 
     return Declared(
         id=identity,
@@ -256,8 +256,8 @@ def _is_plain_toml(path: Path) -> bool:
         return True
     import tomllib
 
-    from agent_factory.migrate.configuration import read_configuration
-    from agent_factory.migrate.errors import UsageError
+    from agent_factory.migrate.model.errors import UsageError
+    from agent_factory.migrate.project.configuration import read_configuration
 
     try:
         tools = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from agent_factory.migrate.journal_entries import Entry
-from agent_factory.migrate.revision_files import RevisionFile
-from agent_factory.migrate.sources import normalised, source_sha256
+from agent_factory.migrate.journal.read import Entry
+from agent_factory.migrate.revisions.normalise import normalised, source_sha256
+from agent_factory.migrate.revisions.parse import RevisionFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

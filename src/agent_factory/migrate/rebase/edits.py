@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from agent_factory.migrate.revision_files import read_revision_file
+from agent_factory.migrate.revisions.parse import read_revision_file
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 

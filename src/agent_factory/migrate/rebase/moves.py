@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent_factory.migrate.history_faults import find_heads
-from agent_factory.migrate.revision_files import RevisionFile
+from agent_factory.migrate.revisions.faults import find_heads
+from agent_factory.migrate.revisions.parse import RevisionFile
 
 _NUMBER = re.compile("[0-9]+")
 

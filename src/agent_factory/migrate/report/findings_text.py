@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from agent_factory.migrate.findings import CheckResult, Finding, Ignored, Level
+from agent_factory.migrate.model.findings import CheckResult, Finding, Ignored, Level
 from agent_factory.migrate.report import findings_words as words
 from agent_factory.migrate.report.cleaning import cleaned
 from agent_factory.migrate.report.folding import one_line

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from agent_factory.migrate.findings import CheckResult, Finding, Level
+from agent_factory.migrate.model.findings import CheckResult, Finding, Level
 
 
 def worst_first(findings: Iterable[Finding]) -> dict[Level, tuple[Finding, ...]]:

@@ -7,7 +7,7 @@ actions/toolkit, packages/core/src/command.ts.
 from collections.abc import Iterator
 from pathlib import Path
 
-from agent_factory.migrate.findings import CheckResult, Finding, Level
+from agent_factory.migrate.model.findings import CheckResult, Finding, Level
 from agent_factory.migrate.report import findings_words as words
 from agent_factory.migrate.report.cleaning import cleaned
 from agent_factory.migrate.report.folding import one_line

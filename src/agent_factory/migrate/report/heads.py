@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from agent_factory.migrate.results import CurrentHead
+from agent_factory.migrate.model.results import CurrentHead
 
 
 def describe(head: CurrentHead | None) -> str:

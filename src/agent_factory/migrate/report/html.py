@@ -3,11 +3,11 @@
 import html
 from collections.abc import Iterable, Iterator, Sequence
 
-from agent_factory.migrate.hazards import Hazard, Severity
 from agent_factory.migrate.report import plan_words as words
 from agent_factory.migrate.report.folding import one_line
 from agent_factory.migrate.report.html_style import STYLE
-from agent_factory.migrate.review import PlanResult, Review, ReviewedRevision, ReviewedStatement
+from agent_factory.migrate.review.build import PlanResult, Review, ReviewedRevision, ReviewedStatement
+from agent_factory.migrate.review.hazards import Hazard, Severity
 
 OPEN_STATEMENTS = 40
 """Up to this many statements all are in sight; of more, those of revisions with a high hazard."""

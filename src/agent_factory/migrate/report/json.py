@@ -7,14 +7,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent_factory.migrate.errors import ExitCode, MigrationError
+from agent_factory.migrate.model.errors import ExitCode, MigrationError
+from agent_factory.migrate.model.results import Result
 from agent_factory.migrate.report.screen import CONTROL
-from agent_factory.migrate.results import Result
 from agent_factory.redaction import redact
 
 if TYPE_CHECKING:
-    from agent_factory.migrate.events import Event
-    from agent_factory.migrate.review import PlanResult
+    from agent_factory.migrate.model.events import Event
+    from agent_factory.migrate.review.build import PlanResult
 
 SCHEMA_VERSION = 1
 """Rises when a field is renamed or removed; new fields may come at any time."""
@@ -56,7 +56,7 @@ def render_error(command: str, error: MigrationError) -> str:
 
 def render_event(event: "Event") -> str:
     """Return what happened as one line, with this machine's time."""
-    from agent_factory.migrate.events import RevisionApplied, RevisionStarted
+    from agent_factory.migrate.model.events import RevisionApplied, RevisionStarted
 
     facts = asdict(event)
     if isinstance(event, RevisionStarted | RevisionApplied):

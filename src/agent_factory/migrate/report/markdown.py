@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from agent_factory.migrate.hazards import Hazard, Severity
 from agent_factory.migrate.report import plan_words as words
 from agent_factory.migrate.report.folding import fold_sql
 from agent_factory.migrate.report.markup import (
@@ -20,7 +19,8 @@ from agent_factory.migrate.report.markup import (
     prose,
     shortened,
 )
-from agent_factory.migrate.review import PlanResult, Review, ReviewedRevision, ReviewedStatement
+from agent_factory.migrate.review.build import PlanResult, Review, ReviewedRevision, ReviewedStatement
+from agent_factory.migrate.review.hazards import Hazard, Severity
 
 COLUMNS = 96
 """What a comment has room for: GitHub does not break the lines of code."""

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from agent_factory.migrate.hazards import Hazard, Severity
 from agent_factory.migrate.report import plan_words as words
 from agent_factory.migrate.report.folding import cells, fold_sql, fold_words, one_line, shorten
 from agent_factory.migrate.report.screen import Part, Screen
-from agent_factory.migrate.review import PlanResult, Review, ReviewedRevision, ReviewedStatement
+from agent_factory.migrate.review.build import PlanResult, Review, ReviewedRevision, ReviewedStatement
+from agent_factory.migrate.review.hazards import Hazard, Severity
 
 Line = tuple[Part, ...]
 _Numbered = tuple[int, ReviewedRevision]

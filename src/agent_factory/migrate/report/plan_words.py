@@ -4,15 +4,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from agent_factory.migrate.durations import show_duration
-from agent_factory.migrate.forecast import Estimate
-from agent_factory.migrate.hazards import Hazard, HazardCode, Severity
-from agent_factory.migrate.plan import Plan
+from agent_factory.migrate.db.sizes import show_bytes
+from agent_factory.migrate.model.durations import show_duration
+from agent_factory.migrate.model.plan import Plan
 from agent_factory.migrate.report import cleaning
 from agent_factory.migrate.report.folding import fold_call, fold_sql, one_line
 from agent_factory.migrate.report.heads import show_heads, show_revisions
-from agent_factory.migrate.review import PlanResult, Review, ReviewedRevision, ReviewedStatement, TouchedTable
-from agent_factory.migrate.sizes import show_bytes
+from agent_factory.migrate.review.build import (
+    PlanResult,
+    Review,
+    ReviewedRevision,
+    ReviewedStatement,
+    TouchedTable,
+)
+from agent_factory.migrate.review.forecast import Estimate
+from agent_factory.migrate.review.hazards import Hazard, HazardCode, Severity
 
 WORST_FIRST = (
     HazardCode.DELETES_DATA,

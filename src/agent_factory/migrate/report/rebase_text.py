@@ -1,7 +1,7 @@
 """Text for people: what becomes of the revisions of a branch that is put behind another."""
 
+from agent_factory.migrate.model.results import RebaseResult
 from agent_factory.migrate.report.screen import Screen
-from agent_factory.migrate.results import RebaseResult
 
 _COLUMNS = (("revision", "bold"), ("follows", ""), ("file", "dim"))
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from agent_factory.migrate.findings import RULES, CheckResult, Finding, Rule
+from agent_factory.migrate.model.findings import RULES, CheckResult, Finding, Rule
+from agent_factory.migrate.model.version import af_db_version
 from agent_factory.migrate.report.cleaning import cleaned
 from agent_factory.migrate.report.json import write_document
 from agent_factory.migrate.report.places import inside
-from agent_factory.migrate.version import af_db_version
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 ROOT = "SRCROOT"

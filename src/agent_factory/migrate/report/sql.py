@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from itertools import groupby
 
-from agent_factory.migrate.plan import Direction, Plan, Revision
+from agent_factory.migrate.model.plan import Direction, Plan, Revision
 from agent_factory.migrate.report import plan_words as words
 from agent_factory.migrate.report.folding import one_line
 from agent_factory.migrate.report.screen import clean
-from agent_factory.migrate.review import PlanResult, ReviewedRevision, ReviewedStatement
+from agent_factory.migrate.review.build import PlanResult, ReviewedRevision, ReviewedStatement
 from agent_factory.redaction import MASK
 
 

@@ -8,12 +8,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent_factory.migrate.durations import show_duration
-from agent_factory.migrate.errors import MigrationError
-from agent_factory.migrate.plan import Plan
-from agent_factory.migrate.report.heads import describe, show_heads, show_revisions
-from agent_factory.migrate.report.screen import Part, open_screen
-from agent_factory.migrate.results import (
+from agent_factory.migrate.model.durations import show_duration
+from agent_factory.migrate.model.errors import MigrationError
+from agent_factory.migrate.model.plan import Plan
+from agent_factory.migrate.model.results import (
     CreateResult,
     CurrentResult,
     EnvironmentResult,
@@ -24,13 +22,15 @@ from agent_factory.migrate.results import (
     Result,
     RunResult,
 )
-from agent_factory.migrate.target import Target
+from agent_factory.migrate.model.target import Target
+from agent_factory.migrate.report.heads import describe, show_heads, show_revisions
+from agent_factory.migrate.report.screen import Part, open_screen
 from agent_factory.redaction import redact
 
 if TYPE_CHECKING:
-    from agent_factory.migrate.events import Event, RevisionApplied, RevisionStarted
-    from agent_factory.migrate.findings import CheckResult
-    from agent_factory.migrate.review import PlanResult
+    from agent_factory.migrate.model.events import Event, RevisionApplied, RevisionStarted
+    from agent_factory.migrate.model.findings import CheckResult
+    from agent_factory.migrate.review.build import PlanResult
 
 _LOOKS = re.compile(r"\bpg_catalog\.|\bsqlite_master\b|^\s*PRAGMA\b", re.IGNORECASE)
 """What SQLAlchemy asks before it acts; it would bury what changes something."""
@@ -136,7 +136,7 @@ class Report:
 
     def event(self, event: "Event") -> None:
         """Print what is running: a moving line on a terminal, one plain line per event elsewhere."""
-        from agent_factory.migrate.events import (  # most commands tell of none
+        from agent_factory.migrate.model.events import (  # most commands tell of none
             Retrying,
             RevisionApplied,
             RevisionStarted,
@@ -293,7 +293,7 @@ def _applied_by(entry: HistoryEntry, *, narrow: bool) -> str:
 
 
 def _event_text(event: "Event") -> str:
-    from agent_factory.migrate.events import (
+    from agent_factory.migrate.model.events import (
         LockWait,
         Progress,
         Retrying,

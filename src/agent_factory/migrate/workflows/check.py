@@ -12,9 +12,8 @@ from agent_factory.migrate.checks.history import check_history
 from agent_factory.migrate.checks.models import check_models
 from agent_factory.migrate.checks.round_trip import check_round_trip
 from agent_factory.migrate.checks.throwaway import Looked, Schemas, ThrowawayDatabases
-from agent_factory.migrate.configuration import read_configuration
-from agent_factory.migrate.errors import MigrationError
-from agent_factory.migrate.findings import (
+from agent_factory.migrate.model.errors import MigrationError
+from agent_factory.migrate.model.findings import (
     BRANCH_CODES,
     CREDENTIAL_CODES,
     HISTORY_CODES,
@@ -27,9 +26,10 @@ from agent_factory.migrate.findings import (
     failure,
     finding,
 )
-from agent_factory.migrate.options import RehearsalOptions
+from agent_factory.migrate.model.options import RehearsalOptions
 from agent_factory.migrate.project import HistoryFiles, Project
-from agent_factory.migrate.scratch import ScratchUnavailableError
+from agent_factory.migrate.project.configuration import read_configuration
+from agent_factory.migrate.rehearsal.scratch import ScratchUnavailableError
 
 _MISSING_FUNCTION = {"upgrade-fails": "no-upgrade", "downgrade-fails": "no-downgrade"}
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 
-from agent_factory.migrate import journal, preflight, run_lock, server
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.catalog import (
     Catalog,
@@ -27,9 +26,11 @@ from agent_factory.migrate.checks.database import (
     told_otherwise,
 )
 from agent_factory.migrate.checks.drift import compare_with_migrations, confirmed, drift_finding
-from agent_factory.migrate.configuration import read_configuration
-from agent_factory.migrate.connection import connect
-from agent_factory.migrate.findings import (
+from agent_factory.migrate.db import run_lock, server
+from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.engine import preflight
+from agent_factory.migrate.journal import write as journal
+from agent_factory.migrate.model.findings import (
     DATABASE_CODES,
     CheckResult,
     Finding,
@@ -37,9 +38,11 @@ from agent_factory.migrate.findings import (
     apply_ignores,
     finding,
 )
-from agent_factory.migrate.options import RehearsalOptions, RunOptions
+from agent_factory.migrate.model.options import RehearsalOptions, RunOptions
+from agent_factory.migrate.model.target import Environment, Target
 from agent_factory.migrate.project import Project, VersionTable
-from agent_factory.migrate.replay import (
+from agent_factory.migrate.project.configuration import read_configuration
+from agent_factory.migrate.rehearsal.replay import (
     OF_ROLES_AND_ROWS,
     Blank,
     ReplayFailedError,
@@ -47,8 +50,7 @@ from agent_factory.migrate.replay import (
     made_by_migrations,
     scratch_like,
 )
-from agent_factory.migrate.scratch import CannotCopyError, ScratchUnavailableError, copy_schema
-from agent_factory.migrate.target import Environment, Target
+from agent_factory.migrate.rehearsal.scratch import CannotCopyError, ScratchUnavailableError, copy_schema
 
 _OF_RECORDS = frozenset(
     {

@@ -3,11 +3,11 @@
 import re
 
 from agent_factory.migrate import project as alembic_project
-from agent_factory.migrate.connection import connect
-from agent_factory.migrate.errors import NOT_TOUCHED, UNCHANGED, RefusedError, UsageError
+from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.model.errors import NOT_TOUCHED, UNCHANGED, RefusedError, UsageError
+from agent_factory.migrate.model.results import CreateResult
+from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.project import Project
-from agent_factory.migrate.results import CreateResult
-from agent_factory.migrate.target import Target
 
 
 def create(project: Project, target: Target, message: str, *, empty: bool = False) -> CreateResult:

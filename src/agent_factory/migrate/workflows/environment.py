@@ -2,12 +2,13 @@
 
 import re
 
-from agent_factory.migrate import journal, server
-from agent_factory.migrate.connection import connect
-from agent_factory.migrate.errors import NOT_TOUCHED, UNCHANGED, RefusedError, UsageError
-from agent_factory.migrate.events import ConfirmName
-from agent_factory.migrate.results import EnvironmentResult
-from agent_factory.migrate.target import Target
+from agent_factory.migrate.db import server
+from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.journal import write as journal
+from agent_factory.migrate.model.errors import NOT_TOUCHED, UNCHANGED, RefusedError, UsageError
+from agent_factory.migrate.model.events import ConfirmName
+from agent_factory.migrate.model.results import EnvironmentResult
+from agent_factory.migrate.model.target import Target
 
 
 def environment(target: Target, name: str | None, *, confirm: ConfirmName) -> EnvironmentResult:

@@ -2,12 +2,12 @@
 
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.checks.same_tables import Comparison, SameTable, compare_branches
-from agent_factory.migrate.consents import SAME_TABLE
-from agent_factory.migrate.errors import NOT_TOUCHED, RefusedError
-from agent_factory.migrate.options import RehearsalOptions
+from agent_factory.migrate.model.errors import NOT_TOUCHED, RefusedError
+from agent_factory.migrate.model.options import RehearsalOptions
+from agent_factory.migrate.model.results import MergeResult
+from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.project import Project
-from agent_factory.migrate.results import MergeResult
-from agent_factory.migrate.target import Target
+from agent_factory.migrate.review.consents import SAME_TABLE
 from agent_factory.migrate.workflows.create import require_words
 
 

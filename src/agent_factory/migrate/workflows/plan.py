@@ -6,28 +6,31 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from agent_factory.migrate import journal, preflight, review, saved_plan, server
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.catalog import Scope, read_catalog
 from agent_factory.migrate.checks.drift import drift_notes, find_drift
-from agent_factory.migrate.configuration import read_configuration
-from agent_factory.migrate.connection import connect
-from agent_factory.migrate.consents import DRIFT, flag_for
-from agent_factory.migrate.engine import explain, place_in_revision
-from agent_factory.migrate.errors import UNCHANGED, RefusedError
-from agent_factory.migrate.events import Warned
-from agent_factory.migrate.hazards import count_hits, find_refused
-from agent_factory.migrate.journal_entries import Entry
-from agent_factory.migrate.options import RehearsalOptions, RunOptions
-from agent_factory.migrate.origin import alembic_version
-from agent_factory.migrate.plan import Direction, Plan
+from agent_factory.migrate.db import server
+from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.db.sizes import table_sizes
+from agent_factory.migrate.engine import explain, place_in_revision, preflight
+from agent_factory.migrate.journal import write as journal
+from agent_factory.migrate.journal.read import Entry
+from agent_factory.migrate.model.errors import UNCHANGED, RefusedError
+from agent_factory.migrate.model.events import Warned
+from agent_factory.migrate.model.options import RehearsalOptions, RunOptions
+from agent_factory.migrate.model.origin import alembic_version
+from agent_factory.migrate.model.plan import Direction, Plan
+from agent_factory.migrate.model.target import Environment, Target
+from agent_factory.migrate.model.version import af_db_version
 from agent_factory.migrate.project import Project
-from agent_factory.migrate.rehearsal import Rehearsal, RehearsalFailedError, rehearse
-from agent_factory.migrate.review import PlanResult, Review
-from agent_factory.migrate.scratch import ScratchUnavailableError
-from agent_factory.migrate.sizes import table_sizes
-from agent_factory.migrate.target import Environment, Target
-from agent_factory.migrate.version import af_db_version
+from agent_factory.migrate.project.configuration import read_configuration
+from agent_factory.migrate.rehearsal.run import Rehearsal, RehearsalFailedError, rehearse
+from agent_factory.migrate.rehearsal.scratch import ScratchUnavailableError
+from agent_factory.migrate.review import build as review
+from agent_factory.migrate.review import saved_plan
+from agent_factory.migrate.review.build import PlanResult, Review
+from agent_factory.migrate.review.consents import DRIFT, flag_for
+from agent_factory.migrate.review.hazards import count_hits, find_refused
 from agent_factory.migrate.workflows.status import describe, read_journal
 from agent_factory.redaction import redact
 

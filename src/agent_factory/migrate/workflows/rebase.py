@@ -6,16 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent_factory.migrate import project as alembic_project
-from agent_factory.migrate.connection import connect
-from agent_factory.migrate.consents import APPLIED, PUSHED, flag_for
-from agent_factory.migrate.errors import NOT_TOUCHED, CannotConnectError, RefusedError
-from agent_factory.migrate.git_tree import (
-    find_commit,
-    find_default_branch,
-    find_remote_branches,
-    read_files,
-)
-from agent_factory.migrate.history_faults import find_faults, find_heads
+from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.model.errors import NOT_TOUCHED, CannotConnectError, RefusedError
+from agent_factory.migrate.model.results import ConfirmRebase, RebasedFile, RebaseResult
+from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.project import HistoryFiles
 from agent_factory.migrate.rebase import (
     CannotEditError,
@@ -32,9 +26,15 @@ from agent_factory.migrate.rebase import (
     plan_moves,
     undo_interrupted,
 )
-from agent_factory.migrate.results import ConfirmRebase, RebasedFile, RebaseResult
-from agent_factory.migrate.revision_files import FILE_NAME, RevisionFile, read_revision_file
-from agent_factory.migrate.target import Target
+from agent_factory.migrate.review.consents import APPLIED, PUSHED, flag_for
+from agent_factory.migrate.revisions.faults import find_faults, find_heads
+from agent_factory.migrate.revisions.git_tree import (
+    find_commit,
+    find_default_branch,
+    find_remote_branches,
+    read_files,
+)
+from agent_factory.migrate.revisions.parse import FILE_NAME, RevisionFile, read_revision_file
 from agent_factory.migrate.workflows.status import read_journal
 
 

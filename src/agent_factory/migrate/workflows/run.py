@@ -5,24 +5,25 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from agent_factory.migrate import journal, preflight, server
 from agent_factory.migrate import project as alembic_project
-from agent_factory.migrate.connection import ReconnectedError, connect
-from agent_factory.migrate.engine import run_plan
-from agent_factory.migrate.errors import LeftBehindError, MigrationError
-from agent_factory.migrate.events import Emit, Warned
-from agent_factory.migrate.journal_entries import ran_outside
-from agent_factory.migrate.options import RehearsalOptions, RunOptions
-from agent_factory.migrate.origin import find_origin
-from agent_factory.migrate.plan import Direction, Plan
+from agent_factory.migrate.db import server
+from agent_factory.migrate.db.connection import ReconnectedError, connect
+from agent_factory.migrate.engine import preflight, run_plan
+from agent_factory.migrate.journal import write as journal
+from agent_factory.migrate.journal.read import ran_outside
+from agent_factory.migrate.model.errors import LeftBehindError, MigrationError
+from agent_factory.migrate.model.events import Emit, Warned
+from agent_factory.migrate.model.options import RehearsalOptions, RunOptions
+from agent_factory.migrate.model.origin import find_origin
+from agent_factory.migrate.model.plan import Direction, Plan
+from agent_factory.migrate.model.results import RunResult
+from agent_factory.migrate.model.target import Environment, Target
 from agent_factory.migrate.project import Project
-from agent_factory.migrate.results import RunResult
-from agent_factory.migrate.target import Environment, Target
 from agent_factory.migrate.workflows.status import describe, read_current
 
 if TYPE_CHECKING:
-    from agent_factory.migrate.review import Confirm
-    from agent_factory.migrate.saved_plan import SavedPlan
+    from agent_factory.migrate.review.build import Confirm
+    from agent_factory.migrate.review.saved_plan import SavedPlan
 
 
 def run(
@@ -97,7 +98,7 @@ def _is_carried_out(
     saved: "SavedPlan", target: Target, looking: sa.Connection, current: tuple[str, ...]
 ) -> bool:
     """Say whether a saved plan is done. Raises RefusedError where it is for another database or place."""
-    from agent_factory.migrate import saved_plan
+    from agent_factory.migrate.review import saved_plan
 
     return saved_plan.is_carried_out(saved, saved_plan.identify(target, looking), current)
 

@@ -5,21 +5,21 @@ from collections.abc import Mapping, Sequence
 import psycopg2
 import sqlalchemy as sa
 
-from agent_factory.migrate import saved_plan
 from agent_factory.migrate.catalog import Difference, compare, read_catalog
-from agent_factory.migrate.connection import connect
-from agent_factory.migrate.consents import DRIFT, flag_for, needs_consent
-from agent_factory.migrate.errors import UNCHANGED, CannotConnectError, LeftBehindError, RefusedError
-from agent_factory.migrate.events import Warned
-from agent_factory.migrate.options import RehearsalOptions
-from agent_factory.migrate.plan import Plan
+from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.db.sent_statements import Sent
+from agent_factory.migrate.model.errors import UNCHANGED, CannotConnectError, LeftBehindError, RefusedError
+from agent_factory.migrate.model.events import Warned
+from agent_factory.migrate.model.options import RehearsalOptions
+from agent_factory.migrate.model.plan import Plan
+from agent_factory.migrate.model.results import AppliedRevision
+from agent_factory.migrate.model.target import Environment, Target
 from agent_factory.migrate.project import Project
-from agent_factory.migrate.rehearsal import COPIED, Rehearsal
-from agent_factory.migrate.results import AppliedRevision
-from agent_factory.migrate.review import PlanResult
-from agent_factory.migrate.saved_plan import SavedPlan
-from agent_factory.migrate.sent_statements import Sent
-from agent_factory.migrate.target import Environment, Target
+from agent_factory.migrate.rehearsal.run import COPIED, Rehearsal
+from agent_factory.migrate.review import saved_plan
+from agent_factory.migrate.review.build import PlanResult
+from agent_factory.migrate.review.consents import DRIFT, flag_for, needs_consent
+from agent_factory.migrate.review.saved_plan import SavedPlan
 from agent_factory.migrate.workflows.plan import (
     consent_flag,
     fingerprint,

@@ -5,20 +5,21 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
-from agent_factory.migrate import journal, server
 from agent_factory.migrate import project as alembic_project
-from agent_factory.migrate.connection import connect
-from agent_factory.migrate.journal_entries import Entry
-from agent_factory.migrate.past import describe_past
-from agent_factory.migrate.project import Project
-from agent_factory.migrate.results import (
+from agent_factory.migrate.db import server
+from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.journal import write as journal
+from agent_factory.migrate.journal.applied import describe_past
+from agent_factory.migrate.journal.read import Entry
+from agent_factory.migrate.model.results import (
     CurrentHead,
     CurrentResult,
     HistoryEntry,
     HistoryResult,
     describe_current,
 )
-from agent_factory.migrate.target import Target
+from agent_factory.migrate.model.target import Target
+from agent_factory.migrate.project import Project
 
 
 def current(project: Project, target: Target, *, check_heads: bool = False) -> CurrentResult:

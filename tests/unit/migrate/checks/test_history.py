@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from agent_factory.migrate.checks.history import find_branches
-from agent_factory.migrate.revision_files import RevisionFile, read_revision_file
+from agent_factory.migrate.revisions.parse import RevisionFile, read_revision_file
 
 
 def revision(name: str, *parents: str, label: str | None = None) -> RevisionFile:

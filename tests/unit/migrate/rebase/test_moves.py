@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent_factory.migrate.rebase import CannotMoveError, plan_moves
-from agent_factory.migrate.revision_files import RevisionFile, read_revision_file
+from agent_factory.migrate.revisions.parse import RevisionFile, read_revision_file
 
 
 def revision_file(folder: Path, name: str, follows: object, **more: object) -> RevisionFile:

@@ -12,7 +12,7 @@ from agent_factory.migrate.catalog import platforms
 from agent_factory.migrate.catalog.objects import Catalog, CatalogObject, Key, Scope
 from agent_factory.migrate.catalog.postgresql import parts, rare, tables, types
 from agent_factory.migrate.catalog.postgresql.rows import SEPARATOR, Field, Query, fields_by_kind, position
-from agent_factory.migrate.cursors import own_cursor
+from agent_factory.migrate.db.cursors import own_cursor
 
 _SETTINGS = {
     "search_path": "pg_catalog, pg_temp",

@@ -17,7 +17,7 @@ from agent_factory.migrate.catalog.postgresql.rows import (
     row,
     union,
 )
-from agent_factory.migrate.definitions import COLUMN_OPTIONS
+from agent_factory.migrate.db.definitions import COLUMN_OPTIONS
 
 _NAMED_BY_POSTGRESQL = "_not_null[0-9]*$"
 """How PostgreSQL 18 names a NOT NULL that was given no name; a table that is renamed keeps its old ones."""

@@ -1,0 +1,1 @@
+"""Connections, and what is asked of a server; what an error means."""

@@ -1,0 +1,167 @@
+"""Opening the connections that a command uses."""
+
+import contextlib
+import re
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import psycopg2.extensions
+import sqlalchemy as sa
+from psycopg2.extensions import TRANSACTION_STATUS_INTRANS
+
+from agent_factory import sqlite
+from agent_factory.migrate.db.failures import explain_connection_failure
+from agent_factory.migrate.db.libpq import APPLICATION_NAME, CONNECT_TIMEOUT_S, connect_options, with_options
+from agent_factory.migrate.model.errors import MigrationError
+from agent_factory.migrate.model.target import Target
+from agent_factory.url import DatabaseURL
+
+_FORGETS_PREPARED = re.compile(r"\b(DEALLOCATE|DISCARD)\b", re.IGNORECASE)
+
+
+class ReconnectedError(Exception):
+    """SQLAlchemy was about to replace a lost connection by a new one, without the lock and the timeouts."""
+
+
+class WatchedConnection(psycopg2.extensions.connection):  # type: ignore[misc]
+    """psycopg2's connection, which remembers how a call has ended its last transaction and saves round trips.
+
+    ``when_committed`` is called when a commit has been answered.
+    ``ahead`` is SQL that is sent in one message with the next statement or commit, before it. The statement's
+    result and its place in SQLAlchemy's errors stay its own.
+    ``holds_back`` has the next statement wait as ``ahead``. Nobody knows its result then, so it has to fail
+    unless it does what it is for to one row: that is what ``rowcount`` says.
+    ``begins_next`` has the next commit begin another transaction in the same message.
+    ``keeps_prepared`` says that what is prepared stays so: who knows that no pooler stands between sets it,
+    and a statement that may have the session forget unsets it. ``prepared`` are the names so far.
+    """
+
+    ended_by = ""
+    when_committed: Callable[[], None] | None = None
+    ahead = b""
+    holds_back = False
+    begins_next = False
+    keeps_prepared = False
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.cursor_factory = _Cursor
+        self.prepared: set[str] = set()
+
+    def prepare(self, name: str, statement: str, values: Mapping[str, Any] | None = None) -> None:
+        """Have the session parse and plan a statement once; ``statement`` is what follows its name."""
+        with self.cursor() as cursor:
+            cursor.execute(f"PREPARE {name} {statement}", values)
+        self.prepared.add(name)
+
+    def commit(self) -> None:
+        self.ended_by = "commit"
+        begins_next, self.begins_next = self.begins_next, False
+        if begins_next and (self.ahead or self.info.transaction_status == TRANSACTION_STATUS_INTRANS):
+            self._send(b"COMMIT; BEGIN")  # AND CHAIN would keep what SET TRANSACTION has set
+        else:
+            if self.ahead:
+                waiting, self.ahead = self.ahead, b""
+                self._send(waiting)
+            super().commit()
+        if self.when_committed is not None:
+            self.when_committed()
+
+    def rollback(self) -> None:
+        self.ended_by = "rollback"
+        self.ahead = b""
+        self.holds_back = self.begins_next = False
+        super().rollback()
+
+    def _send(self, statement: bytes) -> None:
+        with self.cursor() as cursor:
+            cursor.execute(statement)
+
+
+class _Cursor(psycopg2.extensions.cursor):  # type: ignore[misc]
+    _is_held_back = False
+
+    def execute(self, query: Any, values: Any = None) -> None:
+        connection: WatchedConnection = self.connection
+        if connection.keeps_prepared and _FORGETS_PREPARED.search(str(query)):
+            connection.keeps_prepared = False
+        if connection.holds_back or connection.ahead:
+            query, values = connection.ahead + self.mogrify(query, values), None
+            connection.ahead = b""
+        self._is_held_back, connection.holds_back = connection.holds_back, False
+        if self._is_held_back:
+            connection.ahead = query + b"; "
+        else:
+            super().execute(query, values)
+
+    @property
+    def rowcount(self) -> int:
+        return 1 if self._is_held_back else int(super().rowcount)
+
+
+@contextlib.contextmanager
+def connect(
+    target: Target,
+    *,
+    read_only: bool = False,
+    application_name: str = APPLICATION_NAME,
+    timeout_s: int = CONNECT_TIMEOUT_S,
+) -> Iterator[sa.Connection]:
+    """Open a connection for the block; whatever is not committed when it ends is rolled back.
+
+    It has no pool and is not in a transaction: Alembic would take one that is open as the caller's,
+    and commit nothing (measured, Alembic 1.20). It is opened once: SQLAlchemy's silent reconnect is an
+    error. It may be used by another thread. ``timeout_s`` is for connecting, where the URL does not say.
+    Raises CannotConnectError.
+    """
+    options = connect_options(application_name, timeout_s)
+    engine = _build_engine(target.url, options, read_only=read_only)
+    try:
+        try:
+            connection = engine.connect()
+            if target.url.backend == "postgresql" and read_only:
+                connection = connection.execution_options(postgresql_readonly=True)
+            elif target.url.backend == "sqlite":
+                # SQLite opens the file at the first statement: reading here shows that it is a database.
+                driver: Any = connection.connection.dbapi_connection
+                driver.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except (sa.exc.DBAPIError, sqlite3.DatabaseError) as error:
+            raise explain_connection_failure(error, target) from error
+        _forbid_reconnect(engine)
+        try:
+            yield connection
+        finally:
+            _close(connection)
+    finally:
+        engine.dispose()
+
+
+def _build_engine(url: DatabaseURL, options: Mapping[str, str], *, read_only: bool) -> sa.Engine:
+    if url.backend == "postgresql":
+        return sa.create_engine(
+            with_options(url, options).to_sqlalchemy(),
+            poolclass=sa.NullPool,
+            connect_args={"connection_factory": WatchedConnection},
+        )
+    if read_only and url.database and not Path(url.database).exists():
+        # A file that is not there is an empty database, and reading must not make it.
+        url = DatabaseURL(backend="sqlite", database="")
+    engine = sa.create_engine(
+        url.to_sqlalchemy(), poolclass=sa.NullPool, connect_args={"check_same_thread": False}
+    )
+    sqlite.use_real_transactions(engine, begin="BEGIN" if read_only else "BEGIN IMMEDIATE")
+    return engine
+
+
+def _forbid_reconnect(engine: sa.Engine) -> None:
+    @sa.event.listens_for(engine, "do_connect")
+    def refuse(*_facts: Any) -> None:
+        raise ReconnectedError("the connection was lost, and a new one would not hold the run lock")
+
+
+def _close(connection: sa.Connection) -> None:
+    """Close, whatever state a lost connection is in: what it was lost with has been told by then."""
+    with contextlib.suppress(sa.exc.SQLAlchemyError, ReconnectedError, MigrationError):
+        connection.close()

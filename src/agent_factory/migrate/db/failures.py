@@ -1,0 +1,375 @@
+"""What a database's error means: the cause in one sentence, and what to type next.
+
+PostgreSQL's statement errors are told apart by SQLSTATE. Connection errors carry none, and SQLite has no
+codes that SQLAlchemy hands on: there the stable fragments of the messages decide. Sources: PostgreSQL
+manual, appendix A; libpq's fe-connect.c and the server's messages as measured with 16 and 18.
+"""
+
+import re
+from dataclasses import dataclass
+
+from agent_factory.migrate.model.errors import NOT_TOUCHED, CannotConnectError
+from agent_factory.migrate.model.target import Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """A cause by its name for machines, in words, and what to do.
+
+    ``{...}`` are filled from the target and from the database's message.
+    """
+
+    code: str
+    what: str
+    next_steps: tuple[str, ...]
+
+
+_CHECK_URL = "check the host and port in DATABASE_URL"
+
+CONNECTION_CAUSES: tuple[tuple[str, Cause], ...] = (
+    (
+        r"password authentication failed|no password supplied|SCRAM|SASL",
+        Cause(
+            code="wrong-password",
+            what="the server did not accept the password of {user}",
+            next_steps=(
+                "check user and password in DATABASE_URL (special characters need no encoding)",
+                "a managed PostgreSQL shows the connection string in its console",
+            ),
+        ),
+    ),
+    (
+        r"database \".*\" does not exist",
+        Cause(
+            code="no-such-database",
+            what="the server has no database {database}",
+            next_steps=("createdb {connection} {database}", "or correct the last part of DATABASE_URL"),
+        ),
+    ),
+    (
+        r"role \".*\" does not exist",
+        Cause(
+            code="no-such-role",
+            what="the server has no role {user}",
+            next_steps=("correct the user in DATABASE_URL", "or make the role: createuser -P {user}"),
+        ),
+    ),
+    (
+        r"server does not support SSL|SSL error|certificate|sslmode|SSL SYSCALL|tls",
+        Cause(
+            code="tls",
+            what="no encrypted connection could be made",
+            next_steps=(
+                "check sslmode and sslrootcert in DATABASE_URL (a remote host gets sslmode=require)",
+                "a server without TLS, on a private network: ?sslmode=disable, knowing that it is plain text",
+            ),
+        ),
+    ),
+    (
+        r"pg_hba\.conf|no encryption",
+        Cause(
+            code="not-allowed-in",
+            what="the server's pg_hba.conf does not let {user} in from here",
+            next_steps=("allow this address in the server's or the provider's access list",),
+        ),
+    ),
+    (
+        r"too many (connections|clients)|remaining connection slots",
+        Cause(
+            code="too-many-connections",
+            what="the server has no free connection for {user}",
+            next_steps=("close idle sessions or raise the limit, then run the command again",),
+        ),
+    ),
+    (
+        r"could not translate host name|Name or service not known|nodename nor servname",
+        Cause(
+            code="unknown-host",
+            what="the host name {host} cannot be resolved",
+            next_steps=(_CHECK_URL, "is this machine online, and on the VPN if one is needed?"),
+        ),
+    ),
+    (
+        r"Connection refused|No such file or directory",
+        Cause(
+            code="connection-refused",
+            what="no server answers at {where}",
+            next_steps=("is the server running? pg_isready {connection}", _CHECK_URL),
+        ),
+    ),
+    (
+        r"timeout expired|timed out|Network is unreachable|No route to host",
+        Cause(
+            code="unreachable",
+            what="{where} cannot be reached",
+            next_steps=(
+                "check firewall, access list and network; " + _CHECK_URL,
+                "a direct address may be IPv6 only: see docs/backend-options-and-costs.md",
+            ),
+        ),
+    ),
+    (
+        r"starting up|shutting down|in recovery mode",
+        Cause(
+            code="server-not-ready",
+            what="the server is starting or stopping",
+            next_steps=("wait a little, then run the command again",),
+        ),
+    ),
+    (
+        r"invalid (connection option|URI query parameter|dsn)|invalid \w+ value",
+        Cause(
+            code="unknown-url-option",
+            what="DATABASE_URL has an option that PostgreSQL's client does not know",
+            next_steps=("remove it from the end of DATABASE_URL (?pgbouncer=true is another client's)",),
+        ),
+    ),
+    (
+        r"file is not a database|file is encrypted",
+        Cause(
+            code="not-a-database",
+            what="the file {database} is not a SQLite database",
+            next_steps=("correct the path in DATABASE_URL",),
+        ),
+    ),
+    (
+        r"unable to open database file",
+        Cause(
+            code="cannot-open-file",
+            what="the file {database} cannot be opened or made",
+            next_steps=("does its folder exist, and may you write there? Check the path in DATABASE_URL",),
+        ),
+    ),
+    (
+        r"database is locked",
+        Cause(
+            code="file-locked",
+            what="another process is writing to {database}",
+            next_steps=("stop it or wait for it, then run the command again",),
+        ),
+    ),
+)
+
+_UNKNOWN_CONNECTION_CAUSE = Cause(
+    code="cannot-connect", what="the connection failed", next_steps=("check DATABASE_URL",)
+)
+
+_DATA = "correct or remove the rows that violate it, in a revision of its own before this one"
+
+STATEMENT_CAUSES: dict[str, Cause] = {
+    "42701": Cause(
+        code="column-exists",
+        what="the column already exists: added by hand, or by a run that was cut short",
+        next_steps=(
+            "look at it: {show}",
+            "is it what the revision adds? Then add it only where sa.inspect(op.get_bind()) has none",
+            "is it not? Then rename or drop it first, in a revision of its own",
+        ),
+    ),
+    "42P07": Cause(
+        code="object-exists",
+        what="a table or index of that name already exists: made by hand, or by Base.metadata.create_all",
+        next_steps=(
+            "look at it: {show}",
+            "is it what the revision makes? Then make it only where sa.inspect(op.get_bind()) has none",
+        ),
+    ),
+    "42710": Cause(
+        code="object-exists",
+        what="an object of that name already exists",
+        next_steps=("look for it, and make it in the revision only where it is missing: {show_all}",),
+    ),
+    "42P01": Cause(
+        code="no-such-table",
+        what="the table does not exist: dropped by hand, or of another schema than search_path names",
+        next_steps=("see what there is: {show_all}",),
+    ),
+    "42703": Cause(
+        code="no-such-column",
+        what="the column does not exist: dropped or renamed by hand",
+        next_steps=("look at it: {show}",),
+    ),
+    "42501": Cause(
+        code="permission-denied",
+        what="the role may not do this",
+        next_steps=(
+            "use the role that owns the schema, or let the owner run: "
+            "GRANT USAGE, CREATE ON SCHEMA public TO {user}",
+            "for the journal and the environment name: GRANT CREATE ON DATABASE {database} TO {user}",
+            "a table may be altered only by its owner: ALTER TABLE ... OWNER TO {user}",
+        ),
+    ),
+    "23502": Cause(
+        code="data-violates-not-null",
+        what="rows hold NULL where the revision no longer allows it",
+        next_steps=("fill the column in a revision of its own before this one, or give it a server default",),
+    ),
+    "23503": Cause(
+        code="data-violates-foreign-key",
+        what="rows refer to rows that do not exist",
+        next_steps=(_DATA,),
+    ),
+    "23505": Cause(
+        code="data-violates-unique",
+        what="rows hold the same value where the revision wants it unique",
+        next_steps=(_DATA,),
+    ),
+    "23514": Cause(
+        code="data-violates-check",
+        what="rows violate the new CHECK constraint",
+        next_steps=(_DATA,),
+    ),
+    "23P01": Cause(
+        code="data-violates-exclusion",
+        what="rows violate the new exclusion constraint",
+        next_steps=(_DATA,),
+    ),
+    "57014": Cause(
+        code="statement-cancelled",
+        what="an administrator cancelled the statement",
+        next_steps=("ask who did, then run the command again",),
+    ),
+    "57014 timeout": Cause(
+        code="statement-timeout",
+        what="the statement ran longer than statement_timeout allows",
+        next_steps=(
+            "allow it more time: --statement-timeout 4h",
+            "or split what it does over several revisions",
+        ),
+    ),
+    "55P03": Cause(
+        code="lock-timeout",
+        what="a lock was not granted in time: another transaction uses the table",
+        next_steps=("see who: SELECT pid, state, query FROM pg_stat_activity WHERE state <> 'idle'",),
+    ),
+    "40P01": Cause(
+        code="deadlock",
+        what="the statement and another transaction waited for each other",
+        next_steps=("run the command again when the application is quieter",),
+    ),
+    "25006": Cause(
+        code="read-only",
+        what="this is a replica, or a read-only session",
+        next_steps=("set DATABASE_URL to the primary",),
+    ),
+    "53100": Cause(
+        code="disk-full",
+        what="the server's disk is full",
+        next_steps=("free or add space, then run the command again",),
+    ),
+    "55P04": Cause(
+        code="enum-value-in-use",
+        what="a new enum value cannot be used in the transaction that adds it",
+        next_steps=(
+            "add the value in one revision, inside op.get_context().autocommit_block(); use it in the next",
+        ),
+    ),
+    "25001": Cause(
+        code="needs-autocommit",
+        what="the statement cannot run inside a transaction",
+        next_steps=("put it alone in a revision, inside op.get_context().autocommit_block()",),
+    ),
+    "22001": Cause(
+        code="value-too-long",
+        what="a value is longer than its column (alembic_version holds ids of at most 32 characters)",
+        next_steps=("shorten the value, or the revision's id",),
+    ),
+    "2BP01": Cause(
+        code="has-dependents",
+        what="other objects depend on what the revision drops",
+        next_steps=(
+            "drop or change the dependents in the revision first; CASCADE would do it without naming them",
+        ),
+    ),
+    "42804": Cause(
+        code="cannot-convert",
+        what="the column cannot be converted to the new type by itself",
+        next_steps=("say how: op.alter_column(..., postgresql_using='column::type')",),
+    ),
+}
+
+_RELATION = re.compile(r'relation "([^"]+)"|table ([\w.]+) already exists|no such table: ([\w.]+)')
+
+_SQLITE_CAUSES: tuple[tuple[str, str], ...] = (
+    (r"duplicate column name", "42701"),
+    (r"already exists", "42P07"),
+    (r"no such table", "42P01"),
+    (r"no such column", "42703"),
+    (r"NOT NULL constraint failed", "23502"),
+    (r"FOREIGN KEY constraint failed", "23503"),
+    (r"UNIQUE constraint failed", "23505"),
+    (r"CHECK constraint failed", "23514"),
+    (r"readonly database", "25006"),
+    (r"disk is full", "53100"),
+    (r"database is locked|table is locked", "55P03"),
+)
+
+
+def explain_connection_failure(error: Exception, target: Target) -> CannotConnectError:
+    """Return the error to raise when the database was not reached."""
+    said = _message(error)
+    cause = next(
+        (cause for pattern, cause in CONNECTION_CAUSES if re.search(pattern, said, re.IGNORECASE)),
+        _UNKNOWN_CONNECTION_CAUSE,
+    )
+    return CannotConnectError(
+        cause.code,
+        f"cannot connect to {target}: {_fill(cause.what, target)} ({said})",
+        state=NOT_TOUCHED,
+        next_steps=tuple(_fill(step, target) for step in cause.next_steps),
+    )
+
+
+def explain_statement_failure(error: Exception, target: Target) -> tuple[str, str, tuple[str, ...]]:
+    """Return the cause's code, the sentence that says what happened, and the next steps."""
+    said = _message(error)
+    original = getattr(error, "orig", error)
+    sqlstate = getattr(original, "pgcode", None) or next(
+        (state for pattern, state in _SQLITE_CAUSES if re.search(pattern, said)), None
+    )
+    if sqlstate == "57014" and "statement timeout" in said:
+        sqlstate = "57014 timeout"
+    cause = STATEMENT_CAUSES.get(sqlstate or "")
+    if cause is None:
+        return "statement-failed", said, ()
+    named = _RELATION.search(said)
+    relation = getattr(getattr(original, "diag", None), "table_name", None) or (
+        next(name for name in named.groups() if name) if named else "NAME"
+    )
+    return (
+        cause.code,
+        f"{_fill(cause.what, target, relation)} ({said})",
+        tuple(_fill(step, target, relation) for step in cause.next_steps),
+    )
+
+
+def _message(error: Exception) -> str:
+    """The database's own words, on one line, without its position marks."""
+    original = getattr(error, "orig", error)
+    diagnostics = getattr(original, "diag", None)
+    primary = getattr(diagnostics, "message_primary", None)
+    if primary:
+        detail = getattr(diagnostics, "message_detail", None) or ""
+        # "Failing row contains (...)" shows a whole row, password hashes included.
+        return f"{primary}: {detail}" if detail and "row contains" not in detail else str(primary)
+    return " ".join(str(original).split())
+
+
+def _fill(text: str, target: Target, relation: str = "NAME") -> str:
+    url = target.url
+    host = url.host or "localhost"
+    connection = f"-h {host} -p {url.port or 5432}" + (f" -U {url.user}" if url.user else "")
+    postgresql_shell = f"psql {connection} -d {url.database}"
+    sqlite_shell = f"sqlite3 {url.database}"
+    on_postgresql = url.backend == "postgresql"
+    return text.format(
+        user=url.user or "this user",
+        database=url.database,
+        host=host,
+        where=f"{host}, port {url.port or 5432}" if on_postgresql else url.database,
+        connection=connection,
+        show=f"{postgresql_shell} -c '\\d {relation}'"
+        if on_postgresql
+        else f"{sqlite_shell} '.schema {relation}'",
+        show_all=f"{postgresql_shell} -c '\\d'" if on_postgresql else f"{sqlite_shell} .schema",
+    )

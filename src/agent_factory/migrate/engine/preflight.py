@@ -1,0 +1,252 @@
+"""What must be so before a plan may run: a primary, a direct connection, the right database, a sound past."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+
+from agent_factory.migrate.db import indexes, run_lock, server
+from agent_factory.migrate.journal import write as journal
+from agent_factory.migrate.journal.read import Edited, Entry, find_edited
+from agent_factory.migrate.model.durations import show_duration
+from agent_factory.migrate.model.errors import UNCHANGED, AlreadyRunningError, MigrationError, RefusedError
+from agent_factory.migrate.model.events import Warned
+from agent_factory.migrate.model.options import RunOptions
+from agent_factory.migrate.model.plan import Plan, Revision
+from agent_factory.migrate.model.target import Environment, Target
+from agent_factory.url import DatabaseURL
+
+PRODUCTION = "production"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """What a killed run left of a revision, as far as this run can go on from it.
+
+    ``done`` are indexes that PostgreSQL has finished: their statements are skipped. ``broken`` are INVALID
+    ones, to be dropped and built again. ``statements`` are what was committed of each revision.
+    """
+
+    statements: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    done: frozenset[str] = frozenset()
+    broken: tuple[str, ...] = ()
+
+
+def check_server(facts: server.ServerFacts, target: Target, options: RunOptions) -> None:
+    """Raise RefusedError for a replica, a read-only session, a transaction pooler that was not allowed."""
+    if facts.in_recovery:
+        raise RefusedError(
+            "replica",
+            f"{target} is a replica: it cannot be migrated, its primary can",
+            state=UNCHANGED,
+            next_steps=(
+                "set DATABASE_URL to the primary (the writer, cluster or read-write endpoint)",
+                "?target_session_attrs=read-write in DATABASE_URL has the client refuse replicas itself",
+            ),
+        )
+    if facts.is_read_only:
+        raise RefusedError(
+            "read-only",
+            f"sessions of {facts.role} on {target} are read-only by default (default_transaction_read_only)",
+            state=UNCHANGED,
+            next_steps=(
+                "use the role that owns the schema",
+                f"or let it write: ALTER ROLE {facts.role} RESET default_transaction_read_only",
+            ),
+        )
+    direct = direct_address(target.url)
+    if (facts.behind_pooler or direct) and not options.allow_pooler:
+        raise RefusedError(
+            "transaction-pooler",
+            f"{target} is a transaction pooler: locks and settings of a session do not hold there",
+            state=UNCHANGED,
+            next_steps=(
+                f"use the direct address{f': {direct}' if direct else ' of the server, often port 5432'}",
+                "or accept weaker guards, without CREATE INDEX CONCURRENTLY: --allow-pooler",
+            ),
+        )
+
+
+def direct_address(url: DatabaseURL) -> str | None:
+    """Return the direct address of a URL whose name says that it is a transaction pooler, else None.
+
+    Supabase pools transactions on port 6543, Neon on host names with ``-pooler`` (their documentation).
+    """
+    host = url.host or ""
+    if "-pooler." in host and host.endswith(".neon.tech"):
+        return f"{host.replace('-pooler.', '.')}:{url.port or 5432}"
+    if url.port == 6543 and host.endswith((".supabase.com", ".supabase.co")):
+        return f"{host}:5432"
+    return None
+
+
+def find_refusals(
+    connection: sa.Connection,
+    entries: dict[str, Entry],
+    applied: Sequence[Revision],
+    plan: Plan,
+    target: Target,
+    options: RunOptions,
+) -> Iterator[MigrationError]:
+    """Yield what a run of this plan is refused for before anybody is asked: the database's name and past.
+
+    This role may read the journal; ``entries`` are its latest. What a run that still goes on has begun is
+    not refused but waited for, so the journal is read again after it was seen that there is none.
+    """
+
+    def check_begun() -> None:
+        is_begun = any(entry.state == "started" for entry in entries.values())
+        if is_begun and server.lock_holder(connection, run_lock.KEY) is None:
+            check_unfinished(connection, journal.read(connection), plan, options)
+
+    checks: tuple[Callable[[], object], ...] = (
+        lambda: check_environment(journal.read_environment(connection), target, options),
+        lambda: check_edited(entries, applied, target, options),
+        check_begun,
+    )
+    for check in checks:
+        try:
+            check()
+        except MigrationError as error:
+            yield error
+
+
+def find_warnings(
+    facts: server.ServerFacts, invalid: Sequence[server.Index], options: RunOptions
+) -> tuple[Warned, ...]:
+    """Return what a person should know and what does not stop the run."""
+    warnings = []
+    if facts.is_superuser:
+        message = f"{facts.role} is a superuser: a role that owns only the schema can do less harm"
+        warnings.append(Warned(code="superuser", message=message))
+    if facts.statement_timeout_ms and facts.statement_timeout_source not in ("default", "session"):
+        message = (
+            f"statement_timeout is {show_duration(facts.statement_timeout_ms / 1000)} here (set for the "
+            f"{facts.statement_timeout_source}); this run uses {show_duration(options.statement_timeout_s)}"
+        )
+        warnings.append(Warned(code="statement-timeout", message=message))
+    warnings += [
+        Warned(
+            code="invalid-index",
+            message=f"{index} on {index.table} is INVALID, left by a build that failed: {index.drop_command}",
+        )
+        for index in invalid
+        if index.builder_pid is None
+    ]
+    return tuple(warnings)
+
+
+def check_environment(name: str | None, target: Target, options: RunOptions) -> str | None:
+    """Return the name to stamp the database with, or None. Raises RefusedError when it has a wrong one."""
+    expected = expected_environment(target, options)
+    if name is None:
+        return expected
+    if expected is None and name != PRODUCTION:
+        return None
+    if name != expected:
+        raise RefusedError(
+            "wrong-environment",
+            f"{target} calls itself {name}"
+            + (f", not {expected}" if expected else ": `af-db local` does not touch production"),
+            state=UNCHANGED,
+            next_steps=(
+                "is DATABASE_URL right?",
+                "a copy of another database that is to be called otherwise: "
+                + target.command(f"environment {expected or 'development'}"),
+            ),
+        )
+    return None
+
+
+def expected_environment(target: Target, options: RunOptions) -> str | None:
+    """What the database should call itself: ``--environment``, or ``production`` for ``af-db prod``."""
+    return options.environment or (PRODUCTION if target.environment is Environment.PROD else None)
+
+
+def check_edited(
+    entries: dict[str, Entry], applied: Sequence[Revision], target: Target, options: RunOptions
+) -> tuple[Edited, ...]:
+    """Return the edited revisions that were accepted by name; raise RefusedError for the others."""
+    edited = find_edited(entries, applied)
+    refused = [item for item in edited if item.revision not in options.accept_edited]
+    if refused:
+        named = "; ".join(
+            f"{item.revision} changed after it was applied (sha256 {item.applied_sha256[:12]} when applied, "
+            f"{item.file_sha256[:12]} now)"
+            for item in refused
+        )
+        accept = " ".join(f"--accept-edited {item.revision}" for item in refused)
+        raise RefusedError(
+            "edited-revision",
+            named,
+            state=UNCHANGED,
+            next_steps=(
+                f"see what changed: {target.command('history --diff')}",
+                "restore the file, and put the change into a new revision",
+                f"or, where the database is right all the same: {accept}",
+            ),
+        )
+    return edited
+
+
+def indexes_begun(entries: dict[str, Entry], plan: Plan) -> tuple[str, ...]:
+    """Return the indexes, as SQL names them, that an unfinished run has begun to build for this plan.
+
+    The next run goes on with them: it skips those that PostgreSQL has finished, and builds the others again.
+    """
+    return tuple(
+        name
+        for step in plan.steps
+        if (entry := entries.get(step.id)) is not None
+        and entry.state == "started"
+        and entry.direction is plan.direction
+        for statement in entry.statements
+        if (name := indexes.built_by(statement)) is not None
+    )
+
+
+def check_unfinished(
+    connection: sa.Connection, entries: dict[str, Entry], plan: Plan, options: RunOptions
+) -> Unfinished:
+    """Look at what an earlier run began and did not finish.
+
+    Raises AlreadyRunningError while PostgreSQL still builds its index, RefusedError when it has committed
+    something that cannot be told from the catalog.
+    """
+    names: list[str] = []
+    statements: dict[str, tuple[str, ...]] = {}
+    for step in plan.steps:
+        entry = entries.get(step.id)
+        if entry is None or entry.state != "started" or entry.direction is not plan.direction:
+            continue
+        built = [indexes.built_by(statement) for statement in entry.statements]
+        if None in built and step.id not in options.resume:
+            committed = "\n".join(f"  {statement}" for statement in entry.statements)
+            raise RefusedError(
+                "unfinished-revision",
+                f"an earlier run ended inside {step.id}, after it had committed:\n{committed}",
+                state=f"at {', '.join(plan.before) or 'base'}; a part of {step.id} is committed",
+                next_steps=(
+                    f"undo these statements by hand, then run with --resume {step.id}",
+                    f"or, where the revision can run over them, at once: --resume {step.id}",
+                ),
+            )
+        names += [name for name in built if name is not None]
+        statements[step.id] = entry.statements
+    building = {index.name: index.builder_pid for index in server.invalid_indexes(connection)}
+    done, broken = set(), []
+    for name in names:
+        pid = building.get(indexes.bare_name(name))
+        if pid is not None:
+            raise AlreadyRunningError(
+                "still-building",
+                f"PostgreSQL still builds the index {name} of an earlier run (pid {pid})",
+                state=f"at {', '.join(plan.before) or 'base'}",
+                next_steps=("run the command again when it has ended; a finished index is recognised",),
+            )
+        valid = server.find_index(connection, name)
+        if valid:
+            done.add(name)
+        elif valid is False:
+            broken.append(name)
+    return Unfinished(statements=statements, done=frozenset(done), broken=tuple(broken))

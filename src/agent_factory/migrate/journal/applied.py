@@ -1,0 +1,57 @@
+"""What a database has of a history, and what its journal says of that."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+
+from agent_factory.migrate.journal.read import Entry, find_edited, ran_outside
+from agent_factory.migrate.model.plan import Revision
+from agent_factory.migrate.model.results import AppliedBy, HistoryEntry
+from agent_factory.migrate.revisions.normalise import file_sha256
+
+
+def describe_past(
+    revisions: Sequence[Revision],
+    *,
+    applied: Collection[str],
+    current: Collection[str],
+    entries: Mapping[str, Entry] | None,
+    sha256_of: Callable[[Path], str] = file_sha256,
+) -> tuple[HistoryEntry, ...]:
+    """Say of each revision whether it is applied, by whom, and whether its file has changed since.
+
+    ``entries`` are the journal's; None where it keeps none that may be read.
+    """
+    there = [revision for revision in revisions if revision.id in applied]
+    outside = frozenset() if entries is None else frozenset(ran_outside(entries, there))
+    edited = {item.revision for item in find_edited(entries or {}, there, sha256_of=sha256_of)}
+    by = {
+        revision.id: _applied_by(entries[revision.id])
+        for revision in there
+        if entries and revision.id not in outside
+    }
+    return tuple(
+        HistoryEntry(
+            revision=revision,
+            is_applied=revision.id in applied,
+            is_current=revision.id in current,
+            by=by.get(revision.id),
+            is_outside=revision.id in outside,
+            is_edited=revision.id in edited,
+            difference=None,
+        )
+        for revision in revisions
+    )
+
+
+def _applied_by(entry: Entry) -> AppliedBy:
+    return AppliedBy(
+        at=entry.started_at,
+        db_role=entry.db_role,
+        os_user=entry.os_user,
+        host=entry.host,
+        git_commit=entry.git_commit,
+        git_dirty=entry.git_dirty,
+        ci_url=entry.ci_url,
+        af_db_version=entry.af_db_version,
+        duration_s=entry.duration_s,
+    )

@@ -1,0 +1,104 @@
+"""What the journal knows of each revision, and what that says of the files: read with the driver alone.
+
+``history`` is answered before SQLAlchemy is loaded; journal.py writes these rows.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from agent_factory.migrate.model.plan import Direction, Revision
+from agent_factory.migrate.revisions.normalise import file_sha256
+
+MAY_READ = """coalesce((SELECT bool_and(has_schema_privilege(n.oid, 'USAGE')
+                                 AND has_table_privilege(c.oid, 'SELECT'))
+                 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                 WHERE n.nspname = 'af_db' AND c.relname IN ('journal', 'environment')), false)"""
+"""An SQL expression: whether there is a journal that this role may read."""
+
+_LATEST = """
+SELECT DISTINCT ON (revision) id, revision, direction, state, source_sha256, accepted_sha256, statements,
+    db_role, os_user, host, git_commit, git_dirty, ci_url, af_db_version, alembic_version,
+    started_at, duration_s, error
+FROM af_db.journal
+WHERE state <> 'failed'
+ORDER BY revision, id DESC
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """The last that the journal knows of a revision; ``state`` is ``started`` while it is unfinished."""
+
+    id: int
+    revision: str
+    direction: Direction
+    state: str
+    source_sha256: str
+    accepted_sha256: str | None
+    statements: tuple[str, ...]
+    db_role: str
+    os_user: str | None
+    host: str | None
+    git_commit: str | None
+    git_dirty: bool | None
+    ci_url: str | None
+    af_db_version: str
+    alembic_version: str
+    started_at: datetime
+    duration_s: float | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edited:
+    """An applied revision whose file is no longer what ran."""
+
+    revision: str
+    applied_sha256: str
+    file_sha256: str
+
+
+def read_entries(cursor: Any) -> dict[str, Entry]:
+    """Return the latest entry of each revision that ran; the failed ones in between do not count."""
+    cursor.execute(_LATEST)
+    names = [column.name for column in cursor.description]
+    entries = (_entry(dict(zip(names, row, strict=True))) for row in cursor.fetchall())
+    return {entry.revision: entry for entry in entries}
+
+
+def _entry(values: dict[str, Any]) -> Entry:
+    values["direction"] = Direction(values["direction"])
+    values["statements"] = tuple(values["statements"])
+    return Entry(**values)
+
+
+def find_edited(
+    entries: Mapping[str, Entry],
+    applied: Sequence[Revision],
+    *,
+    sha256_of: Callable[[Path], str] = file_sha256,
+) -> tuple[Edited, ...]:
+    """Return the applied revisions whose files are neither what ran nor what was accepted since."""
+    found = []
+    for revision in applied:
+        entry = entries.get(revision.id)
+        if entry is None or entry.direction is not Direction.UPGRADE or entry.state != "applied":
+            continue
+        now = sha256_of(revision.path)
+        if now not in (entry.source_sha256, entry.accepted_sha256):
+            found.append(Edited(revision=revision.id, applied_sha256=entry.source_sha256, file_sha256=now))
+    return tuple(found)
+
+
+def ran_outside(entries: Mapping[str, Entry], applied: Sequence[Revision]) -> tuple[str, ...]:
+    """Return the applied revisions that the journal does not know as applied: plain Alembic ran them."""
+    return tuple(
+        revision.id
+        for revision in applied
+        if (entry := entries.get(revision.id)) is None
+        or entry.state != "applied"
+        or entry.direction is not Direction.UPGRADE
+    )

@@ -1,0 +1,433 @@
+"""The one table of everything that the checks can find."""
+
+from agent_factory.migrate.model.findings.rule import Level, Rule
+
+_HISTORY = (
+    Rule(
+        code="broken-project",
+        level=Level.ERROR,
+        text="Alembic can read the project",
+        help="No command works until it can: correct the configuration or the file that is named.",
+    ),
+    Rule(
+        code="broken-revision-file",
+        level=Level.ERROR,
+        text="every revision file can be imported",
+        help="Alembic imports every file before it does anything. Correct the line that is named.",
+    ),
+    Rule(
+        code="no-revision-id",
+        level=Level.ERROR,
+        text="every file of the history has a revision id",
+        help="Alembic stops at a file with a down_revision and no revision. Give it `revision = '...'`, "
+        "or move a file that is no revision out of the folder.",
+    ),
+    Rule(
+        code="no-down-revision",
+        level=Level.ERROR,
+        text="every revision says which one it builds on",
+        help="Alembic stops at a revision without down_revision. Give it one; the first has `None`.",
+    ),
+    Rule(
+        code="bad-revision-id",
+        level=Level.ERROR,
+        text="a revision id is a text without @, :, + and -",
+        help="Alembic reads these as `branch@id`, a range, or steps from here. Choose another id.",
+    ),
+    Rule(
+        code="duplicate-revision",
+        level=Level.ERROR,
+        text="no two files have the same revision id",
+        help="Of two files with one id Alembic takes one and forgets the other, so a database may never get "
+        "it. Give the newer one the next free number: file name, revision and down_revision.",
+    ),
+    Rule(
+        code="multiple-heads",
+        level=Level.ERROR,
+        text="the history has one head",
+        help="An upgrade without a REVISION is refused while two revisions claim to be the newest. Join them "
+        "with `af-db local merge`, or re-parent the one that no shared database has. Branches that are meant "
+        "to stay apart have a label each: then it is `upgrade LABEL@head`, or `upgrade heads`.",
+    ),
+    Rule(
+        code="multiple-bases",
+        level=Level.ERROR,
+        text="a second beginning of the history is a branch with a label",
+        help="A revision without down_revision starts a history of its own, so there are two heads. Where it "
+        "was forgotten, name the revision that it builds on; where it is meant, give it branch_labels.",
+    ),
+    Rule(
+        code="revision-cycle",
+        level=Level.ERROR,
+        text="no revision builds on itself, not even through others",
+        help="No order exists in which the revisions could run. Correct down_revision or depends_on in one.",
+    ),
+    Rule(
+        code="own-parent",
+        level=Level.ERROR,
+        text="no revision names itself as what it builds on",
+        help="Name in down_revision the revision that was the newest when this one was written.",
+    ),
+    Rule(
+        code="missing-parent",
+        level=Level.ERROR,
+        text="every down_revision is in the history",
+        help="Bring the missing file back, for example: git checkout BRANCH -- alembic/versions.",
+    ),
+    Rule(
+        code="unknown-dependency",
+        level=Level.ERROR,
+        text="every depends_on is in the history",
+        help="Bring the missing file back, or correct the name.",
+    ),
+    Rule(
+        code="duplicate-branch-label",
+        level=Level.ERROR,
+        text="a branch label is used once",
+        help="`LABEL@head` has to mean one branch. Alembic refuses the history; rename one of the labels.",
+    ),
+    Rule(
+        code="long-revision-id",
+        level=Level.ERROR,
+        text="a revision id has at most 32 characters",
+        help="Alembic keeps it in a VARCHAR(32): on PostgreSQL the revision fails when it has run, on SQLite "
+        "it does not. Shorten the id.",
+    ),
+    Rule(
+        code="odd-revision-id",
+        level=Level.WARNING,
+        text="where the other ids are numbers of one width, each is",
+        help="Numbers of one width sort as they run. Renumber the revision before a shared database has it.",
+    ),
+    Rule(
+        code="revision-order",
+        level=Level.WARNING,
+        text="where the ids are numbers, a revision's is greater than that of the one it builds on",
+        help="The files are listed in another order than they run. Renumber it before a shared database has "
+        "it.",
+    ),
+    Rule(
+        code="file-name",
+        level=Level.WARNING,
+        text="a revision's file name has its id where file_template puts it",
+        help="People find a revision by its file's name. Rename the file; the id decides, so nothing else "
+        "changes.",
+    ),
+    Rule(
+        code="duplicate-file-name",
+        level=Level.WARNING,
+        text="no two revision files have the same name, whatever the case of its letters",
+        help="On macOS and Windows only one of them can be checked out; elsewhere people take one for the "
+        "other. Rename one of them.",
+    ),
+    Rule(
+        code="no-upgrade",
+        level=Level.ERROR,
+        text="every revision has an upgrade()",
+        help="Alembic fails when it comes to the revision. Write one; its body may be `pass`.",
+    ),
+    Rule(
+        code="no-downgrade",
+        level=Level.WARNING,
+        text="every revision has a downgrade()",
+        help="A downgrade fails with an AttributeError when it comes to the revision. Write one; where there "
+        "is no way back, have it raise and say why.",
+    ),
+)
+"""The codes that an error of the other commands has too are the same ones."""
+
+_CREDENTIALS = (
+    Rule(
+        code="credentials",
+        level=Level.ERROR,
+        text="no password is written into the project's files",
+        help="Whoever can read the repository can log in, for ever: its history keeps the line. Change the "
+        "password, then read it from the environment (DATABASE_URL).",
+    ),
+    Rule(
+        code="local-credentials",
+        level=Level.NOTE,
+        text="a login in the project's files is for a database on the developer's own machine",
+        help="It opens nothing elsewhere. DATABASE_URL in .env keeps even that out of the repository.",
+    ),
+)
+
+_BRANCH = (
+    Rule(
+        code="edited-on-branch",
+        level=Level.ERROR,
+        text="a revision of the target branch is not edited",
+        help="Databases that have it never run the new text. Put the file back, and write a new revision.",
+    ),
+    Rule(
+        code="deleted-on-branch",
+        level=Level.ERROR,
+        text="a revision of the target branch is not deleted",
+        help="A database that is at it cannot be migrated any more. Put the file back; "
+        "a new revision can undo it.",
+    ),
+    Rule(
+        code="multiple-heads-after-merge",
+        level=Level.ERROR,
+        text="this branch and the target branch have one head when they are merged",
+        help="Both add a revision to the same one. Bring the target branch in, and re-parent this branch's.",
+    ),
+    Rule(
+        code="broken-after-merge",
+        level=Level.ERROR,
+        text="this branch and the target branch make a history when they are merged",
+        help="Each is sound alone. Bring the target branch in, and mend what is named.",
+    ),
+    Rule(
+        code="duplicate-after-merge",
+        level=Level.ERROR,
+        text="this branch and the target branch give no id to two different revisions",
+        help="Renumber this branch's revision: file name, revision and down_revision.",
+    ),
+)
+
+_DATABASE = (
+    Rule(
+        code="behind",
+        level=Level.WARNING,
+        text="the database is at the newest revision",
+        help="Revisions of this checkout have not run there. Upgrade it, or check it with the one that did.",
+    ),
+    Rule(
+        code="database-ahead",
+        level=Level.ERROR,
+        text="this checkout has every revision that the database is at",
+        help="A newer checkout or another branch migrated it. Update this one, or bring the file here.",
+    ),
+    Rule(
+        code="overlapping-rows",
+        level=Level.ERROR,
+        text="the version table has no row of which another one is a later revision",
+        help="Alembic cannot plan from there. Keep the newest row, once it is certain that it is applied.",
+    ),
+    Rule(
+        code="duplicate-version-rows",
+        level=Level.ERROR,
+        text="the version table has one row for each head that the database is at",
+        help="Alembic changes one row and fails when it meets two. Delete one of them.",
+    ),
+    Rule(
+        code="version-table-key",
+        level=Level.WARNING,
+        text="the version table has its primary key",
+        help="It keeps two runs of plain Alembic from both writing a row. A copy made with CREATE TABLE AS "
+        "lacks it.",
+    ),
+    Rule(
+        code="not-versioned",
+        level=Level.ERROR,
+        text="a database with tables says which revision it is at",
+        help="Is it the right database? Was its version table deleted? An upgrade would begin at the "
+        "beginning, and fail at the first table that is there.",
+    ),
+    Rule(
+        code="edited-revision",
+        level=Level.ERROR,
+        text="the file of an applied revision is what ran",
+        help="The database has what the old text made. Restore the file; the change is a new revision's.",
+    ),
+    Rule(
+        code="ran-outside",
+        level=Level.WARNING,
+        text="once af-db has migrated a database, nothing else does",
+        help="Nobody knows which text ran, by whom, and whether all of it. Use af-db for all upgrades.",
+    ),
+    Rule(
+        code="ran-before-journal",
+        level=Level.NOTE,
+        text="the journal has every applied revision",
+        help="These ran before af-db came: their files cannot be compared with what ran.",
+    ),
+    Rule(
+        code="unfinished-revision",
+        level=Level.ERROR,
+        text="no run has ended inside a revision",
+        help="A part of it is committed. Upgrade again: what can be told from the catalog is gone on from, "
+        "and of the rest the upgrade says what to do.",
+    ),
+    Rule(
+        code="migration-running",
+        level=Level.NOTE,
+        text="no migration runs while the database is checked",
+        help="What it has begun looks unfinished, or like drift. Check again when it has ended.",
+    ),
+    Rule(
+        code="invalid-index",
+        level=Level.WARNING,
+        text="no index is INVALID",
+        help="A build that failed has left it: no query uses it, every write pays for it.",
+    ),
+    Rule(
+        code="index-in-progress",
+        level=Level.NOTE,
+        text="no index is being built while the database is checked",
+        help="It is INVALID until it is ready. Check again then.",
+    ),
+    Rule(
+        code="constraint-not-valid",
+        level=Level.WARNING,
+        text="no constraint is NOT VALID",
+        help="New rows are held to it and old ones are not: the second half of its migration is missing. "
+        "VALIDATE CONSTRAINT reads the table and lets it be written to.",
+    ),
+    Rule(
+        code="wrong-environment",
+        level=Level.ERROR,
+        text="the database calls itself what this command expects",
+        help="Is DATABASE_URL right? A copy of another database is renamed by `environment NAME`.",
+    ),
+    Rule(
+        code="no-environment-name",
+        level=Level.NOTE,
+        text="production calls itself that",
+        help="The first upgrade by `af-db prod` names it; `environment NAME` does so too.",
+    ),
+    Rule(
+        code="drift",
+        level=Level.ERROR,
+        text="the database has what its migrations make, and nothing else",
+        help="Somebody changed it by hand. The next migration may fail there, and a new database would not "
+        "be like it. Put it back, or into a revision. Owners and grants are not compared.",
+    ),
+)
+
+_IGNORES = (
+    Rule(
+        code="ignore-without-reason",
+        level=Level.ERROR,
+        text="every ignore in [tool.af-db] has a reason",
+        help="Without one it ignores nothing. Say why it is all right, for whoever finds it in a year.",
+    ),
+    Rule(
+        code="unused-ignore",
+        level=Level.WARNING,
+        text="every ignore in [tool.af-db] matches a finding",
+        help="What it was for is gone, or its code or pattern is wrong. Delete or correct it, before it "
+        "hides something else.",
+    ),
+)
+
+_MODELS = (
+    Rule(
+        code="models-differ",
+        level=Level.ERROR,
+        text="the migrations make what the models say",
+        help="Code that uses the models meets another database than the one that the migrations make. Write "
+        "the revision that is missing (`af-db local create`), or correct the model.",
+    ),
+    Rule(
+        code="models-fail",
+        level=Level.ERROR,
+        text="the tables of the models can be made",
+        help="`create_all()` fails, so nothing can be compared. Correct the model that is named.",
+    ),
+)
+
+_ROUND_TRIP = (
+    Rule(
+        code="upgrade-fails",
+        level=Level.ERROR,
+        text="every revision runs on a new database, with rows in its tables",
+        help="It will fail in production, or for the next developer. Tables have rows there: a new column "
+        "that is NOT NULL needs a default or values first.",
+    ),
+    Rule(
+        code="downgrade-fails",
+        level=Level.ERROR,
+        text="every downgrade() runs, with rows in the tables",
+        help="There is no way back from this revision when one is needed. Correct downgrade(); where there "
+        "is no way back, have it raise and say why.",
+    ),
+    Rule(
+        code="downgrade-differs",
+        level=Level.ERROR,
+        text="a downgrade leaves the schema as it was before the upgrade",
+        help="The next upgrade meets what is left over, or misses what is gone. Have downgrade() undo all "
+        "that upgrade() does.",
+    ),
+    Rule(
+        code="downgrade-loses-rows",
+        level=Level.ERROR,
+        text="a downgrade keeps the rows that the upgrade has left as they were",
+        help="A table that is dropped and made anew, or a DELETE, takes rows along that were there before. "
+        "Change the table in place.",
+    ),
+    Rule(
+        code="second-upgrade-differs",
+        level=Level.ERROR,
+        text="an upgrade after the downgrade makes what the first one made",
+        help="The downgrade leaves something that the upgrade takes for its own. Compare the two functions.",
+    ),
+    Rule(
+        code="irreversible",
+        level=Level.NOTE,
+        text="a revision can be downgraded",
+        help="Its downgrade() raises on purpose, or would have to take a label from an enum. Going back "
+        "means restoring a backup.",
+    ),
+    Rule(
+        code="not-for-sqlite",
+        level=Level.NOTE,
+        text="the migrations run on SQLite too",
+        help="They need PostgreSQL, so nothing was tried on SQLite. With a SQLite DATABASE_URL, or `sqlite` "
+        "among the databases of [tool.af-db], this is an error.",
+    ),
+    Rule(
+        code="downgrade-changes-rows",
+        level=Level.NOTE,
+        text="a downgrade keeps the values that the upgrade has left as they were",
+        help="After `UPDATE ... WHERE` both ways, a row that had the new value all along gets the old one. "
+        "Where that matters, have upgrade() note which rows it changes.",
+    ),
+)
+
+_NOT_LOOKED_AT = (
+    Rule(
+        code="broken-env-py",
+        level=Level.ERROR,
+        text="env.py runs, also where nothing is migrated",
+        help="What needs it could not be looked at. Correct the line that is named. What env.py writes to a "
+        "database belongs into a revision: env.py runs for every look, and most of them may not write.",
+    ),
+    Rule(
+        code="env-py-contract",
+        level=Level.ERROR,
+        text="env.py works on the connection that it is given",
+        help="On another one, af-db would not know what runs where. Begin its online part as the message "
+        "says.",
+    ),
+    Rule(
+        code="not-checked",
+        level=Level.ERROR,
+        text="what was asked for by name could be looked at",
+        help="`--against`, `--scratch-url` and `require-rehearsal` ask for it. Make it possible, or do not "
+        "ask. Drift that `prod check` could not look for is a warning; `--no-rehearsal` does not ask for it.",
+    ),
+)
+
+_TABLE: tuple[Rule, ...] = (
+    *_HISTORY,
+    *_CREDENTIALS,
+    *_BRANCH,
+    *_ROUND_TRIP,
+    *_MODELS,
+    *_DATABASE,
+    *_NOT_LOOKED_AT,
+    *_IGNORES,
+)
+
+RULES: dict[str, Rule] = {rule.code: rule for rule in _TABLE}
+"""Every code that a check can give, in the order in which documents list them."""
+
+HISTORY_CODES = frozenset(rule.code for rule in _HISTORY)
+CREDENTIAL_CODES = frozenset(rule.code for rule in _CREDENTIALS)
+BRANCH_CODES = frozenset(rule.code for rule in _BRANCH)
+ROUND_TRIP_CODES = frozenset(rule.code for rule in _ROUND_TRIP)
+MODEL_CODES = frozenset(rule.code for rule in _MODELS)
+DATABASE_CODES = frozenset(rule.code for rule in _DATABASE)
+"""What each check looks for."""

@@ -1,0 +1,228 @@
+"""What commands return. Text and JSON are two views of these values."""
+
+from collections.abc import Callable, Container, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Union
+
+from agent_factory.migrate.model.errors import ExitCode
+from agent_factory.migrate.model.plan import Plan, Revision
+
+if TYPE_CHECKING:
+    from agent_factory.migrate.model.findings import CheckResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurrentHead:
+    """A revision that the database is at. ``known`` is False when no file in this checkout has it."""
+
+    revision: str
+    is_head: bool
+    known: bool
+
+
+def describe_current(
+    current: Iterable[str], *, heads: Container[str], known: Container[str]
+) -> tuple[CurrentHead, ...]:
+    """Say of each revision that a database is at what this checkout, with these heads, knows of it."""
+    return tuple(
+        CurrentHead(revision=revision, is_head=revision in heads, known=revision in known)
+        for revision in current
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurrentResult:
+    """Where the database is. ``heads`` are the newest revisions of this checkout."""
+
+    database: str
+    current: tuple[CurrentHead, ...]
+    heads: tuple[str, ...]
+    at_head: bool
+    check_heads: bool
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.NOT_WELL if self.check_heads and not self.at_head else ExitCode.DONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedBy:
+    """What the journal knows of the run that applied a revision; times are the server's."""
+
+    at: datetime
+    db_role: str
+    os_user: str | None
+    host: str | None
+    git_commit: str | None
+    git_dirty: bool | None
+    ci_url: str | None
+    af_db_version: str
+    duration_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryEntry:
+    """One revision, newest first. ``is_current`` says that ``alembic_version`` holds it.
+
+    ``by`` is None when the database keeps no journal, and when something other than af-db applied the
+    revision, which ``is_outside`` says. ``is_edited`` says that the file changed since; ``difference`` is
+    how, when it was asked for.
+    """
+
+    revision: Revision
+    is_applied: bool
+    is_current: bool
+    by: AppliedBy | None
+    is_outside: bool
+    is_edited: bool
+    difference: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryResult:
+    """The whole history. ``unknown`` are revisions of the database that this checkout lacks."""
+
+    database: str
+    entries: tuple[HistoryEntry, ...]
+    heads: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.DONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherStatements:
+    """How many statements a revision sent in its run and at its rehearsal, where they were not the same."""
+
+    sent: int
+    rehearsed: int
+
+    def __str__(self) -> str:
+        count = f"{self.sent} statement{'s' if self.sent != 1 else ''}"
+        if self.sent == self.rehearsed:
+            return f"sent {count} as at the rehearsal, but not the same"
+        return f"sent {count}, and {self.rehearsed} at the rehearsal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedRevision:
+    """A revision that ran, and how long it took by this machine's clock.
+
+    ``other_statements`` is None where it sent what was rehearsed, and where nothing was.
+    """
+
+    revision: str
+    message: str
+    seconds: float
+    other_statements: OtherStatements | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """An upgrade or downgrade that was done; ``applied`` is empty when there was nothing to do."""
+
+    database: str
+    plan: Plan
+    before: tuple[CurrentHead, ...]
+    after: tuple[CurrentHead, ...]
+    applied: tuple[AppliedRevision, ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.DONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateResult:
+    """A new revision file; ``revision`` and ``path`` are None when there was nothing to write.
+
+    ``notes`` say what Alembic could not compare, such as an index on an expression in SQLite.
+    """
+
+    revision: Revision | None
+    path: Path | None
+    notes: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.DONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeResult:
+    """A new revision that joins ``heads``; ``revision`` is None when there was one head already.
+
+    ``notes`` say which tables both sides change, where that was allowed, and what could not be found out.
+    """
+
+    revision: Revision | None
+    path: Path | None
+    heads: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.DONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentResult:
+    """What a database calls itself; ``before`` differs from ``name`` when it was changed."""
+
+    database: str
+    before: str | None
+    name: str | None
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.DONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebasedFile:
+    """A revision that gets another place in the history: its id, parents and file before and after."""
+
+    message: str
+    id_before: str
+    id: str
+    parents_before: tuple[str, ...]
+    parents: tuple[str, ...]
+    path_before: Path
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebaseResult:
+    """What a branch's revisions become behind those of ``against``; none where they follow it already.
+
+    ``heads`` are what they follow. ``written`` says that the files were changed. ``notes`` are for people.
+    """
+
+    against: str
+    heads: tuple[str, ...]
+    files: tuple[RebasedFile, ...]
+    written: bool
+    notes: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.DONE
+
+
+ConfirmRebase = Callable[[RebaseResult], None]
+"""Shows what would change and asks; raises RefusedError when the answer is no."""
+
+Result = Union[
+    EnvironmentResult,
+    CurrentResult,
+    HistoryResult,
+    RunResult,
+    CreateResult,
+    MergeResult,
+    RebaseResult,
+    "CheckResult",
+]

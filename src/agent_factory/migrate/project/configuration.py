@@ -1,0 +1,136 @@
+"""What a project asks of af-db: ``[tool.af-db]`` in the pyproject.toml beside its alembic.ini."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from agent_factory.migrate.model.errors import NOT_TOUCHED, UsageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ignore:
+    """Findings that are to be left out: those of ``code`` whose object and file match, where these are given.
+
+    ``object`` and ``file`` are patterns as a shell has them; ``file`` is seen from the folder of ``source``.
+    ``source`` and ``line`` are where the project says it; a line that is not certain is None.
+    """
+
+    code: str
+    object: str | None = None
+    file: str | None = None
+    reason: str = ""
+    source: Path
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """``require_rehearsal`` refuses to run a plan on production that could not be rehearsed.
+
+    ``schemas`` are those that checks look at; None means every schema that is not the system's or a
+    platform's. ``databases`` are what the project is meant to run on; None is PostgreSQL, and SQLite where
+    the project's own database is that. ``ignore`` are the findings to leave out.
+    """
+
+    require_rehearsal: bool = False
+    schemas: tuple[str, ...] | None = None
+    databases: tuple[str, ...] | None = None
+    ignore: tuple[Ignore, ...] = ()
+
+
+_KEYS = ("require-rehearsal", "schemas", "databases", "ignore")
+_DATABASES = ("postgresql", "sqlite")
+_OF_AN_IGNORE = ("code", "object", "file", "reason")
+
+
+def read_configuration(root: Path) -> Configuration:
+    """Read the table; a project without one has the defaults. Raises UsageError for what it does not know."""
+    path = root / "pyproject.toml"
+    if not path.is_file():
+        return Configuration()
+    try:
+        text = path.read_text(encoding="utf-8")
+        table = tomllib.loads(text).get("tool", {}).get("af-db", {})
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise _wrong(f"it cannot be read ({type(error).__name__})") from None
+    if not isinstance(table, dict):
+        raise _wrong("[tool.af-db] is to be a table")
+    configuration = _from_table(table, path)
+    lines = _lines_of_ignores(text)
+    if len(lines) != len(configuration.ignore):
+        return configuration
+    located = (replace(item, line=line) for item, line in zip(configuration.ignore, lines, strict=True))
+    return replace(configuration, ignore=tuple(located))
+
+
+def _from_table(table: Mapping[str, Any], path: Path) -> Configuration:
+    for key in table:
+        if key not in _KEYS:
+            raise _wrong(f"[tool.af-db] has no key {key!r}; there are: {', '.join(_KEYS)}")
+    required = table.get("require-rehearsal", False)
+    if not isinstance(required, bool):
+        raise _wrong("require-rehearsal in [tool.af-db] is to be true or false")
+    return Configuration(
+        require_rehearsal=required,
+        schemas=_schemas(table["schemas"]) if "schemas" in table else None,
+        databases=_databases(table["databases"]) if "databases" in table else None,
+        ignore=tuple(_ignore(item, path) for item in _list("ignore", table.get("ignore", []))),
+    )
+
+
+def _schemas(given: Any) -> tuple[str, ...]:
+    names = _list("schemas", given)
+    if not names or not all(isinstance(name, str) and name for name in names):
+        raise _wrong("schemas in [tool.af-db] is to be a list of at least one name")
+    return tuple(names)
+
+
+def _databases(given: Any) -> tuple[str, ...]:
+    names = _list("databases", given)
+    if not names or any(name not in _DATABASES for name in names):
+        raise _wrong(f"databases in [tool.af-db] is to be a list of: {', '.join(_DATABASES)}")
+    return tuple(names)
+
+
+def _ignore(item: Any, path: Path) -> Ignore:
+    if not isinstance(item, dict):
+        raise _wrong('an entry of ignore in [tool.af-db] is to be a table: { code = "...", reason = "..." }')
+    for key, value in item.items():
+        if key not in _OF_AN_IGNORE:
+            keys = ", ".join(_OF_AN_IGNORE)
+            raise _wrong(f"an entry of ignore in [tool.af-db] has no key {key!r}; there are: {keys}")
+        if not isinstance(value, str):
+            raise _wrong(f"{key} of an entry of ignore in [tool.af-db] is to be a text")
+    if not item.get("code"):
+        raise _wrong("an entry of ignore in [tool.af-db] has no code")
+    return Ignore(**{**item, "reason": item.get("reason", "").strip()}, source=path)
+
+
+def _list(key: str, given: Any) -> list[Any]:
+    if not isinstance(given, list):
+        raise _wrong(f"{key} in [tool.af-db] is to be a list")
+    return given
+
+
+def _lines_of_ignores(text: str) -> list[int]:
+    """Return the line of each ``code = ...`` of the table: the parser does not say where a value stands."""
+    lines = []
+    inside = False
+    for number, line in enumerate(text.splitlines(), start=1):
+        if re.match(r"\s*\[+\s*[A-Za-z_\"']", line):
+            inside = re.match(r"\s*\[+\s*tool\.af-db\b", line) is not None
+        if inside and not line.lstrip().startswith("#"):
+            lines += [number] * len(re.findall(r"(?<![\w-])code\s*=\s*[\"']", line))
+    return lines
+
+
+def _wrong(what: str) -> UsageError:
+    return UsageError(
+        "bad-configuration",
+        f"pyproject.toml: {what}",
+        state=NOT_TOUCHED,
+        next_steps=("correct [tool.af-db] in pyproject.toml",),
+    )

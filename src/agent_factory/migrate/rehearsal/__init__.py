@@ -1,0 +1,1 @@
+"""The plan run on a throwaway copy of the database, and watched."""

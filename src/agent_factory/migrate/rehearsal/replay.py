@@ -1,0 +1,139 @@
+"""The history replayed: what a database has that nothing but the migrations has made.
+
+An empty database on a throwaway server is migrated from its beginning. It is like the real one in version,
+locale and settings; its roles are not, so owners and rights are nothing to compare.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from agent_factory.migrate import project as alembic_project
+from agent_factory.migrate.catalog import Catalog, Scope, read_catalog
+from agent_factory.migrate.db import server
+from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.model.plan import Direction, Plan
+from agent_factory.migrate.model.target import Environment, Target
+from agent_factory.migrate.project import Hooks, Project
+from agent_factory.migrate.rehearsal.scratch import (
+    Scratch,
+    another_database,
+    copy_settings,
+    read_locale,
+    scratch_database,
+)
+from agent_factory.migrate.rehearsal.temporary import temporary_folder
+from agent_factory.migrate.rehearsal.time_limit import time_limit
+from agent_factory.url import DatabaseURL
+
+OF_ROLES_AND_ROWS = frozenset({"owner", "grant", "default privileges", "populated"})
+"""Kinds of objects that a database made on another server, without rows, cannot have in common with the real
+one: who owns what and what roles may do hangs on who ran the migrations."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blank:
+    """An empty database to migrate, gone after the block that it was made for. ``server`` says where it is.
+
+    ``scratch`` is None on SQLite. ``gaps`` are how it differs from the original.
+    """
+
+    target: Target
+    server: str
+    scratch: Scratch | None
+    gaps: tuple[str, ...] = ()
+
+
+class ReplayFailedError(Exception):
+    """A revision failed: ``cause`` is what it raised, of which the message has the first line."""
+
+    def __init__(self, cause: BaseException, revision: str) -> None:
+        said = str(cause.orig if isinstance(cause, sa.exc.DBAPIError) and cause.orig else cause)
+        first = said.strip().partition("\n")[0] or type(cause).__name__
+        super().__init__(f"{revision}: {first}")
+        self.cause = cause
+        self.revision = revision
+
+
+@contextlib.contextmanager
+def blank_database(
+    target: Target, looking: sa.Connection, *, scratch_url: str | None = None, beside: Scratch | None = None
+) -> Iterator[Blank]:
+    """Make an empty database like the one that ``looking`` reads, on the server of ``beside`` where given.
+
+    Raises ScratchUnavailableError.
+    """
+    if target.url.backend == "sqlite":
+        with temporary_folder("replay") as folder:
+            url = DatabaseURL(backend="sqlite", database=str(folder / Path(target.url.database).name))
+            yield Blank(target=Target(url=url, environment=Environment.LOCAL), server="SQLite", scratch=None)
+        return
+    with scratch_like(target, looking, scratch_url=scratch_url, beside=beside) as scratch:
+        copied = copy_settings(looking, scratch)
+        yield Blank(
+            target=scratch.target,
+            server=scratch.origin,
+            scratch=scratch,
+            gaps=(*scratch.gaps, *copied.gaps),
+        )
+
+
+def scratch_like(
+    target: Target, looking: sa.Connection, *, scratch_url: str | None = None, beside: Scratch | None = None
+) -> AbstractContextManager[Scratch]:
+    """Return the block of an empty database of the version and locale of the one that ``looking`` reads.
+
+    It is on the server of ``beside`` where that is given. Entering it raises ScratchUnavailableError.
+    """
+    locale, identifier = read_locale(looking), server.system_identifier(looking)
+    if beside is not None:
+        return another_database(beside, scratch_url=scratch_url, locale=locale, system_identifier=identifier)
+    return scratch_database(
+        server.read_facts(looking).version // 10_000,
+        scratch_url=scratch_url,
+        name=target.name,
+        locale=locale,
+        system_identifier=identifier,
+    )
+
+
+def migrate_to(
+    project: Project, target: Target, revisions: tuple[str, ...], limit_s: float | None = None
+) -> None:
+    """Run the migrations that lead a database to these revisions, within ``limit_s`` for each of these.
+
+    Raises ReplayFailedError.
+    """
+    with connect(target) as connection:
+        for revision in revisions:
+            current = alembic_project.read_current(project, connection)
+            way = alembic_project.plan(project, target, Direction.UPGRADE, revision, current)
+            with failures_named(way) as started, time_limit(connection, limit_s):
+                alembic_project.run(project, connection, way, Hooks(started=started.append))
+
+
+def made_by_migrations(
+    project: Project,
+    blank: Blank,
+    revisions: tuple[str, ...],
+    scope: Scope,
+    limit_s: float | None = None,
+) -> Catalog:
+    """Migrate an empty database to these revisions, and return what it has then. Raises ReplayFailedError."""
+    migrate_to(project, blank.target, revisions, limit_s)
+    with connect(blank.target, read_only=True) as connection:
+        return read_catalog(connection, scope)
+
+
+@contextlib.contextmanager
+def failures_named(plan: Plan) -> Iterator[list[str]]:
+    """Hand out a list for the revisions that began; what fails in the block is blamed on the last of them."""
+    started: list[str] = []
+    try:
+        yield started
+    except (Exception, SystemExit) as error:
+        raise ReplayFailedError(error, started[-1] if started else plan.steps[0].id) from error

@@ -1,0 +1,310 @@
+"""A rehearsal: the plan's revisions run on a throwaway copy of the database's schema, and are watched.
+
+A copy without rows predicts locks, rewrites and scans (measured: 133 of 135 forms of statement take the same
+with no rows as with 200,000). SQLite rehearses on a copy of the file.
+"""
+
+import contextlib
+import functools
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from agent_factory.migrate import project as alembic_project
+from agent_factory.migrate.catalog import (
+    Catalog,
+    Difference,
+    Scope,
+    UnkeptSetting,
+    changed_between,
+    compare,
+    find_unkept_settings,
+    read_catalog,
+    without_settings,
+)
+from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.db.sent_statements import Sent, SentStatements
+from agent_factory.migrate.model.plan import Plan
+from agent_factory.migrate.model.target import Environment, Target
+from agent_factory.migrate.project import Hooks, Project
+from agent_factory.migrate.rehearsal.replay import (
+    OF_ROLES_AND_ROWS,
+    ReplayFailedError,
+    blank_database,
+    failures_named,
+    made_by_migrations,
+    migrate_to,
+    scratch_like,
+)
+from agent_factory.migrate.rehearsal.scratch import (
+    CannotCopyError,
+    Scratch,
+    ScratchUnavailableError,
+    copy_schema,
+)
+from agent_factory.migrate.rehearsal.temporary import temporary_folder
+from agent_factory.migrate.rehearsal.time_limit import time_limit
+from agent_factory.migrate.rehearsal.trace import Trace, tracing
+from agent_factory.migrate.review.hazards import RehearsedRevision
+from agent_factory.url import DatabaseURL
+
+COPIED = Scope(leave_out_kinds=OF_ROLES_AND_ROWS, one_server=False)
+"""What a copy of a schema has: it is made without rows, and without owners and rights, on another server."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What the migrations up to the plan make of an empty database; ``catalog`` None and why not."""
+
+    catalog: Catalog | None
+    why_not: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rehearsal:
+    """What was seen. ``server`` says where it ran, ``schema_from`` where the schema there came from.
+
+    ``notes`` are how the copy differs from the original. ``before`` and ``after`` are the copy's catalog,
+    ``original`` that of the database which was copied. ``sent`` is what each revision sent. ``history`` is
+    None where it was not asked for.
+    """
+
+    revisions: tuple[RehearsedRevision, ...]
+    server: str
+    schema_from: str
+    notes: tuple[str, ...]
+    original: Catalog
+    before: Catalog
+    after: Catalog
+    sent: Mapping[str, Sent]
+    history: History | None = None
+
+    @functools.cached_property
+    def unkept(self) -> tuple[UnkeptSetting, ...]:
+        """The settings that a copy does not keep, as the objects show that no revision changes."""
+        changed = changed_between(self.before, self.after)
+        return find_unkept_settings(self.original, self.before, changed=changed)
+
+    @functools.cached_property
+    def copied_otherwise(self) -> tuple[Difference, ...]:
+        """What else the copy has otherwise than the original from the start: no doing of the plan."""
+        return compare(self.comparable(self.before), self.comparable(self.original))
+
+    def comparable(self, catalog: Catalog) -> Catalog:
+        """Return the catalog without the settings that a copy does not keep."""
+        return without_settings(catalog, self.unkept)
+
+    def find_surprises(self, reached: Catalog) -> tuple[Difference, ...]:
+        """Return where the original, after the plan, is not as the copy came to be.
+
+        What the copy had otherwise from the start is not for the plan to answer for.
+        """
+        other = {(item.kind, item.name) for item in self.copied_otherwise}
+        differences = compare(self.comparable(self.after), self.comparable(reached))
+        return tuple(item for item in differences if (item.kind, item.name) not in other)
+
+
+class RehearsalFailedError(Exception):
+    """A revision failed on the copy: ``cause`` is what it raised, ``notes`` how the copy differs."""
+
+    def __init__(self, cause: BaseException, revision: str, notes: tuple[str, ...]) -> None:
+        super().__init__(f"{revision}: {cause}")
+        self.cause = cause
+        self.revision = revision
+        self.notes = notes
+
+
+def rehearse(
+    project: Project,
+    target: Target,
+    plan: Plan,
+    looking: sa.Connection,
+    *,
+    limit_s: float,
+    scratch_url: str | None = None,
+    with_history: bool = False,
+    without_indexes: Sequence[str] = (),
+) -> Rehearsal:
+    """Run the plan on a copy; ``looking`` is a connection that reads the original, and only reads it.
+
+    ``limit_s`` is how long the plan's revisions may take together, and those before them where they run too.
+    ``without_indexes`` are dropped from the copy first: an unfinished run has built them, and the plan does.
+    ``with_history`` says to run the migrations before the plan as well, beside the copy.
+
+    Raises RehearsalFailedError, and ScratchUnavailableError where no server is to be had.
+    """
+    with (
+        _copy(project, target, plan, looking, scratch_url, limit_s) as copy,
+        connect(copy.target) as connection,
+    ):
+        original = read_catalog(looking, COPIED)
+        for name in without_indexes:
+            with connection.begin():
+                connection.exec_driver_sql(f"DROP INDEX IF EXISTS {name}")
+        before = read_catalog(connection, COPIED)
+        sent = SentStatements()
+        with tracing(connection) as trace, sent.noted(connection):
+            revisions = _run(project, connection, plan, trace, sent, copy.notes, limit_s)
+        after = read_catalog(connection, COPIED)
+        history = None
+        if with_history and copy.is_migrated:
+            history = History(catalog=before)
+        elif with_history:
+            history = _replay(project, target, plan, looking, copy, scratch_url, limit_s)
+        return Rehearsal(
+            revisions=revisions,
+            server=copy.server,
+            schema_from=copy.schema_from,
+            notes=copy.notes,
+            original=original,
+            before=before,
+            after=after,
+            sent=sent.by_revision(),
+            history=history,
+        )
+
+
+def run_traced(project: Project, target: Target, plan: Plan) -> tuple[RehearsedRevision, ...]:
+    """Run a plan on a throwaway database and return what was seen. Raises RehearsalFailedError."""
+    with connect(target) as connection, tracing(connection) as trace:
+        return _run(project, connection, plan, trace, SentStatements())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Copy:
+    target: Target
+    server: str
+    schema_from: str
+    notes: tuple[str, ...]
+    scratch: Scratch | None = None
+    is_migrated: bool = False
+
+
+@contextlib.contextmanager
+def _copy(
+    project: Project,
+    target: Target,
+    plan: Plan,
+    looking: sa.Connection,
+    scratch_url: str | None,
+    limit_s: float,
+) -> Iterator[_Copy]:
+    if target.url.backend == "sqlite":
+        with _copied_file(target) as path:
+            url = DatabaseURL(backend="sqlite", database=str(path))
+            yield _Copy(
+                target=Target(url=url, environment=Environment.LOCAL),
+                server="SQLite",
+                schema_from="a copy of the file",
+                notes=(),
+            )
+        return
+    with scratch_like(target, looking, scratch_url=scratch_url) as scratch:
+        yield _give_schema(project, target, plan, looking, scratch, limit_s)
+
+
+@contextlib.contextmanager
+def _copied_file(target: Target) -> Iterator[Path]:
+    source = Path(target.url.database)
+    with temporary_folder("rehearsal") as folder:
+        path = folder / source.name
+        if source.exists():
+            with (
+                contextlib.closing(
+                    sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)
+                ) as original,
+                contextlib.closing(sqlite3.connect(path)) as copy,
+            ):
+                original.backup(copy)
+        yield path
+
+
+def _give_schema(
+    project: Project, target: Target, plan: Plan, looking: sa.Connection, scratch: Scratch, limit_s: float
+) -> _Copy:
+    """Give the scratch database production's schema, else what the migrations make."""
+    try:
+        copied = copy_schema(target, looking, scratch)
+    except CannotCopyError as error:
+        notes = (*scratch.gaps, f"the schema could not be copied: {error}")
+        try:
+            migrate_to(project, scratch.target, plan.before, limit_s)
+        except ReplayFailedError as failure:
+            raise RehearsalFailedError(failure.cause, failure.revision, notes) from failure
+        return _Copy(
+            target=scratch.target,
+            server=scratch.origin,
+            schema_from=f"the migrations up to {', '.join(plan.before) or 'base'}",
+            notes=notes,
+            scratch=scratch,
+            is_migrated=True,
+        )
+    with connect(scratch.target) as connection:
+        alembic_project.stamp(project, connection, plan.before)
+    return _Copy(
+        target=scratch.target,
+        server=scratch.origin,
+        schema_from="a copy of the database's own",
+        notes=(*scratch.gaps, *copied.gaps),
+        scratch=scratch,
+    )
+
+
+def _replay(
+    project: Project,
+    target: Target,
+    plan: Plan,
+    looking: sa.Connection,
+    copy: _Copy,
+    scratch_url: str | None,
+    limit_s: float,
+) -> History:
+    """Make what the migrations make up to the plan, beside the copy; say so where they do not run."""
+    try:
+        with blank_database(target, looking, scratch_url=scratch_url, beside=copy.scratch) as blank:
+            return History(catalog=made_by_migrations(project, blank, plan.before, COPIED, limit_s))
+    except ReplayFailedError as error:
+        return History(catalog=None, why_not=f"the migrations do not run on an empty database: {error}")
+    except ScratchUnavailableError as error:
+        return History(catalog=None, why_not=str(error))
+
+
+def _run(
+    project: Project,
+    connection: sa.Connection,
+    plan: Plan,
+    trace: Trace,
+    sent: SentStatements,
+    notes: tuple[str, ...] = (),
+    limit_s: float | None = None,
+) -> tuple[RehearsedRevision, ...]:
+    steps = {step.id: step for step in plan.steps}
+    rehearsed: list[RehearsedRevision] = []
+
+    def started(revision: str) -> None:
+        began.append(revision)
+        sent.begin(revision)
+
+    def recording(_revision: str) -> None:
+        sent.end()
+
+    def committed(revision: str) -> None:
+        statements = trace.take()
+        rehearsed.append(
+            RehearsedRevision(
+                revision=steps[revision],
+                transactional=all(statement.transactional for statement in statements),
+                statements=statements,
+            )
+        )
+
+    try:
+        with failures_named(plan) as began, time_limit(connection, limit_s):
+            hooks = Hooks(started=started, recording=recording, committed=committed)
+            alembic_project.run(project, connection, plan, hooks)
+    except ReplayFailedError as error:
+        raise RehearsalFailedError(error.cause, error.revision, notes) from error.cause
+    return tuple(rehearsed)

@@ -1,0 +1,26 @@
+"""A throwaway PostgreSQL to try a plan on, and production's schema in it."""
+
+from agent_factory.migrate.rehearsal.scratch.borrowed import StoppedBySignalError
+from agent_factory.migrate.rehearsal.scratch.copy import Copied, copy_schema, copy_settings
+from agent_factory.migrate.rehearsal.scratch.database import (
+    Scratch,
+    ScratchUnavailableError,
+    another_database,
+    scratch_database,
+)
+from agent_factory.migrate.rehearsal.scratch.dump import CannotCopyError
+from agent_factory.migrate.rehearsal.scratch.locales import Locale, read_locale
+
+__all__ = [
+    "CannotCopyError",
+    "Copied",
+    "Locale",
+    "Scratch",
+    "ScratchUnavailableError",
+    "StoppedBySignalError",
+    "another_database",
+    "copy_schema",
+    "copy_settings",
+    "read_locale",
+    "scratch_database",
+]

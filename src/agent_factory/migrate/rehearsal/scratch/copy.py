@@ -1,0 +1,64 @@
+"""Production's schema, without its rows, in a scratch database."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg2
+import sqlalchemy as sa
+
+from agent_factory.migrate.db import server
+from agent_factory.migrate.model.target import Target
+from agent_factory.migrate.rehearsal.scratch.database import Scratch
+from agent_factory.migrate.rehearsal.scratch.dump import CannotCopyError, dump_schema
+from agent_factory.migrate.rehearsal.scratch.installations import find_pg_dump
+from agent_factory.migrate.rehearsal.scratch.original import Original, read_original
+from agent_factory.migrate.rehearsal.scratch.restore import restore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copied:
+    """``gaps`` are what the scratch database does not have, or has otherwise than production, for people."""
+
+    gaps: tuple[str, ...] = ()
+
+
+def copy_schema(target: Target, looking: sa.Connection, scratch: Scratch) -> Copied:
+    """Make production's schema in the empty scratch database. Nothing is written on production.
+
+    ``looking`` is a connection to it, and ``target`` how that was made.
+
+    What cannot be made there is left out and told. Of no table are rows copied, the version table included.
+    New sessions in the scratch database get production's settings, and a server of our own gets its roles.
+
+    Raises CannotCopyError, with roles and settings in place all the same, for who makes the schema in another
+    way; and CannotConnectError.
+    """
+    try:
+        original = read_original(looking)
+        try:
+            dump = _dump(looking, target, original, scratch)
+        except CannotCopyError:
+            restore("", original, scratch.target, is_own=scratch.is_own)
+            raise
+        return Copied(gaps=restore(dump, original, scratch.target, is_own=scratch.is_own))
+    except psycopg2.Error as error:
+        raise CannotCopyError(f"the copy did not come to its end: {str(error).strip()}") from error
+
+
+def copy_settings(connection: sa.Connection, scratch: Scratch) -> Copied:
+    """Give an empty scratch database the settings of the one that ``connection`` reads, and no schema.
+
+    New sessions there get its settings, and a server of our own gets its roles. Raises CannotConnectError.
+    """
+    return Copied(gaps=restore("", read_original(connection), scratch.target, is_own=scratch.is_own))
+
+
+def _dump(connection: sa.Connection, target: Target, original: Original, scratch: Scratch) -> str:
+    if server.read_facts(connection).behind_pooler:
+        # pg_dump empties search_path for its session, and a pooler hands that session to the next.
+        raise CannotCopyError(f"{target} is a transaction pooler: pg_dump would change its sessions")
+    pg_dump = find_pg_dump(original.major, near=scratch.bin_dir)
+    if pg_dump is None:
+        raise CannotCopyError(f"there is no pg_dump of PostgreSQL {original.major} or newer here")
+    driver: Any = connection.connection.dbapi_connection
+    return dump_schema(pg_dump, target.url, driver.info)

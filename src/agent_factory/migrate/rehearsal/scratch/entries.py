@@ -1,0 +1,128 @@
+"""pg_dump's text, cut into its entries: one object each, so that each can fail alone."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from agent_factory.migrate.db.definitions import COLUMN_OPTIONS
+
+_TOKEN = re.compile(
+    r"""
+    # Whatever is quoted is passed over as a whole: it may hold anything, a whole dump included.
+      (?<![\w$])E'(?:[^'\\]|''|\\.)*'
+    | '[^']*'
+    | "[^"]*"
+    | \$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$
+    | ^--\n--\ Name:\ (?P<name>[^\n]*);\ Type:\ (?P<type>[A-Z\ ]+)
+             ;\ Schema:\ (?P<schema>[^\n]*);\ Owner:\ [^\n]*\n--\n
+    | --[^\n]*\n
+    | ^\\(?P<psql>(?:un)?restrict)\b[^\n]*\n
+    | ^(?P<setting>SET\ \w+\ =\ [^\n]*;\n|SELECT\ pg_catalog\.set_config\([^\n]*\);\n)
+    | (?P<end>;\n)
+    | (?P<options>\ OPTIONS\ \()
+    """,
+    re.VERBOSE | re.MULTILINE | re.DOTALL,
+)
+_NAME = r'(?:"(?:[^"]|"")*"|[^\s".]+)'
+_SETS_COLUMN_OPTIONS = re.compile(
+    rf"(?P<alter>\s*ALTER (?:FOREIGN )?TABLE (?:ONLY )?{_NAME}(?:\.{_NAME})? ALTER COLUMN {_NAME}) "
+    r"SET \((?P<options>[^()]*)\);\n"
+)
+_COMMENT = re.compile(r"^--[^\n]*\n?", re.MULTILINE)
+
+SETTING = ""
+"""The type of an entry that sets something for the entries after it."""
+
+_OF_SEVERAL_STATEMENTS = frozenset(
+    {
+        "TABLE",
+        "FOREIGN TABLE",
+        "VIEW",
+        "MATERIALIZED VIEW",
+        "INDEX",
+        "CONSTRAINT",
+        "SEQUENCE",
+        "TYPE",
+        "DOMAIN",
+    }
+)
+"""What is made by one statement and given its attributes by more. A function's or a rule's own statements
+may stand between semicolons too, and are one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """An object as pg_dump writes it; ``type`` is pg_dump's word for its kind, or SETTING."""
+
+    type: str
+    schema: str | None
+    name: str
+    sql: str
+
+    def __str__(self) -> str:
+        if self.type == SETTING:
+            return self.sql.strip()
+        return f"{self.type.lower()} {f'{self.schema}.' if self.schema else ''}{self.name}"
+
+    @property
+    def statements(self) -> tuple[str, ...]:
+        """What can be run one by one; the first makes the object."""
+        if self.type not in _OF_SEVERAL_STATEMENTS:
+            return (self.sql,)
+        ends = [token.end() for token in _TOKEN.finditer(self.sql) if token["end"]]
+        parts = [self.sql[start:end] for start, end in zip([0, *ends], [*ends, None], strict=True)]
+        return tuple(part for part in parts if _says_something(part))
+
+    @property
+    def with_known_column_options(self) -> str:
+        """The statements without the column options that are PostgreSQL's own affair.
+
+        pg_dump from before a release that keeps one there writes it out, and a server from before it refuses
+        the statement, the options that people set included.
+        """
+        if self.type not in _OF_SEVERAL_STATEMENTS or " SET (" not in self.sql:
+            return self.sql
+        return "".join(map(_with_known_column_options, self.statements))
+
+    @property
+    def without_options(self) -> str:
+        """The statement without the ``OPTIONS (...)`` at its end, which say where to connect, or secrets."""
+        options = (token for token in _TOKEN.finditer(self.sql) if token["options"])
+        first = next(options, None)
+        return self.sql if first is None else f"{self.sql[: first.start()]};\n"
+
+
+def read_entries(dump: str) -> Iterator[Entry]:
+    """Cut the text of ``pg_dump --schema-only``; what it says to psql and to people is left out."""
+    type_, schema, name = SETTING, None, ""
+    text, start = "", 0
+    for token in _TOKEN.finditer(dump):
+        if not (token["type"] or token["setting"] or token["psql"]):
+            continue
+        text, start = text + dump[start : token.start()], token.end()
+        if token["psql"]:
+            continue
+        if _says_something(text):
+            yield Entry(type=type_, schema=schema, name=name, sql=text)
+        text = ""
+        if token["setting"]:
+            yield Entry(type=SETTING, schema=None, name="", sql=token["setting"])
+            continue
+        type_, name = token["type"], token["name"]
+        schema = None if token["schema"] == "-" else token["schema"]
+    text += dump[start:]
+    if _says_something(text):
+        yield Entry(type=type_, schema=schema, name=name, sql=text)
+
+
+def _with_known_column_options(statement: str) -> str:
+    sets = _SETS_COLUMN_OPTIONS.fullmatch(statement)
+    if sets is None:
+        return statement
+    options = sets["options"].split(", ")
+    known = [option for option in options if option.partition("=")[0] in COLUMN_OPTIONS]
+    return f"{sets['alter']} SET ({', '.join(known)});\n" if known else ""
+
+
+def _says_something(sql: str) -> bool:
+    return bool(_COMMENT.sub("", sql).strip())

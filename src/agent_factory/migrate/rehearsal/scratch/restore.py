@@ -1,0 +1,233 @@
+"""A dumped schema, made again in a scratch database as far as that server can."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import psycopg2
+from psycopg2 import sql
+
+from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.model.target import Target
+from agent_factory.migrate.rehearsal.scratch.autocommit import autocommit_cursor
+from agent_factory.migrate.rehearsal.scratch.entries import SETTING, Entry, read_entries
+from agent_factory.migrate.rehearsal.scratch.original import Original
+from agent_factory.migrate.rehearsal.scratch.stand_ins import has_functions, stand_in
+
+_AT_ONCE = 100
+_NAMED_AT_MOST = 5
+
+_NOT_INSTALLED = re.compile("is not available|could not open extension control file")
+
+_CONNECTS = frozenset({"SERVER", "FOREIGN DATA WRAPPER"})
+"""What says where other servers are, and maybe how to log in there."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Failure:
+    """An entry that could not be made, and those that could not be made without it."""
+
+    entry: Entry
+    reason: str
+    followers: list[Entry] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """As the server's messages have it; types of an extension are often called like it."""
+        return f"{self.entry.schema}.{self.entry.name}" if self.entry.schema else self.entry.name
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """What may have been told already: the reason, and what it says is not there, also without schema."""
+        names = re.findall(r'"([^"]+)"|(?:function|aggregate|procedure) (\S.*) does not exist', self.reason)
+        full = [quoted or called for quoted, called in names]
+        return (self.reason, *full, *(name.rpartition(".")[2] for name in full))
+
+    def __str__(self) -> str:
+        missing = f"; so missing too: {_listed(self.followers)}" if self.followers else ""
+        return f"{self.entry}: {self.reason}{missing}"
+
+
+def restore(dump: str, original: Original, target: Target, *, is_own: bool) -> tuple[str, ...]:
+    """Make every object of the dump that the server can make; return what is missing or otherwise.
+
+    Roles and settings are production's too, also where the dump is empty.
+    ``is_own`` says that the server too is a throwaway one: what its databases share may be made.
+    """
+    entries, gaps = _tame(read_entries(dump))
+    gaps += [f"subscription {name}: left out, since it would connect" for name in original.subscriptions]
+    with connect(target) as connection, autocommit_cursor(connection) as cursor:
+        gaps += _prepare(cursor, original, is_own=is_own)
+        if entries and not original.has_public:
+            cursor.execute("DROP SCHEMA IF EXISTS public")
+        gaps += [str(cause) for cause in _find_causes(_make(cursor, entries, original, is_own=is_own))]
+    # In a session of its own: the dump has emptied search_path in that one.
+    with connect(target) as connection, autocommit_cursor(connection) as cursor:
+        gaps += _match_settings(cursor, original)
+        gaps += _fill_views(cursor, original)
+    return tuple(gap.encode("utf-8", "surrogateescape").decode(errors="replace") for gap in gaps)
+
+
+def _tame(entries: Iterable[Entry]) -> tuple[list[Entry], list[str]]:
+    """Take from the entries what would reach out of the database, or act on its own; tell what was taken."""
+    tamed, gaps = [], []
+    for entry in entries:
+        if entry.type == "USER MAPPING":
+            gaps.append(f"{entry.name}: left out, since it holds a login")
+        elif entry.type in _CONNECTS and entry.without_options != entry.sql:
+            gaps.append(f"{entry}: made without its options, so that nothing connects")
+            tamed.append(replace(entry, sql=entry.without_options))
+        elif entry.type == "EVENT TRIGGER":
+            gaps.append(f"{entry}: disabled, so what it does at each statement is not seen")
+            name = re.search(r'CREATE EVENT TRIGGER ("(?:[^"]|"")*"|\w+)', entry.sql)
+            disable = f"ALTER EVENT TRIGGER {name[1]} DISABLE;\n" if name else ""
+            tamed.append(replace(entry, sql=entry.sql + disable))
+        else:
+            tamed.append(replace(entry, sql=entry.with_known_column_options))
+    return tamed, gaps
+
+
+def _prepare(cursor: Any, original: Original, *, is_own: bool) -> list[str]:
+    """Make what a server's databases share, where the server is ours; tell what another one lacks."""
+    cursor.execute("SET synchronous_commit = off")
+    cursor.execute("SELECT rolname FROM pg_roles")
+    roles = sorted(set(original.roles) - {name for (name,) in cursor.fetchall()})
+    cursor.execute("SELECT spcname FROM pg_tablespace")
+    tablespaces = sorted(set(original.tablespaces) - {name for (name,) in cursor.fetchall()})
+    if not is_own:
+        missing = [f"role {name}" for name in roles] + [f"tablespace {name}" for name in tablespaces]
+        return [f"{_listed(missing)}: not on the server of --scratch-url"] if missing else []
+    for name in roles:
+        cursor.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(name)))
+    for name in tablespaces:
+        cursor.execute("SET allow_in_place_tablespaces = on")
+        cursor.execute(sql.SQL("CREATE TABLESPACE {} LOCATION ''").format(sql.Identifier(name)))
+    return []
+
+
+def _make(cursor: Any, entries: Sequence[Entry], original: Original, *, is_own: bool) -> list[_Failure]:
+    """Make the entries, many at once while all goes well; return those that failed."""
+    failures = []
+    for start in range(0, len(entries), _AT_ONCE):
+        batch = entries[start : start + _AT_ONCE]
+        if _execute(cursor, "".join(entry.sql for entry in batch)) is None:
+            continue
+        for entry in batch:
+            reason = _make_one(cursor, entry)
+            if reason is None:
+                continue
+            if entry.type == "EXTENSION":
+                reason = _without_extension(cursor, entry, reason, original, is_own=is_own)
+            # An older server need not know all that pg_dump sets for its own session.
+            if entry.type != SETTING or "default_table_access_method" in entry.sql:
+                failures.append(_Failure(entry=entry, reason=reason))
+    return failures
+
+
+def _make_one(cursor: Any, entry: Entry) -> str | None:
+    """Make an entry by its statements; return why not, or not wholly."""
+    first, *attributes = entry.statements
+    reason = _execute(cursor, first)
+    if reason is not None:
+        return reason
+    reasons = [reason for reason in (_execute(cursor, each) for each in attributes) if reason is not None]
+    return f"made, but {'; '.join(reasons)}" if reasons else None
+
+
+def _without_extension(cursor: Any, entry: Entry, reason: str, original: Original, *, is_own: bool) -> str:
+    """Make what stands in for a missing extension, on a server of our own; return what to tell."""
+    if not _NOT_INSTALLED.search(reason):
+        return reason
+    version = original.extensions.get(entry.name, "")
+    made = is_own and _execute(cursor, stand_in(entry, version)) is None
+    if made and has_functions(entry):
+        return "not on the scratch server; functions that are called like its own stand in"
+    return "not on the scratch server"
+
+
+def _execute(cursor: Any, statement: str) -> str | None:
+    """Run it, and return the server's reason when it refuses.
+
+    The bytes are sent as pg_dump wrote them, whether they are UTF-8 or not: a database may be SQL_ASCII.
+    """
+    try:
+        cursor.execute(statement.encode("utf-8", "surrogateescape"))
+    except psycopg2.Error as error:
+        if cursor.connection.closed:
+            raise
+        return error.diag.message_primary or str(error).strip()
+    return None
+
+
+def _find_causes(failures: Iterable[_Failure]) -> list[_Failure]:
+    """The failures that are not for want of another one; those go with their cause."""
+    causes: list[_Failure] = []
+    cause_of: dict[str, _Failure] = {}
+    for failure in failures:
+        cause = next((cause_of[name] for name in failure.lacking if name in cause_of), failure)
+        cause_of.setdefault(failure.name, cause)
+        if failure.entry.type != "EXTENSION":  # each of those is worth a line
+            cause_of.setdefault(failure.reason, cause)
+        if cause is failure:
+            causes.append(failure)
+        elif failure.entry.type != "COMMENT":
+            cause.followers.append(failure.entry)
+    return causes
+
+
+def _match_settings(cursor: Any, original: Original) -> list[str]:
+    """Have new sessions of this role in this database begin with production's settings.
+
+    For the role in the database, since that is what PostgreSQL puts above all else of ALTER ROLE and ALTER
+    DATABASE. "$user" is written out: the role has another name here.
+    """
+    cursor.execute("SELECT current_database(), name, reset_val FROM pg_settings")
+    rows = cursor.fetchall()
+    database, found = sql.Identifier(rows[0][0]), {name: value for _, name, value in rows}
+    gaps: dict[str, list[str]] = {}
+    for name, value in original.settings.items():
+        if name == "search_path":
+            value = _written_out(value, original.role)
+        if name not in found or found[name] == value:
+            continue
+        try:
+            cursor.execute("SELECT set_config(%s, %s, false)", [name, value])
+            cursor.execute(
+                sql.SQL("ALTER ROLE CURRENT_USER IN DATABASE {} SET {} FROM CURRENT").format(
+                    database, sql.Identifier(name)
+                )
+            )
+        except psycopg2.Error:
+            if cursor.connection.closed:
+                raise
+            gaps.setdefault(value, []).append(name)
+    return [f"{', '.join(names)}: {value} is not known there" for value, names in gaps.items()]
+
+
+def _written_out(search_path: str, role: str) -> str:
+    quoted = '"' + role.replace('"', '""') + '"'
+    return re.sub(r'"\$user"', lambda _: quoted, search_path)
+
+
+def _fill_views(cursor: Any, original: Original) -> list[str]:
+    """Refresh the materialized views that are filled in production, in the order in which they were made.
+
+    An unfilled one could not be read by a revision, nor refreshed CONCURRENTLY.
+    """
+    cursor.execute(
+        "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c"
+        " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'm' ORDER BY c.oid"
+    )
+    gaps = []
+    for (view,) in cursor.fetchall():
+        if view in original.filled_views:
+            reason = _execute(cursor, f"REFRESH MATERIALIZED VIEW {view}")
+            if reason is not None:
+                gaps.append(f"materialized view {view}: empty and unreadable, since {reason}")
+    return gaps
+
+
+def _listed(items: Sequence[object]) -> str:
+    named = ", ".join(str(item) for item in items[:_NAMED_AT_MOST])
+    return named if len(items) <= _NAMED_AT_MOST else f"{named} and {len(items) - _NAMED_AT_MOST} more"

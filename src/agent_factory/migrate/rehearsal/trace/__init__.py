@@ -1,0 +1,12 @@
+"""Watches one connection run a migration's statements: what each locks, rewrites, scans and changes."""
+
+from agent_factory.migrate.rehearsal.trace.statements import (
+    Change,
+    ChangeKind,
+    HeldLock,
+    TableEffect,
+    TracedStatement,
+)
+from agent_factory.migrate.rehearsal.trace.tracing import Trace, tracing
+
+__all__ = ["Change", "ChangeKind", "HeldLock", "TableEffect", "Trace", "TracedStatement", "tracing"]

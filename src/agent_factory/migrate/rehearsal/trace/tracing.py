@@ -1,0 +1,101 @@
+"""Listens to a connection while migrations run on it."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+
+from agent_factory.migrate.rehearsal.trace.postgresql import PostgreSQLTracer
+from agent_factory.migrate.rehearsal.trace.sqlite import SQLiteTracer
+from agent_factory.migrate.rehearsal.trace.statements import TracedStatement
+
+
+class Trace(Protocol):
+    """The statements of a connection, as they come."""
+
+    def take(self) -> tuple[TracedStatement, ...]:
+        """Return the statements since the last call, in their order. Their numbers begin at 1 again."""
+
+
+@contextlib.contextmanager
+def tracing(connection: sa.Connection, *, version_table: str = "alembic_version") -> Iterator[Trace]:
+    """Trace what SQLAlchemy executes on this connection, for the block.
+
+    What Alembic does with its version table is left out, and so is what reads without keeping others
+    waiting. What a revision sends through the driver's own cursor (COPY, mostly) is not seen.
+
+    On PostgreSQL, the first statement that cannot run in a transaction has further sessions opened, with the
+    parameters of this one. Their role has to be a superuser for that statement's locks to be seen.
+    """
+    driver: Any = connection.connection.dbapi_connection
+    tracer: PostgreSQLTracer | SQLiteTracer
+    if connection.dialect.name == "postgresql":
+        tracer = PostgreSQLTracer(connection, version_table)
+    else:
+        tracer = SQLiteTracer(driver, version_table)
+
+    def on_execute(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
+        if cursor.connection is not driver:
+            return False
+
+        def execute() -> None:
+            context.dialect.do_execute(cursor, statement, parameters, context)
+
+        return run(cursor, execute, context)
+
+    def on_execute_without_parameters(cursor: Any, statement: str, context: Any) -> bool:
+        if cursor.connection is not driver:
+            return False
+
+        def execute() -> None:
+            context.dialect.do_execute_no_params(cursor, statement, context)
+
+        return run(cursor, execute, context)
+
+    def on_executemany(cursor: Any, statement: str, parameters: Sequence[Any], context: Any) -> bool:
+        if cursor.connection is not driver:
+            return False
+
+        def execute() -> None:
+            context.dialect.do_executemany(cursor, statement, parameters, context)
+
+        first = tracer.fill_in(cursor, statement, parameters[0])
+        return run(cursor, execute, context, sql=first, times=len(parameters))
+
+    def run(
+        cursor: Any, execute: Callable[[], None], context: Any, *, sql: str | None = None, times: int = 1
+    ) -> bool:
+        if _table_name(context) == version_table:
+            return False
+        tracer.run(cursor, execute, sql=sql, times=times)
+        return True
+
+    engine_listeners: dict[str, Callable[..., bool]] = {
+        "do_execute": on_execute,
+        "do_execute_no_params": on_execute_without_parameters,
+        "do_executemany": on_executemany,
+    }
+    connection_listeners: dict[str, Callable[[sa.Connection], None]] = {
+        "commit": lambda _connection: tracer.note_end(rolled_back=False),
+        "rollback": lambda _connection: tracer.note_end(rolled_back=True),
+    }
+    with contextlib.ExitStack() as undo:
+        undo.callback(tracer.close)
+        for target, listeners in (
+            (connection.engine, engine_listeners),
+            (connection, connection_listeners),
+        ):
+            for name, listener in listeners.items():
+                sa.event.listen(target, name, listener)
+                undo.callback(sa.event.remove, target, name, listener)
+        yield tracer
+
+
+def _table_name(context: Any) -> str | None:
+    """Return the table that a construct of SQLAlchemy's writes to or makes; None for text and for reads."""
+    statement = getattr(getattr(context, "compiled", None), "statement", None)
+    table = getattr(statement, "table", None)
+    if isinstance(statement, sa.schema.DDLElement):
+        table = getattr(statement, "element", None)
+    return table.name if isinstance(table, sa.Table) else None
