@@ -12,14 +12,9 @@ import sqlalchemy as sa
 
 from agent_factory.migrate.db.sizes import TableSize, table_sizes
 from agent_factory.migrate.model.plan import Direction, Revision
+from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
 from agent_factory.migrate.rehearsal.trace import tracing
-from agent_factory.migrate.review.hazards import (
-    Counted,
-    Hazard,
-    RehearsedRevision,
-    count_hits,
-    find_hazards,
-)
+from agent_factory.migrate.review.hazards import Counted, Hazard, count_hits, find_hazards
 
 LARGE = 20_000
 """Times as large as they are: tables of 1,000 rows pass for ones of 20,000,000."""

@@ -10,15 +10,9 @@ import pytest
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.model.plan import Direction
 from agent_factory.migrate.model.target import local_target
+from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
 from agent_factory.migrate.rehearsal.trace import tracing
-from agent_factory.migrate.review.hazards import (
-    Hazard,
-    HazardCode,
-    RehearsedRevision,
-    Severity,
-    count_hits,
-    find_hazards,
-)
+from agent_factory.migrate.review.hazards import Hazard, HazardCode, Severity, count_hits, find_hazards
 from tests.integration.hazards.stage import revision
 
 SCHEMA = "CREATE TABLE users (id integer PRIMARY KEY, age integer); CREATE TABLE vacant (id integer)"

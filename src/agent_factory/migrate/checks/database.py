@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.catalog import Catalog, CatalogObject, Difference
 from agent_factory.migrate.checks.expressible import plain
-from agent_factory.migrate.db.server import Constraint, Index, Session
+from agent_factory.migrate.db.server import Constraint, Index
 from agent_factory.migrate.engine import preflight
 from agent_factory.migrate.journal.read import Edited, Entry, find_edited, ran_outside
 from agent_factory.migrate.model.findings import Finding, finding
 from agent_factory.migrate.model.plan import Direction, Revision
+from agent_factory.migrate.model.session import Session
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.project import Project, VersionTable
 

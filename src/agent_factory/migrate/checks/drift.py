@@ -10,8 +10,8 @@ from agent_factory.migrate.catalog import Catalog, CatalogObject, Difference, Ke
 from agent_factory.migrate.db.definitions import bare, schema_of
 from agent_factory.migrate.model.findings import Finding, finding, is_ignored
 from agent_factory.migrate.project.configuration import Configuration
+from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
 from agent_factory.migrate.rehearsal.run import History, Rehearsal
-from agent_factory.migrate.review.hazards import RehearsedRevision
 
 _OF_PARTITIONS = ("PARTITION OF ", "PARTITION BY ", "WITH (")
 """Clauses by which a partition may differ from its table, which has no storage of its own."""

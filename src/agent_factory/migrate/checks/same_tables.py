@@ -13,10 +13,10 @@ from agent_factory.migrate.model.locks import LockMode
 from agent_factory.migrate.model.plan import Direction, Revision
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.project import Project
+from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
 from agent_factory.migrate.rehearsal.replay import Blank, ReplayFailedError, blank_database, migrate_to
 from agent_factory.migrate.rehearsal.run import RehearsalFailedError, run_traced
 from agent_factory.migrate.rehearsal.scratch import Scratch, ScratchUnavailableError
-from agent_factory.migrate.review.hazards import RehearsedRevision
 
 _BATCH = "_alembic_tmp_"
 """How Alembic begins the name of the table that a batch fills, to take the place of the old one."""

@@ -84,7 +84,7 @@ class Invocation:
     @cached_property
     def config_path(self) -> Path:
         """The file of ``--config``, or the nearest one; its folder becomes the working directory."""
-        from agent_factory.migrate.project.config_file import find_config
+        from agent_factory.migrate.revisions.config_file import find_config
 
         config_path = self._config or find_config(self._started_in)
         if config_path.is_file():

@@ -19,6 +19,7 @@ from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.model.durations import show_duration
 from agent_factory.migrate.model.errors import AlreadyRunningError
 from agent_factory.migrate.model.events import Emit, WaitingForRun
+from agent_factory.migrate.model.session import Session
 
 KEY = int.from_bytes(b"af-db\x00\x00\x01")
 """The same for every project: advisory locks are per database, and one run per database is the promise."""
@@ -54,7 +55,7 @@ def take(
             # Twice, so that STILL_HELD can give one back and take it again without a moment in between.
             return _ask(connection, function) and _ask(connection, function)
 
-    def find_holder() -> server.Session | None:
+    def find_holder() -> Session | None:
         with asking():
             return server.lock_holder(connection, KEY)
 
@@ -107,7 +108,7 @@ def held_on_folder(
 
 def _poll(
     try_once: Callable[[], bool],
-    find_holder: Callable[[], server.Session | None],
+    find_holder: Callable[[], Session | None],
     *,
     wait_s: float,
     emit: Emit,
@@ -131,7 +132,7 @@ def _poll(
         pause = min(pause * 1.6, _LONGEST_PAUSE_S)
 
 
-def _already_running(holder: server.Session | None, wait_s: float) -> AlreadyRunningError:
+def _already_running(holder: Session | None, wait_s: float) -> AlreadyRunningError:
     steps = [f"wait for it, or wait longer than {show_duration(wait_s)}: --lock-wait 10min"]
     who = "it does not say who it is"
     if holder is not None:

@@ -2,35 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import psycopg2
 import sqlalchemy as sa
 
 from agent_factory.migrate.db.cursors import own_cursor
-from agent_factory.migrate.journal.read import MAY_READ
-from agent_factory.migrate.model.durations import show_duration
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
-    """Another session of the server, as far as this role may see it."""
-
-    pid: int
-    user: str | None
-    host: str | None
-    application: str | None
-    state: str | None
-    since: datetime | None
-    transaction_age_s: float | None
-    query: str | None
-
-    def __str__(self) -> str:
-        who = f"pid {self.pid}, user {self.user}, host {self.host}, application {self.application or '-'}"
-        age = self.transaction_age_s
-        doing = str(self.state) + (f", transaction open for {show_duration(age)}" if age is not None else "")
-        return f"{who}, {doing}" + (f": {' '.join(self.query.split())}" if self.query else "")
+from agent_factory.migrate.db.rights import MAY_READ_JOURNAL
+from agent_factory.migrate.model.session import Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +74,7 @@ SELECT pg_backend_pid() AS pid,
        current_setting('default_transaction_read_only') = 'on' AS is_read_only,
        (SELECT setting::int FROM pg_settings WHERE name = 'statement_timeout') AS statement_timeout_ms,
        (SELECT source FROM pg_settings WHERE name = 'statement_timeout') AS statement_timeout_source,
-       {MAY_READ} AS may_read_journal,
+       {MAY_READ_JOURNAL} AS may_read_journal,
        coalesce((SELECT bool_and(has_schema_privilege(n.oid, 'USAGE')
                                  AND has_table_privilege(c.oid, 'SELECT')
                                  AND has_table_privilege(c.oid, 'INSERT')

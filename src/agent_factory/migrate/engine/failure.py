@@ -8,7 +8,6 @@ import sqlalchemy as sa
 
 from agent_factory.migrate.db.connection import ReconnectedError
 from agent_factory.migrate.db.failures import explain_statement_failure
-from agent_factory.migrate.db.server import Session
 from agent_factory.migrate.engine.supervision import Flight, StoppedError
 from agent_factory.migrate.engine.truth import Truth, look_up, outcomes
 from agent_factory.migrate.engine.watch import Running, TransactionEndedError
@@ -21,6 +20,7 @@ from agent_factory.migrate.model.errors import (
     RolledBackError,
 )
 from agent_factory.migrate.model.plan import Plan, Revision
+from agent_factory.migrate.model.session import Session
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.project import Project
 

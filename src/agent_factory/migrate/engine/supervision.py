@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any, TypeVar
 
-from agent_factory.migrate.db.server import Session
 from agent_factory.migrate.model.events import Emit, Event, Warned
+from agent_factory.migrate.model.session import Session
 
 TICK_S = 0.05
 CUT_AFTER_CANCELLING_S = 5.0

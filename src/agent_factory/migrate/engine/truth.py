@@ -12,6 +12,7 @@ from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.model.errors import MigrationError, Outcome, RevisionOutcome
 from agent_factory.migrate.model.plan import Direction, Plan
+from agent_factory.migrate.model.session import Session
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.project import Project
 
@@ -62,7 +63,7 @@ def look_up(project: Project, target: Target, *, lost_session: str | None = None
         time.sleep(0.2)
 
 
-def _end_idle(connection: sa.Connection, sessions: tuple[server.Session, ...]) -> None:
+def _end_idle(connection: sa.Connection, sessions: tuple[Session, ...]) -> None:
     """End lost sessions of our own that wait for a client who will not come, and hold the run lock."""
     with own_cursor(connection) as cursor:
         for session in sessions:

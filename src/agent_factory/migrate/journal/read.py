@@ -12,12 +12,6 @@ from typing import Any
 from agent_factory.migrate.model.plan import Direction, Revision
 from agent_factory.migrate.revisions.normalise import file_sha256
 
-MAY_READ = """coalesce((SELECT bool_and(has_schema_privilege(n.oid, 'USAGE')
-                                 AND has_table_privilege(c.oid, 'SELECT'))
-                 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                 WHERE n.nspname = 'af_db' AND c.relname IN ('journal', 'environment')), false)"""
-"""An SQL expression: whether there is a journal that this role may read."""
-
 _LATEST = """
 SELECT DISTINCT ON (revision) id, revision, direction, state, source_sha256, accepted_sha256, statements,
     db_role, os_user, host, git_commit, git_dirty, ci_url, af_db_version, alembic_version,

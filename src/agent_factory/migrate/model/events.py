@@ -2,12 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from agent_factory.migrate.model.plan import Revision
-
-if TYPE_CHECKING:
-    from agent_factory.migrate.db.server import Session
+from agent_factory.migrate.model.session import Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +19,7 @@ class RunStarted:
 class WaitingForRun:
     """Another run holds the lock; ``holder`` is None when it left in between."""
 
-    holder: "Session | None"
+    holder: Session | None
     waited_s: float
 
 
@@ -47,7 +44,7 @@ class StatementStarted:
 class LockWait:
     """The running statement waits for the locks of these sessions."""
 
-    blockers: "tuple[Session, ...]"
+    blockers: tuple[Session, ...]
     waited_s: float
 
 

@@ -8,22 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agent_factory.migrate.model.errors import NOT_TOUCHED, UsageError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ignore:
-    """Findings that are to be left out: those of ``code`` whose object and file match, where these are given.
-
-    ``object`` and ``file`` are patterns as a shell has them; ``file`` is seen from the folder of ``source``.
-    ``source`` and ``line`` are where the project says it; a line that is not certain is None.
-    """
-
-    code: str
-    object: str | None = None
-    file: str | None = None
-    reason: str = ""
-    source: Path
-    line: int | None = None
+from agent_factory.migrate.model.findings import Ignore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,9 +64,10 @@ def _ask_postgresql(url: DatabaseURL, *, for_entries: bool) -> "_Found | None":
 
 
 def _ask_journal(cursor: Any) -> "dict[str, Entry] | None":
-    from agent_factory.migrate.journal.read import MAY_READ, read_entries
+    from agent_factory.migrate.db.rights import MAY_READ_JOURNAL
+    from agent_factory.migrate.journal.read import read_entries
 
-    cursor.execute(f"SELECT {MAY_READ}")
+    cursor.execute(f"SELECT {MAY_READ_JOURNAL}")
     (may_read,) = cursor.fetchone()
     return read_entries(cursor) if may_read else None
 

@@ -30,6 +30,7 @@ from agent_factory.migrate.db.sent_statements import Sent, SentStatements
 from agent_factory.migrate.model.plan import Plan
 from agent_factory.migrate.model.target import Environment, Target
 from agent_factory.migrate.project import Hooks, Project
+from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
 from agent_factory.migrate.rehearsal.replay import (
     OF_ROLES_AND_ROWS,
     ReplayFailedError,
@@ -48,7 +49,6 @@ from agent_factory.migrate.rehearsal.scratch import (
 from agent_factory.migrate.rehearsal.temporary import temporary_folder
 from agent_factory.migrate.rehearsal.time_limit import time_limit
 from agent_factory.migrate.rehearsal.trace import Trace, tracing
-from agent_factory.migrate.review.hazards import RehearsedRevision
 from agent_factory.url import DatabaseURL
 
 COPIED = Scope(leave_out_kinds=OF_ROLES_AND_ROWS, one_server=False)

@@ -11,6 +11,7 @@ from agent_factory.migrate.model.events import Warned
 from agent_factory.migrate.model.locks import Blocks, LockMode
 from agent_factory.migrate.model.plan import Direction, Plan, Revision
 from agent_factory.migrate.model.results import CurrentHead
+from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
 from agent_factory.migrate.rehearsal.run import Rehearsal
 from agent_factory.migrate.rehearsal.trace import ChangeKind, TableEffect, TracedStatement
 from agent_factory.migrate.review.forecast import Estimate
@@ -18,7 +19,6 @@ from agent_factory.migrate.review.hazards import (
     Counted,
     Hazard,
     HazardCode,
-    RehearsedRevision,
     Severity,
     estimates,
     find_hazards,

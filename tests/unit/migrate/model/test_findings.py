@@ -10,12 +10,12 @@ from agent_factory.migrate.model.findings import (
     RULES,
     CheckResult,
     Finding,
+    Ignore,
     Level,
     Rule,
     apply_ignores,
     finding,
 )
-from agent_factory.migrate.project.configuration import Ignore
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.code)

@@ -8,7 +8,7 @@ from agent_factory.migrate.model.findings.found import (
     failure,
     finding,
 )
-from agent_factory.migrate.model.findings.ignores import apply_ignores, is_ignored
+from agent_factory.migrate.model.findings.ignores import Ignore, apply_ignores, is_ignored
 from agent_factory.migrate.model.findings.rule import Level, Rule
 from agent_factory.migrate.model.findings.rules import (
     BRANCH_CODES,
@@ -31,6 +31,7 @@ __all__ = [
     "CannotCheckError",
     "CheckResult",
     "Finding",
+    "Ignore",
     "Ignored",
     "Level",
     "Rule",

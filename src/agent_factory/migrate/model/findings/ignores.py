@@ -1,12 +1,28 @@
 """What a project's configuration leaves out of its findings, with a reason."""
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from agent_factory.migrate.model.findings.found import Finding, Ignored, finding
 from agent_factory.migrate.model.findings.rules import RULES
-from agent_factory.migrate.project.configuration import Ignore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ignore:
+    """Findings that are to be left out: those of ``code`` whose object and file match, where these are given.
+
+    ``object`` and ``file`` are patterns as a shell has them; ``file`` is seen from the folder of ``source``.
+    ``source`` and ``line`` are where the project says it; a line that is not certain is None.
+    """
+
+    code: str
+    object: str | None = None
+    file: str | None = None
+    reason: str = ""
+    source: Path
+    line: int | None = None
 
 
 def apply_ignores(

@@ -2,7 +2,6 @@
 
 from agent_factory.migrate.review.hazards.blocking import estimates
 from agent_factory.migrate.review.hazards.count import Answer, Counted, count_hits
-from agent_factory.migrate.review.hazards.evidence import RehearsedRevision
 from agent_factory.migrate.review.hazards.find import find_hazards
 from agent_factory.migrate.review.hazards.rules import RULES, Hazard, HazardCode, HazardRule, Severity
 from agent_factory.migrate.review.hazards.unfinished import find_refused
@@ -14,7 +13,6 @@ __all__ = [
     "Hazard",
     "HazardCode",
     "HazardRule",
-    "RehearsedRevision",
     "Severity",
     "count_hits",
     "estimates",

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 from agent_factory.migrate.db.sizes import TableSize, show_bytes
 from agent_factory.migrate.model.locks import Blocks, LockMode
+from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
 from agent_factory.migrate.rehearsal.trace import ChangeKind, TableEffect, TracedStatement
 from agent_factory.migrate.review.forecast import Estimate, about, estimate
 from agent_factory.migrate.review.hazards.count import Counted
-from agent_factory.migrate.review.hazards.evidence import RehearsedRevision, Step, steps
+from agent_factory.migrate.review.hazards.evidence import Step, steps
 from agent_factory.migrate.review.hazards.questions import Ask
 from agent_factory.migrate.review.hazards.recipe import together
 from agent_factory.migrate.review.hazards.remedies import safe_forms

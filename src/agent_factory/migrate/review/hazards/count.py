@@ -16,8 +16,9 @@ import sqlalchemy as sa
 from agent_factory.migrate.db import indexes, server
 from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.model.durations import show_duration
+from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
 from agent_factory.migrate.rehearsal.trace import ChangeKind
-from agent_factory.migrate.review.hazards.evidence import RehearsedRevision, steps
+from agent_factory.migrate.review.hazards.evidence import steps
 from agent_factory.migrate.review.hazards.questions import Ask, Question, Subject, questions
 
 COUNT_TIMEOUT_S = 2.0

@@ -13,10 +13,11 @@ from agent_factory.migrate.db.definitions import (
 )
 from agent_factory.migrate.db.sizes import TableSize
 from agent_factory.migrate.model.locks import LockMode
+from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
 from agent_factory.migrate.rehearsal.trace import Change, ChangeKind
 from agent_factory.migrate.review.hazards.columns import keep_column, new_type, required_column
 from agent_factory.migrate.review.hazards.count import Answer, Counted
-from agent_factory.migrate.review.hazards.evidence import RehearsedRevision, Step, steps
+from agent_factory.migrate.review.hazards.evidence import Step, steps
 from agent_factory.migrate.review.hazards.questions import Ask, Question, questions_of
 from agent_factory.migrate.review.hazards.remedies import keep_rows, unchecked
 from agent_factory.migrate.review.hazards.rules import Hazard, HazardCode, Severity

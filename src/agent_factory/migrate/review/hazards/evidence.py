@@ -5,17 +5,9 @@ from dataclasses import dataclass
 
 from agent_factory.migrate.model.locks import LockMode
 from agent_factory.migrate.model.plan import Revision
+from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
 from agent_factory.migrate.rehearsal.trace import Change, ChangeKind, TracedStatement
 from agent_factory.migrate.review.hazards.rules import RULES, Hazard, HazardCode, Severity
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RehearsedRevision:
-    """A revision and the statements that it ran. ``transactional``: all of them in its own transaction."""
-
-    revision: Revision
-    transactional: bool
-    statements: tuple[TracedStatement, ...]
 
 
 class Past:

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from agent_factory.migrate.db.sizes import TableSize
 from agent_factory.migrate.model.plan import Direction
+from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
 from agent_factory.migrate.review.hazards.blocking import estimates, find_blocking
 from agent_factory.migrate.review.hazards.count import Counted
 from agent_factory.migrate.review.hazards.data import find_data_hazards
-from agent_factory.migrate.review.hazards.evidence import RehearsedRevision
 from agent_factory.migrate.review.hazards.rules import Hazard, Severity
 from agent_factory.migrate.review.hazards.running_code import find_breaks
 from agent_factory.migrate.review.hazards.unfinished import find_unfinished

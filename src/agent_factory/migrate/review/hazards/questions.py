@@ -17,8 +17,9 @@ from agent_factory.migrate.db.definitions import (
     using_expression,
 )
 from agent_factory.migrate.model.locks import LockMode
+from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
 from agent_factory.migrate.rehearsal.trace import Change, ChangeKind
-from agent_factory.migrate.review.hazards.evidence import RehearsedRevision, Step, steps
+from agent_factory.migrate.review.hazards.evidence import Step, steps
 from agent_factory.migrate.review.hazards.types import is_lossless, length_limit
 
 

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from agent_factory.migrate.db.definitions import column_parts, quoted
 from agent_factory.migrate.db.sizes import TableSize
+from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
 from agent_factory.migrate.rehearsal.trace import Change, ChangeKind
 from agent_factory.migrate.review.hazards.columns import rename_column
 from agent_factory.migrate.review.hazards.count import Counted
-from agent_factory.migrate.review.hazards.evidence import RehearsedRevision, Step, steps
+from agent_factory.migrate.review.hazards.evidence import Step, steps
 from agent_factory.migrate.review.hazards.recipe import together
 from agent_factory.migrate.review.hazards.remedies import rename_table
 from agent_factory.migrate.review.hazards.rules import Hazard, HazardCode, Severity

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from agent_factory.migrate.db import indexes
 from agent_factory.migrate.model.plan import Direction
+from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
 from agent_factory.migrate.review.hazards.count import Counted
-from agent_factory.migrate.review.hazards.evidence import RehearsedRevision, Step, steps
+from agent_factory.migrate.review.hazards.evidence import Step, steps
 from agent_factory.migrate.review.hazards.questions import Ask, questions_of
 from agent_factory.migrate.review.hazards.recipe import Recipe, Work
 from agent_factory.migrate.review.hazards.rules import RULES, Hazard, HazardCode, Severity

@@ -1,0 +1,15 @@
+"""What a rehearsal hands over of each revision."""
+
+from dataclasses import dataclass
+
+from agent_factory.migrate.model.plan import Revision
+from agent_factory.migrate.rehearsal.trace import TracedStatement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RehearsedRevision:
+    """A revision and the statements that it ran. ``transactional``: all of them in its own transaction."""
+
+    revision: Revision
+    transactional: bool
+    statements: tuple[TracedStatement, ...]
