@@ -3,9 +3,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
+CONSTRAINTS ?= -c constraints.txt
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet $(CONSTRAINTS)
 
-.PHONY: help migrate test test-debian lint check format bench-smoke clean
+.PHONY: help migrate test test-debian test-wheel lint check format bench-smoke clean
 
 help: ## Show these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +28,11 @@ lint: $(VENV)/.installed-dev ## Format, lint, types, layers
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml examples/ci/github-actions.yml
+	@$(BIN)/check-jsonschema -q --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/w*.yml
+
+test-wheel: ## Build the wheel, install it into an empty environment, and migrate a database with it
+	@PYTHON=$(PYTHON) .ci/try-wheel
 
 format: $(VENV)/.installed-dev ## Format the code
 	@$(BIN)/ruff format .

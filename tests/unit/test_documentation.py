@@ -105,12 +105,3 @@ def test_error_codes_in_the_runbook_exist() -> None:
 
     assert len(named) > 15
     assert {code for code in named if f'"{code}"' not in source} == set()
-
-
-def test_the_architecture_names_every_module() -> None:
-    drawn = (ROOT / "docs/architecture.md").read_text()
-    package = ROOT / "src" / "agent_factory"
-    folders = (package, package / "database", package / "migrate", *(package / "migrate").glob("[ep]*/"))
-    modules = {path.name for folder in folders for path in folder.glob("*.py")} - {"__init__.py"}
-
-    assert sorted(name for name in modules if f" {name} " not in drawn) == []

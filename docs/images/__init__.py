@@ -1,0 +1,1 @@
+"""Pictures, and the scripts that draw them."""

@@ -1,0 +1,64 @@
+"""The house has floors, and the page that draws it is up to date."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from docs.images import draw_rooms as rooms
+
+ROOT = Path(__file__).parents[2]
+
+
+def lint_imports(place: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-logo", "--no-cache"],
+        cwd=place,
+        env=os.environ | {"PYTHONPATH": str(place / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Path:
+    """A copy of the source, to build in."""
+    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def test_a_module_without_a_room_fails_the_lint(house: Path) -> None:
+    (house / "src/agent_factory/migrate/stray.py").write_text('"""In no room."""\n')
+
+    finished = lint_imports(house)
+
+    assert finished.returncode == 1
+    assert "agent_factory.migrate.stray" in finished.stdout
+
+
+def test_an_import_upwards_fails_the_lint(house: Path) -> None:
+    (house / "src/agent_factory/migrate/model/upwards.py").write_text(
+        '"""Looks up."""\n\nfrom agent_factory.migrate import engine\n\n__all__ = ["engine"]\n'
+    )
+
+    finished = lint_imports(house)
+
+    assert finished.returncode == 1
+    assert "agent_factory.migrate.model.upwards -> agent_factory.migrate.engine" in finished.stdout
+
+
+def test_the_drawing_of_the_rooms_is_up_to_date() -> None:
+    page = rooms.PAGE.read_text(encoding="utf-8")
+
+    assert page == rooms.redraw(page), "run python -m docs.images.draw_rooms"
+
+
+def test_every_room_is_on_the_page() -> None:
+    page = rooms.PAGE.read_text(encoding="utf-8")
+    missing = [room for floor in rooms.read_floors() for room in floor if f"  {room}" not in page]
+
+    assert missing == []
