@@ -59,6 +59,6 @@ def test_the_drawing_of_the_rooms_is_up_to_date() -> None:
 
 def test_every_room_is_on_the_page() -> None:
     page = rooms.PAGE.read_text(encoding="utf-8")
-    missing = [room for floor in rooms.read_floors() for room in floor if f"  {room}" not in page]
+    missing = [room for floor in rooms.read_floors() for room in floor if f"\n{room}" not in page]
 
     assert missing == []

@@ -2,14 +2,10 @@
 
 import ast
 import codecs
-import io
 import re
-import tokenize
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
-from agent_factory.migrate.revisions.parse import read_revision_file
+from agent_factory.migrate.revisions.parse import bindings, encoding_of, parse_tree, read_revision_file
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 
@@ -51,11 +47,9 @@ def edited(
 
 def _parse(body: bytes) -> ast.Module:
     try:
-        encoding, _lines = tokenize.detect_encoding(io.BytesIO(body).readline)
+        encoding = encoding_of(body)
         body.decode()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(body)
+        tree = parse_tree(body)
     except SyntaxError as error:
         raise CannotEditError(f"it is no Python: {error.msg}, line {error.lineno}") from error
     except ValueError as error:
@@ -68,49 +62,20 @@ def _parse(body: bytes) -> ast.Module:
 def _literals(tree: ast.Module) -> dict[str, ast.expr]:
     """What is declared, by name; each is one plain assignment of plain texts."""
     found: dict[str, ast.expr] = {}
-    names = ("revision", "down_revision", "depends_on")
-    for node in _outermost(tree):
-        for name in names:
-            if isinstance(node, ast.Global) and name in node.names:
-                raise CannotEditError(f"line {node.lineno}: {name} is changed by a function")
-        if not (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del)):
+    for name, line, value in bindings(tree):
+        if name not in ("revision", "down_revision", "depends_on"):
             continue
-        if node.id not in names:
-            continue
-        declared = _declared_by(tree, node)
-        if declared is None or node.id in found:
-            raise CannotEditError(f"line {node.lineno}: {node.id} is set in another way than once, plainly")
-        if not _is_plain(declared):
-            raise CannotEditError(f"line {node.lineno}: {node.id} is computed")
-        found[node.id] = declared
-    missing = [name for name in names[:2] if name not in found]
+        if value is None or name in found:
+            raise CannotEditError(f"line {line}: {name} is set in another way than once, plainly")
+        if not _is_plain(value):
+            raise CannotEditError(f"line {line}: {name} is computed")
+        found[name] = value
+    missing = [name for name in ("revision", "down_revision") if name not in found]
     if missing:
         raise CannotEditError(f"it declares no {' and no '.join(missing)}")
     if not isinstance(ast.literal_eval(found["revision"]), str):
         raise CannotEditError("its revision is no text")
     return found
-
-
-def _outermost(tree: ast.Module) -> Iterator[ast.AST]:
-    """The nodes outside of functions and classes, and in these what reaches out of them."""
-    left: list[ast.AST] = [tree]
-    while left:
-        node = left.pop()
-        yield node
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
-            yield from (inner for inner in ast.walk(node) if isinstance(inner, ast.Global))
-        else:
-            left += ast.iter_child_nodes(node)
-
-
-def _declared_by(tree: ast.Module, name: ast.Name) -> ast.expr | None:
-    """The value of the assignment at the outermost level that this name is the only target of."""
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and node.targets == [name]:
-            return node.value
-        if isinstance(node, ast.AnnAssign) and node.target is name:
-            return node.value
-    return None
 
 
 def _is_plain(node: ast.expr) -> bool:

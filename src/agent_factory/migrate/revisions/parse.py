@@ -9,7 +9,7 @@ import io
 import re
 import tokenize
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -72,7 +72,7 @@ def read_revision_file(path: Path, data: bytes, *, name: str | None = None) -> R
     name = name or path.name
     try:
         source = _decode(data)
-        tree = _parse(data)
+        tree = parse_tree(data)
     except SyntaxError as error:
         broken = Broken(why=f"it is no Python: {error.msg}", line=error.lineno)
     except (ValueError, RecursionError) as error:
@@ -108,7 +108,7 @@ def _read_tree(file: RevisionFile, tree: ast.Module) -> RevisionFile:
     values: dict[str, object] = {}
     lines: dict[str, int] = {}
     defines: set[str] = set()
-    for bound, line, value in _bindings(tree.body):
+    for bound, line, value in bindings(tree):
         defines.add(bound)
         if bound in DECLARATIONS:
             values[bound] = _value(value)
@@ -128,12 +128,18 @@ def _read_lines(file: RevisionFile) -> RevisionFile:
     return with_values(replace(file, lines=tuple(lines.items())), values)
 
 
-def _decode(data: bytes) -> str:
+def encoding_of(data: bytes) -> str:
+    """Return the encoding that the file names, or UTF-8 (PEP 263). Raises SyntaxError for an unknown one."""
     encoding, _lines = tokenize.detect_encoding(io.BytesIO(data).readline)
-    return io.TextIOWrapper(io.BytesIO(data), encoding, newline=None).read()
+    return encoding
 
 
-def _parse(data: bytes) -> ast.Module:
+def _decode(data: bytes) -> str:
+    return io.TextIOWrapper(io.BytesIO(data), encoding_of(data), newline=None).read()
+
+
+def parse_tree(data: bytes) -> ast.Module:
+    """Return the syntax tree of a file. Raises SyntaxError, ValueError and RecursionError."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # an odd escape is for Python to warn of, when it imports the file
         return ast.parse(data)
@@ -150,9 +156,12 @@ def _texts(value: object) -> tuple[str, ...] | None:
     return None
 
 
-def _bindings(body: Iterable[ast.stmt]) -> Iterator[tuple[str, int, ast.expr | None]]:
-    """The names that the file binds at its outermost level, each with its line and what it is bound to."""
-    for node in body:
+def bindings(tree: ast.Module) -> Iterator[tuple[str, int, ast.expr | None]]:
+    """Yield the names that a file binds at its outermost level, each with its line and what it is bound to.
+
+    That is None for all but plain assignments, since only running the file could tell it.
+    """
+    for node in tree.body:
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
                 yield name, node.lineno, value
@@ -160,6 +169,7 @@ def _bindings(body: Iterable[ast.stmt]) -> Iterator[tuple[str, int, ast.expr | N
                 yield name, node.lineno, value
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 yield name, node.lineno, None
+                yield from _reached_out_of(node)
             case _:
                 yield from _computed(node)
 
@@ -168,12 +178,19 @@ def _computed(node: ast.stmt) -> Iterator[tuple[str, int, None]]:
     """What a statement binds that is no plain assignment, or that is one under a condition."""
     for inner in ast.walk(node):
         match inner:
-            case ast.Name(id=name, ctx=ast.Store()):
+            case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
                 yield name, inner.lineno, None
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 yield name, inner.lineno, None
             case ast.alias(name=name, asname=other):
                 yield (other or name).partition(".")[0], inner.lineno, None
+
+
+def _reached_out_of(function: ast.stmt) -> Iterator[tuple[str, int, None]]:
+    """What a function or a class may bind outside of itself."""
+    for inner in ast.walk(function):
+        if isinstance(inner, ast.Global):
+            yield from ((name, inner.lineno, None) for name in inner.names)
 
 
 def _value(node: ast.expr | str | None) -> object:
