@@ -214,7 +214,7 @@ def test_other_statements_are_a_warning_for_people(
     outcome = af_db("prod", "upgrade", "--yes", cwd=root, url=postgresql_url)
 
     assert outcome.code == 0
-    assert "warning: 002 sent 2 statements, and 1 at the rehearsal" in outcome.err
+    assert "warning  002 sent 2 statements, and 1 at the rehearsal" in outcome.err
 
 
 def test_as_many_statements_that_are_not_the_same_are_told(
@@ -232,7 +232,7 @@ def test_as_many_statements_that_are_not_the_same_are_told(
 
     outcome = af_db("prod", "upgrade", "--yes", cwd=project.root, url=postgresql_url)
 
-    assert "warning: 002 sent 2 statements as at the rehearsal, but not the same" in outcome.err
+    assert "warning  002 sent 2 statements as at the rehearsal, but not the same" in outcome.err
 
 
 USES_THE_APPLICATIONS_METADATA = """

@@ -168,6 +168,6 @@ def test_a_setting_that_the_server_does_not_know_is_told(scratch: Scratch) -> No
             "new_setting": "on",
         },
     )
-    gaps = restore("", original, scratch.target, is_own=True)
+    gaps = restore("", original, scratch.target, is_own=True).gaps
     assert gaps == ("lc_time, lc_monetary: xx_XX is not known there",)
     assert asked(scratch, "SHOW TimeZone") == "Europe/Berlin"

@@ -8,23 +8,27 @@ from agent_factory.migrate.catalog.compare import Difference, compare
 from agent_factory.migrate.catalog.objects import Catalog, CatalogObject, Key, Scope, is_attached
 from agent_factory.migrate.catalog.read import read_catalog
 from agent_factory.migrate.catalog.unkept import (
-    UnkeptSetting,
+    NONE_UNKEPT,
+    UnkeptSettings,
     changed_between,
     find_unkept_settings,
+    some_setting_differs,
     without_settings,
 )
 
 __all__ = [
+    "NONE_UNKEPT",
     "Catalog",
     "CatalogObject",
     "Difference",
     "Key",
     "Scope",
-    "UnkeptSetting",
+    "UnkeptSettings",
     "changed_between",
     "compare",
     "find_unkept_settings",
     "is_attached",
     "read_catalog",
+    "some_setting_differs",
     "without_settings",
 ]

@@ -5,6 +5,7 @@ the options of each column, another one in every database. What is known of that
 finds the next one by what it does.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
@@ -12,49 +13,72 @@ from agent_factory.migrate.catalog.objects import Catalog, CatalogObject, Key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnkeptSetting:
-    """A setting of a kind of object that a copy does not keep; ``objects`` are how many show it."""
+class UnkeptSettings:
+    """``of_kinds`` are settings of a kind of object that most objects show not to be kept, each with how many
+    do; ``of_objects`` those that single objects show, while others keep theirs."""
 
-    kind: str
-    setting: str
-    objects: int
+    of_kinds: Mapping[tuple[str, str], int]
+    of_objects: Collection[tuple[Key, str]]
 
-    def __str__(self) -> str:
-        return f"{self.setting} of {self.objects} {self.kind}{'s' if self.objects > 1 else ''}"
+    def named(self) -> tuple[str, ...]:
+        """Return them in words."""
+        return (
+            *(
+                f"{setting} of each {kind} ({count} differ)"
+                for (kind, setting), count in self.of_kinds.items()
+            ),
+            *(f"{setting} of {kind} {name}" for (kind, name), setting in self.of_objects),
+        )
+
+
+NONE_UNKEPT = UnkeptSettings(of_kinds={}, of_objects=())
 
 
 def find_unkept_settings(
-    original: Catalog, copy: Catalog, *, changed: Collection[Key] = ()
-) -> tuple[UnkeptSetting, ...]:
-    """Return the settings in which an object of the copy is not as the original's, both untouched.
+    original: Catalog, copy: Catalog, *, changed: Collection[Key] = (), failed: Collection[str] = ()
+) -> UnkeptSettings:
+    """Return the settings in which objects of the copy are not as the original's.
 
-    ``changed`` are the objects that a revision changes: what they show proves nothing. A part of an object's
+    A setting counts as one that is not kept, for all objects of its kind, where more of them have it
+    otherwise than alike. ``changed`` are the objects that a revision changes, ``failed`` those of which the
+    copy's server has refused a statement, unquoted: what they show proves nothing. A part of an object's
     definition is never among them.
     """
     copies = {one.key: one for one in copy.objects}
-    found: dict[tuple[str, str], int] = {}
+    differ: dict[tuple[Key, str], bool] = {}
+    kept: Counter[tuple[str, str]] = Counter()
     for one in original.objects:
         other = copies.get(one.key)
-        if other is None or other.clauses == one.clauses or one.key in changed:
+        if other is None:
             continue
+        proves = one.key not in changed and (one.table or one.name).replace('"', "") not in failed
         mine, theirs = _settings(one), _settings(other)
         for name in sorted(mine.keys() | theirs.keys()):
             if mine.get(name) != theirs.get(name):
-                found[one.kind, name] = found.get((one.kind, name), 0) + 1
-    return tuple(
-        UnkeptSetting(kind=kind, setting=name, objects=count) for (kind, name), count in sorted(found.items())
+                differ[one.key, name] = proves
+            elif proves:
+                kept[one.kind, name] += 1
+    shown = Counter((kind, name) for ((kind, _), name), is_proof in differ.items() if is_proof)
+    of_kinds = {setting: count for setting, count in sorted(shown.items()) if count > kept[setting]}
+    return UnkeptSettings(
+        of_kinds=of_kinds,
+        of_objects=tuple((key, name) for key, name in sorted(differ) if (key[0], name) not in of_kinds),
     )
 
 
-def without_settings(catalog: Catalog, unkept: Collection[UnkeptSetting]) -> Catalog:
-    """Return the catalog without these settings, of every object of their kinds."""
-    if not unkept:
+def some_setting_differs(one: Catalog, other: Catalog) -> bool:
+    """Say whether an object that both have is not the same in a setting."""
+    unkept = find_unkept_settings(one, other)
+    return bool(unkept.of_kinds or unkept.of_objects)
+
+
+def without_settings(catalog: Catalog, unkept: UnkeptSettings, *, also_of_objects: bool = False) -> Catalog:
+    """Return the catalog without the settings that no object of a kind keeps, and those of single objects."""
+    of_objects = set(unkept.of_objects) if also_of_objects else set()
+    if not unkept.of_kinds and not of_objects:
         return catalog
-    names = {(item.kind, item.setting) for item in unkept}
-    kinds = {item.kind for item in unkept}
     return replace(
-        catalog,
-        objects=tuple(_without(one, names) if one.kind in kinds else one for one in catalog.objects),
+        catalog, objects=tuple(_without(one, unkept.of_kinds, of_objects) for one in catalog.objects)
     )
 
 
@@ -68,12 +92,14 @@ def _settings(one: CatalogObject) -> Mapping[str, str]:
     return {name: clause for name, clause in zip(one.settings, one.clauses, strict=False) if name is not None}
 
 
-def _without(one: CatalogObject, names: Collection[tuple[str, str]]) -> CatalogObject:
-    if not any((one.kind, name) in names for name in one.settings):
-        return one
+def _without(
+    one: CatalogObject, of_kinds: Collection[tuple[str, str]], of_objects: Collection[tuple[Key, str]]
+) -> CatalogObject:
     kept = [
         (clause, name)
-        for clause, name in zip(one.clauses, one.settings, strict=True)
-        if (one.kind, name) not in names
+        for clause, name in zip(one.clauses, one.settings, strict=False)
+        if name is None or not ((one.kind, name) in of_kinds or (one.key, name) in of_objects)
     ]
+    if len(kept) == len(one.settings):
+        return one
     return replace(one, clauses=tuple(c for c, _ in kept), settings=tuple(name for _, name in kept))

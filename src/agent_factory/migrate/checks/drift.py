@@ -6,7 +6,15 @@ materialized view holds rows are not compared: they hang on the roles and the ro
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from agent_factory.migrate.catalog import Catalog, CatalogObject, Difference, Key, compare, is_attached
+from agent_factory.migrate.catalog import (
+    Catalog,
+    CatalogObject,
+    Difference,
+    Key,
+    compare,
+    is_attached,
+    without_settings,
+)
 from agent_factory.migrate.db.definitions import bare, schema_of
 from agent_factory.migrate.model.findings import Finding, finding, is_ignored
 from agent_factory.migrate.project.configuration import Configuration
@@ -25,10 +33,13 @@ def find_drift(rehearsal: Rehearsal, configuration: Configuration) -> tuple[Diff
     """
     if rehearsal.history is None or rehearsal.history.catalog is None:
         return ()
-    expected = rehearsal.comparable(rehearsal.history.catalog)
-    differences = compare_with_migrations(expected, rehearsal.comparable(rehearsal.original))
-    if rehearsal.before is not rehearsal.history.catalog:
-        differences = confirmed(differences, compare(expected, rehearsal.comparable(rehearsal.before)))
+    expected, original, copied = (
+        without_settings(catalog, rehearsal.unkept)
+        for catalog in (rehearsal.history.catalog, rehearsal.original, rehearsal.before)
+    )
+    differences = compare_with_migrations(expected, original)
+    if rehearsal.is_copied:
+        differences = confirmed(differences, compare(expected, copied))
     touched = touched_by(rehearsal.revisions)
     return tuple(
         item

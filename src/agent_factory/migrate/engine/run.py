@@ -236,7 +236,18 @@ class _Run:
         def committed(_revision: str) -> None:
             self._finish()
 
-        return Hooks(started=started, recording=recording, recorded=recorded, committed=committed)
+        return Hooks(
+            started=started,
+            recording=recording,
+            recorded=recorded,
+            committed=committed,
+            reused=self._warn_of_reuse,
+        )
+
+    def _warn_of_reuse(self, revision: str, why: Exception) -> None:
+        said = f"{type(why).__name__}: {why}"
+        message = f"{revision} cannot be executed again, and runs as an earlier use left its module: {said}"
+        self._flight.emit(Warned(code="not-executed-anew", message=message))
 
     def _start(self, revision: Revision) -> None:
         running, self._retried = self._retried, None
@@ -264,7 +275,7 @@ class _Run:
         rehearsed = self._rehearsed.get(running.revision.id)
         sent = self._watch.sent.by(running.revision.id)
         if rehearsed is not None and sent != rehearsed:
-            running.other_statements = OtherStatements(sent=len(sent), rehearsed=len(rehearsed))
+            running.other_statements = OtherStatements(sent=sent.count, rehearsed=rehearsed.count)
 
     def _send_journal_row(self) -> None:
         """Have the journal's row travel with the version row, which is about to be sent."""
@@ -317,6 +328,10 @@ class _Run:
                 seconds=running.seconds,
             )
         )
+
+        if running.other_statements is not None:
+            message = f"{running.revision.id} {running.other_statements}"
+            self._flight.emit(Warned(code="other-statements", message=message))
 
     def _mark_started(self, running: Running) -> None:
         """A revision is about to commit before its end: from here on it cannot be rolled back as a whole."""

@@ -16,7 +16,6 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, MigrationInfo, RevisionStep
 from alembic.script import Script, ScriptDirectory
-from alembic.script.revision import RevisionMap
 
 from agent_factory.migrate.model.errors import NOT_TOUCHED, MigrationError, UsageError
 from agent_factory.migrate.model.plan import Direction, Plan, Revision
@@ -35,7 +34,14 @@ if connection is not None:
 _ALEMBIC = str(Path(alembic.__file__).parent)
 
 
+Reused = Callable[[str, Exception], None]
+
+
 def _ignore(_revision: str) -> None:
+    pass
+
+
+def _ignore_reuse(_revision: str, _why: Exception) -> None:
     pass
 
 
@@ -44,13 +50,15 @@ class Hooks:
     """Called for each revision with its id, in the thread that runs it.
 
     ``recording`` is called when its version row is about to be sent, ``recorded`` when it is written, still
-    inside its transaction; ``committed`` when that transaction has ended well.
+    inside its transaction; ``committed`` when that transaction has ended well. ``reused`` is called first,
+    with the reason, for a revision whose file cannot be executed again: it runs as an earlier use left it.
     """
 
     started: Callable[[str], None]
     recording: Callable[[str], None] = _ignore
     recorded: Callable[[str], None] = _ignore
     committed: Callable[[str], None] = _ignore
+    reused: Reused = _ignore_reuse
 
 
 @contextlib.contextmanager
@@ -168,7 +176,7 @@ def _announce_steps(
 
     def steps(_current: Any, context: MigrationContext) -> Iterator[RevisionStep]:
         for revision in plan.steps:
-            step = migration_step(project, plan.direction, revision)
+            step = migration_step(project, plan.direction, revision, hooks.reused)
             hooks.started(revision.id)
             rows.expect(context, step, functools.partial(hooks.recording, revision.id))
             yield step
@@ -178,17 +186,18 @@ def _announce_steps(
     return steps
 
 
-def migration_step(project: Project, direction: Direction, revision: Revision) -> RevisionStep:
-    """Return Alembic's step of a revision."""
-    script = project.script.get_revision(revision.id)
-    return _Step(project.script.revision_map, script, direction is Direction.UPGRADE)
+def migration_step(
+    project: Project, direction: Direction, revision: Revision, reused: Reused | None = None
+) -> RevisionStep:
+    """Return Alembic's step of a revision; ``reused`` is told where its file cannot be executed again."""
+    return _Step(project, project.script.get_revision(revision.id), direction, reused or _ignore_reuse)
 
 
 class _Step(RevisionStep):
-    def __init__(self, revision_map: RevisionMap, revision: Script, is_upgrade: bool) -> None:
-        super().__init__(revision_map, revision, is_upgrade)
-        module = take_module(revision)
-        self.migration_fn = module.upgrade if is_upgrade else module.downgrade
+    def __init__(self, project: Project, script: Script, direction: Direction, reused: Reused) -> None:
+        super().__init__(project.script.revision_map, script, direction is Direction.UPGRADE)
+        module = take_module(script, reused)
+        self.migration_fn = module.upgrade if self.is_upgrade else module.downgrade
 
     def should_delete_branch(self, heads: set[str]) -> bool:
         """Answer at once where there is one head and one way down; Alembic walks through all ancestors to see

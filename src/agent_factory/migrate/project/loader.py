@@ -1,28 +1,49 @@
 """A revision's module, as its file leaves it: what an earlier call did to it is not there."""
 
-import contextlib
-from pathlib import Path
-from types import ModuleType
+import importlib.util
+from collections.abc import Callable
+from types import CodeType, ModuleType
+from typing import Any
 
 from alembic.script import Script
-from alembic.util import load_python_file
 
-_IS_USED = "__af_db_is_used__"
+_CODE = "__af_db_code__"
 
 
-def take_module(script: Script) -> ModuleType:
+def take_module(script: Script, reused: Callable[[str, Exception], None]) -> ModuleType:
     """Return a module of this revision whose functions nobody has called.
 
     Alembic executes a file once and calls its functions as often as they are wanted. A list at its top that
     upgrade() empties, a counter or an iterator would be used up by a rehearsal, or by a try that met a lock,
-    so the file is executed again for each use but the first. Modules that it imports stay as they are, since
-    they would register their listeners twice. A file that cannot be executed twice in one process, such as
-    one that adds a table to the application's metadata, is used as it is.
+    so what the file was at its first use is executed again for each later one. Modules that it imports stay
+    as they are, since they would register their listeners twice. Where it cannot be executed again, such as
+    one that adds a table to the application's metadata, it is used as it is, and ``reused`` is told.
     """
     module = script.module
-    if hasattr(module, _IS_USED):
-        path = Path(script.path)
-        with contextlib.suppress(Exception):
-            module = load_python_file(path.parent, path.name)
-    setattr(module, _IS_USED, True)
-    return module
+    if not hasattr(module, _CODE):
+        setattr(module, _CODE, _code_of(module))
+        return module
+    code: CodeType | Exception = getattr(module, _CODE)
+    if isinstance(code, Exception):
+        reused(script.revision, code)
+        return module
+    fresh = importlib.util.module_from_spec(_spec_of(module))
+    try:
+        exec(code, fresh.__dict__)  # noqa: S102 - it is what Alembic has executed
+    except Exception as error:  # noqa: BLE001 - a file may raise anything
+        reused(script.revision, error)
+        return module
+    return fresh
+
+
+def _code_of(module: ModuleType) -> CodeType | Exception:
+    try:
+        spec = _spec_of(module)
+        code: CodeType = spec.loader.get_code(spec.name)
+    except (OSError, ImportError, SyntaxError, ValueError) as error:
+        return error
+    return code
+
+
+def _spec_of(module: ModuleType) -> Any:
+    return module.__spec__

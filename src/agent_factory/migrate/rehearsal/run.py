@@ -15,10 +15,11 @@ import sqlalchemy as sa
 
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.catalog import (
+    NONE_UNKEPT,
     Catalog,
     Difference,
     Scope,
-    UnkeptSetting,
+    UnkeptSettings,
     changed_between,
     compare,
     find_unkept_settings,
@@ -69,7 +70,8 @@ class Rehearsal:
 
     ``notes`` are how the copy differs from the original. ``before`` and ``after`` are the copy's catalog,
     ``original`` that of the database which was copied. ``sent`` is what each revision sent. ``history`` is
-    None where it was not asked for.
+    None where it was not asked for. Unless ``is_copied``, the schema there is not the original's, but what
+    the migrations make; ``failed`` are the objects of which the copy's server has refused a part.
     """
 
     revisions: tuple[RehearsedRevision, ...]
@@ -80,22 +82,25 @@ class Rehearsal:
     before: Catalog
     after: Catalog
     sent: Mapping[str, Sent]
+    is_copied: bool
+    failed: frozenset[str] = frozenset()
     history: History | None = None
 
     @functools.cached_property
-    def unkept(self) -> tuple[UnkeptSetting, ...]:
+    def unkept(self) -> UnkeptSettings:
         """The settings that a copy does not keep, as the objects show that no revision changes."""
+        if not self.is_copied:
+            return NONE_UNKEPT
         changed = changed_between(self.before, self.after)
-        return find_unkept_settings(self.original, self.before, changed=changed)
+        return find_unkept_settings(self.original, self.before, changed=changed, failed=self.failed)
 
     @functools.cached_property
     def copied_otherwise(self) -> tuple[Difference, ...]:
         """What else the copy has otherwise than the original from the start: no doing of the plan."""
-        return compare(self.comparable(self.before), self.comparable(self.original))
+        return compare(self._as_a_copy_keeps(self.before), self._as_a_copy_keeps(self.original))
 
-    def comparable(self, catalog: Catalog) -> Catalog:
-        """Return the catalog without the settings that a copy does not keep."""
-        return without_settings(catalog, self.unkept)
+    def _as_a_copy_keeps(self, catalog: Catalog) -> Catalog:
+        return without_settings(catalog, self.unkept, also_of_objects=True)
 
     def find_surprises(self, reached: Catalog) -> tuple[Difference, ...]:
         """Return where the original, after the plan, is not as the copy came to be.
@@ -103,7 +108,7 @@ class Rehearsal:
         What the copy had otherwise from the start is not for the plan to answer for.
         """
         other = {(item.kind, item.name) for item in self.copied_otherwise}
-        differences = compare(self.comparable(self.after), self.comparable(reached))
+        differences = compare(self._as_a_copy_keeps(self.after), self._as_a_copy_keeps(reached))
         return tuple(item for item in differences if (item.kind, item.name) not in other)
 
 
@@ -145,9 +150,9 @@ def rehearse(
             with connection.begin():
                 connection.exec_driver_sql(f"DROP INDEX IF EXISTS {name}")
         before = read_catalog(connection, COPIED)
-        sent = SentStatements()
-        with tracing(connection) as trace, sent.noted(connection):
-            revisions = _run(project, connection, plan, trace, sent, copy.notes, limit_s)
+        sent, reused = SentStatements(), list[str]()
+        with sent.noted(connection.engine), tracing(connection) as trace:
+            revisions = _run(project, connection, plan, trace, sent, reused, copy.notes, limit_s)
         after = read_catalog(connection, COPIED)
         history = None
         if with_history and copy.is_migrated:
@@ -158,11 +163,13 @@ def rehearse(
             revisions=revisions,
             server=copy.server,
             schema_from=copy.schema_from,
-            notes=copy.notes,
+            notes=(*copy.notes, *reused),
             original=original,
             before=before,
             after=after,
             sent=sent.by_revision(),
+            is_copied=not copy.is_migrated,
+            failed=copy.failed,
             history=history,
         )
 
@@ -170,7 +177,7 @@ def rehearse(
 def run_traced(project: Project, target: Target, plan: Plan) -> tuple[RehearsedRevision, ...]:
     """Run a plan on a throwaway database and return what was seen. Raises RehearsalFailedError."""
     with connect(target) as connection, tracing(connection) as trace:
-        return _run(project, connection, plan, trace, SentStatements())
+        return _run(project, connection, plan, trace, SentStatements(), [])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +188,7 @@ class _Copy:
     notes: tuple[str, ...]
     scratch: Scratch | None = None
     is_migrated: bool = False
+    failed: frozenset[str] = frozenset()
 
 
 @contextlib.contextmanager
@@ -250,6 +258,7 @@ def _give_schema(
         schema_from="a copy of the database's own",
         notes=(*scratch.gaps, *copied.gaps),
         scratch=scratch,
+        failed=copied.failed,
     )
 
 
@@ -278,6 +287,7 @@ def _run(
     plan: Plan,
     trace: Trace,
     sent: SentStatements,
+    reused: list[str],
     notes: tuple[str, ...] = (),
     limit_s: float | None = None,
 ) -> tuple[RehearsedRevision, ...]:
@@ -291,6 +301,9 @@ def _run(
     def recording(_revision: str) -> None:
         sent.end()
 
+    def note_reuse(revision: str, why: Exception) -> None:
+        reused.append(f"{revision} could not be executed again ({type(why).__name__}: {why})")
+
     def committed(revision: str) -> None:
         statements = trace.take()
         rehearsed.append(
@@ -303,7 +316,7 @@ def _run(
 
     try:
         with failures_named(plan) as began, time_limit(connection, limit_s):
-            hooks = Hooks(started=started, recording=recording, committed=committed)
+            hooks = Hooks(started=started, recording=recording, committed=committed, reused=note_reuse)
             alembic_project.run(project, connection, plan, hooks)
     except ReplayFailedError as error:
         raise RehearsalFailedError(error.cause, error.revision, notes) from error.cause

@@ -233,9 +233,6 @@ class Report:
         if not result.applied:
             self._out.line((f"nothing to do: {result.database} is at {after}", ""))
             return
-        for applied in result.applied:
-            if applied.other_statements is not None:
-                self._err.line(*_warning(f"{applied.revision} {applied.other_statements}"))
         self._out.line((f"{before} -> ", ""), (after, "bold green"))
 
     def _written(self, result: CreateResult | MergeResult) -> None:

@@ -9,10 +9,11 @@ from agent_factory.migrate.catalog import (
     Catalog,
     Difference,
     Scope,
-    UnkeptSetting,
+    UnkeptSettings,
     compare,
     find_unkept_settings,
     read_catalog,
+    some_setting_differs,
     without_settings,
 )
 from agent_factory.migrate.checks.database import (
@@ -164,10 +165,17 @@ def _find_drift(
         with blank_database(target, looking, scratch_url=options.scratch_url) as blank:
             expected = made_by_migrations(project, blank, at, scope)
             differences = compare_with_migrations(expected, found)
-            copied = _catalog_of_copy(target, looking, blank, scope, options) if differences else None
-            if copied is not None:
-                differences, unkept = _confirmed_by_copy(differences, expected, found, copied, blank, looking)
-                notes.skipped += [f"drift: {item}: a copy of the schema does not keep it" for item in unkept]
+            is_other_version = _is_other_version(blank, looking)
+            if differences and (is_other_version or some_setting_differs(expected, found)):
+                copied = _catalog_of_copy(target, looking, blank, scope, options)
+                if copied is not None:
+                    catalog, failed = copied
+                    unkept = find_unkept_settings(found, catalog, failed=failed)
+                    differences = _confirmed_by_copy(expected, found, catalog, unkept, is_other_version)
+                    notes.skipped += [
+                        f"drift: {setting} of each {kind}: a copy of the schema does not keep it"
+                        for kind, setting in unkept.of_kinds
+                    ]
             where = f"drift: {len(found.objects)} objects, against the migrations run on {blank.server}"
             lacking = f" (not there: {'; '.join(blank.gaps)})" if blank.gaps else ""
     except ScratchUnavailableError as error:
@@ -191,37 +199,34 @@ def _drift_not_looked_for(why: str, target: Target, notes: _Notes, *, is_asked: 
 
 def _catalog_of_copy(
     target: Target, looking: sa.Connection, blank: Blank, scope: Scope, options: RehearsalOptions
-) -> Catalog | None:
-    """Return what a copy of the schema has, beside the blank database; None where none can be made."""
+) -> tuple[Catalog, frozenset[str]] | None:
+    """Return what a copy of the schema has, beside the blank database, and the names of the objects of which
+    its server has refused a part; None where none can be made."""
     if blank.scratch is None:
         return None
     try:
         with scratch_like(target, looking, scratch_url=options.scratch_url, beside=blank.scratch) as scratch:
-            copy_schema(target, looking, scratch)
+            copied = copy_schema(target, looking, scratch)
             with connect(scratch.target, read_only=True) as copy:
-                return read_catalog(copy, scope)
+                return read_catalog(copy, scope), copied.failed
     except (CannotCopyError, ScratchUnavailableError):
         return None
 
 
+def _is_other_version(blank: Blank, looking: sa.Connection) -> bool:
+    """Say whether the throwaway server is of another major version."""
+    return blank.scratch is not None and blank.scratch.major != server.read_facts(looking).version // 10_000
+
+
 def _confirmed_by_copy(
-    differences: tuple[Difference, ...],
-    expected: Catalog,
-    found: Catalog,
-    copied: Catalog,
-    blank: Blank,
-    looking: sa.Connection,
-) -> tuple[tuple[Difference, ...], tuple[UnkeptSetting, ...]]:
-    """Leave out what is no doing of anybody's, as a copy of the schema shows; and say which settings.
+    expected: Catalog, found: Catalog, copied: Catalog, unkept: UnkeptSettings, is_other_version: bool
+) -> tuple[Difference, ...]:
+    """Return the differences but those that are nobody's doing, as a copy of the schema shows.
 
     A setting that the copy has otherwise is PostgreSQL's own affair. On a server of another major version,
     what the copy has as the migrations make it is only printed otherwise there: PostgreSQL 15 qualifies the
     columns of a view, 16 does not (measured).
     """
-    unkept = find_unkept_settings(found, copied)
     expected, found, copied = (without_settings(one, unkept) for one in (expected, found, copied))
-    if unkept:
-        differences = compare_with_migrations(expected, found)
-    if blank.scratch is not None and blank.scratch.major != server.read_facts(looking).version // 10_000:
-        differences = confirmed(differences, compare(expected, copied))
-    return differences, unkept
+    differences = compare_with_migrations(expected, found)
+    return confirmed(differences, compare(expected, copied)) if is_other_version else differences

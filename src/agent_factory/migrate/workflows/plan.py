@@ -117,11 +117,8 @@ def not_compared(rehearsal: Rehearsal | None) -> tuple[Warned, ...]:
     if rehearsal is None:
         return ()
     warnings = []
-    if rehearsal.unkept:
-        named = ", ".join(map(str, rehearsal.unkept))
-        warnings.append(
-            f"a copy does not keep {named}: the comparison after the run leaves these settings out, of all"
-        )
+    if unkept := ", ".join(rehearsal.unkept.named()):
+        warnings.append(f"a copy does not keep the {unkept}; the comparison after the run leaves it out")
     if rehearsal.copied_otherwise:
         names = [f"{item.kind} {item.name}" for item in rehearsal.copied_otherwise]
         left = len(names) - NAMED_OBJECTS

@@ -1,12 +1,14 @@
 """Settings that a copy does not keep, told from what somebody changed."""
 
 from agent_factory.migrate.catalog import (
+    NONE_UNKEPT,
     Catalog,
     CatalogObject,
-    UnkeptSetting,
+    UnkeptSettings,
     changed_between,
     compare,
     find_unkept_settings,
+    some_setting_differs,
     without_settings,
 )
 
@@ -26,35 +28,60 @@ def catalog(*objects: CatalogObject) -> Catalog:
     return Catalog(backend="postgresql", objects=tuple(sorted(objects, key=lambda one: one.key)))
 
 
-def test_a_setting_that_differs_on_any_object_is_unkept_for_its_kind() -> None:
-    original = catalog(column("a", version="1"), column("b", version="2"), column("c"))
-    copy = catalog(column("a"), column("b", version="3"), column("c"))
+COLUMN = ("column", "version")
 
-    assert find_unkept_settings(original, copy) == (
-        UnkeptSetting(kind="column", setting="version", objects=2),
+
+def test_a_setting_that_most_objects_have_otherwise_is_unkept_for_its_kind() -> None:
+    original = catalog(
+        column("a", version="1"), column("b", version="2"), column("c"), column("d", version="4")
+    )
+    copy = catalog(column("a"), column("b", version="3"), column("c"), column("d", version="4"))
+
+    unkept = find_unkept_settings(original, copy)
+
+    assert (unkept.of_kinds, unkept.of_objects) == ({COLUMN: 2}, ())
+    assert unkept.named() == ("version of each column (2 differ)",)
+
+
+def test_a_single_object_proves_nothing_of_the_others() -> None:
+    original = catalog(column("a", version="1"), column("b", version="2"))
+    copy = catalog(column("a", version="1"), column("b"))
+
+    unkept = find_unkept_settings(original, copy)
+
+    assert (unkept.of_kinds, unkept.of_objects) == ({}, ((("column", "public.t.b"), "version"),))
+    assert unkept.named() == ("version of column public.t.b",)
+    assert without_settings(original, unkept) == original
+    assert without_settings(original, unkept, also_of_objects=True) == catalog(
+        column("a", version="1"), column("b")
     )
 
 
 def test_objects_that_a_revision_changes_prove_nothing() -> None:
     original, copy = catalog(column("a", version="1")), catalog(column("a"))
 
-    assert find_unkept_settings(original, copy, changed={("column", "public.t.a")}) == ()
+    unkept = find_unkept_settings(original, copy, changed={("column", "public.t.a")})
+
+    assert unkept.of_kinds == {}
 
 
 def test_a_part_of_the_definition_is_never_left_out() -> None:
     original, copy = catalog(column("a", "integer")), catalog(column("a", "bigint"))
 
-    assert find_unkept_settings(original, copy) == ()
+    assert find_unkept_settings(original, copy) == NONE_UNKEPT
+    assert not some_setting_differs(original, copy)
 
 
 def test_an_object_that_the_copy_lacks_proves_nothing() -> None:
-    assert find_unkept_settings(catalog(column("a", version="1")), catalog()) == ()
+    assert find_unkept_settings(catalog(column("a", version="1")), catalog()) == NONE_UNKEPT
+
+
+UNKEPT = UnkeptSettings(of_kinds={COLUMN: 1}, of_objects=())
 
 
 def test_what_is_left_of_the_objects_is_compared() -> None:
-    unkept = (UnkeptSetting(kind="column", setting="version", objects=1),)
-    expected = without_settings(catalog(column("a", version="1", storage="MAIN")), unkept)
-    found = without_settings(catalog(column("a", "bigint", version="2", storage="PLAIN")), unkept)
+    expected = without_settings(catalog(column("a", version="1", storage="MAIN")), UNKEPT)
+    found = without_settings(catalog(column("a", "bigint", version="2", storage="PLAIN")), UNKEPT)
 
     (difference,) = compare(expected, found)
     assert (difference.expected, difference.found) == ("integer MAIN", "bigint PLAIN")
@@ -68,9 +95,8 @@ def test_other_kinds_keep_a_setting_of_that_name() -> None:
         clauses=("CREATE INDEX", "1"),
         settings=(None, "version"),
     )
-    unkept = (UnkeptSetting(kind="column", setting="version", objects=1),)
 
-    assert without_settings(catalog(index), unkept) == catalog(index)
+    assert without_settings(catalog(index), UNKEPT) == catalog(index)
 
 
 def test_what_is_changed() -> None:

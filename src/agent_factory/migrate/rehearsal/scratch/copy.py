@@ -17,9 +17,11 @@ from agent_factory.migrate.rehearsal.scratch.restore import restore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copied:
-    """``gaps`` are what the scratch database does not have, or has otherwise than production, for people."""
+    """``gaps`` are what the scratch database does not have, or has otherwise than production, for people;
+    ``failed`` the names of the objects of which it has refused a part."""
 
     gaps: tuple[str, ...] = ()
+    failed: frozenset[str] = frozenset()
 
 
 def copy_schema(target: Target, looking: sa.Connection, scratch: Scratch) -> Copied:
@@ -40,7 +42,8 @@ def copy_schema(target: Target, looking: sa.Connection, scratch: Scratch) -> Cop
         except CannotCopyError:
             restore("", original, scratch.target, is_own=scratch.is_own)
             raise
-        return Copied(gaps=restore(dump, original, scratch.target, is_own=scratch.is_own))
+        restored = restore(dump, original, scratch.target, is_own=scratch.is_own)
+        return Copied(gaps=restored.gaps, failed=restored.failed)
     except psycopg2.Error as error:
         raise CannotCopyError(f"the copy did not come to its end: {str(error).strip()}") from error
 
@@ -50,7 +53,8 @@ def copy_settings(connection: sa.Connection, scratch: Scratch) -> Copied:
 
     New sessions there get its settings, and a server of our own gets its roles. Raises CannotConnectError.
     """
-    return Copied(gaps=restore("", read_original(connection), scratch.target, is_own=scratch.is_own))
+    restored = restore("", read_original(connection), scratch.target, is_own=scratch.is_own)
+    return Copied(gaps=restored.gaps)
 
 
 def _dump(connection: sa.Connection, target: Target, original: Original, scratch: Scratch) -> str:

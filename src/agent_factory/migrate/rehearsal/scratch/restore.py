@@ -49,8 +49,17 @@ class _Failure:
         return f"{self.entry}: {self.reason}{missing}"
 
 
-def restore(dump: str, original: Original, target: Target, *, is_own: bool) -> tuple[str, ...]:
-    """Make every object of the dump that the server can make; return what is missing or otherwise.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """``gaps`` are what is missing or otherwise, for people; ``failed`` the names of the objects of which the
+    server has refused a statement, with their schemas and unquoted."""
+
+    gaps: tuple[str, ...]
+    failed: frozenset[str]
+
+
+def restore(dump: str, original: Original, target: Target, *, is_own: bool) -> Restored:
+    """Make every object of the dump that the server can make; say what is missing or otherwise.
 
     Roles and settings are production's too, also where the dump is empty.
     ``is_own`` says that the server too is a throwaway one: what its databases share may be made.
@@ -61,12 +70,16 @@ def restore(dump: str, original: Original, target: Target, *, is_own: bool) -> t
         gaps += _prepare(cursor, original, is_own=is_own)
         if entries and not original.has_public:
             cursor.execute("DROP SCHEMA IF EXISTS public")
-        gaps += [str(cause) for cause in _find_causes(_make(cursor, entries, original, is_own=is_own))]
+        failures = _make(cursor, entries, original, is_own=is_own)
+        gaps += [str(cause) for cause in _find_causes(failures)]
     # In a session of its own: the dump has emptied search_path in that one.
     with connect(target) as connection, autocommit_cursor(connection) as cursor:
         gaps += _match_settings(cursor, original)
         gaps += _fill_views(cursor, original)
-    return tuple(gap.encode("utf-8", "surrogateescape").decode(errors="replace") for gap in gaps)
+    return Restored(
+        gaps=tuple(gap.encode("utf-8", "surrogateescape").decode(errors="replace") for gap in gaps),
+        failed=frozenset(failure.name for failure in failures),
+    )
 
 
 def _tame(entries: Iterable[Entry]) -> tuple[list[Entry], list[str]]:
