@@ -1,7 +1,7 @@
 """Print every text that a user may see, module by module: ``python -m tests.messages``.
 
-Texts are the strings of the source that read like words: not docstrings, not SQL, not names. What is filled in
-stands in braces. It is for reading them one after the other, as somebody does who has nothing else before them.
+Texts are the strings of the source that read like words: not docstrings, not SQL, not names. What is filled
+in stands in braces. It is for reading them one after the other, as somebody does who sees nothing else.
 """
 
 import ast
@@ -43,8 +43,9 @@ def _strings(tree: ast.Module) -> Iterator[ast.Constant | ast.JoinedStr]:
     left: list[ast.AST] = [tree]
     while left:
         node = left.pop(0)
-        if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str)):
-            yield node
+        if isinstance(node, ast.JoinedStr | ast.Constant):
+            if isinstance(node, ast.JoinedStr) or isinstance(node.value, str):
+                yield node
             continue
         inner = list(ast.iter_child_nodes(node))
         left[:0] = [
@@ -57,10 +58,11 @@ def _strings(tree: ast.Module) -> Iterator[ast.Constant | ast.JoinedStr]:
 def _shown(node: ast.Constant | ast.JoinedStr) -> str:
     if isinstance(node, ast.Constant):
         return str(node.value)
-    return "".join(
-        f"{{{ast.unparse(part.value)}}}" if isinstance(part, ast.FormattedValue) else str(ast.literal_eval(part))
+    parts = (
+        f"{{{ast.unparse(part.value)}}}" if isinstance(part, ast.FormattedValue) else ast.literal_eval(part)
         for part in node.values
     )
+    return "".join(map(str, parts))
 
 
 def main() -> None:
