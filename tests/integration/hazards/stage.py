@@ -14,21 +14,21 @@ from agent_factory.migrate.db.sizes import TableSize, table_sizes
 from agent_factory.migrate.model.plan import Direction, Revision
 from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
 from agent_factory.migrate.rehearsal.trace import tracing
-from agent_factory.migrate.review.hazards import Counted, Hazard, count_hits, find_hazards
+from agent_factory.migrate.review.hazards import RULES, Counted, Hazard, count_hits, find_hazards
 
 LARGE = 20_000
 """Times as large as they are: tables of 1,000 rows pass for ones of 20,000,000."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Alone:
-    """A statement that runs outside of a transaction; ``repeated`` until it changes no row."""
+class Autocommit:
+    """A statement that runs outside of a transaction; ``in_batches``: until it changes no row."""
 
     sql: str
-    repeated: bool = False
+    in_batches: bool = False
 
 
-Statement = str | Alone
+Statement = str | Autocommit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class Stage:
         """Run each revision's statements on the copy, traced; they are called 1, 2, ..."""
         return run_traced(self.scratch_url, *revisions)
 
-    def look(self, revisions: Sequence[RehearsedRevision]) -> tuple[dict[str, TableSize], Counted]:
+    def measure(self, revisions: Sequence[RehearsedRevision]) -> tuple[dict[str, TableSize], Counted]:
         """Read production's sizes, and count what the revisions ask for."""
         with connected(self.production_url) as connection:
             reading = connection.execution_options(postgresql_readonly=True)
@@ -62,7 +62,7 @@ class Stage:
     ) -> tuple[Hazard, ...]:
         """Rehearse, and find the hazards on tables that are so many times as large as production's."""
         rehearsed = self.rehearse(*revisions)
-        sizes, counted = self.look(rehearsed)
+        sizes, counted = self.measure(rehearsed)
         return find_hazards(rehearsed, direction, grown(sizes, times), counted)
 
 
@@ -90,6 +90,12 @@ def run_script(url: str, script: str) -> None:
         cursor.execute(script)
 
 
+def of_code(hazards: Sequence[Hazard], code: str) -> list[Hazard]:
+    """Return those of these hazards that have this code; a KeyError for one that is none."""
+    rule = RULES[code]
+    return [hazard for hazard in hazards if hazard.code == rule.code]
+
+
 def grown(sizes: Mapping[str, TableSize], times: int) -> dict[str, TableSize]:
     """The sizes of tables with so many times as many rows."""
     return {
@@ -112,7 +118,7 @@ def execute(connection: sa.Connection, statements: Sequence[Statement]) -> None:
             continue
         connection.commit()
         connection.execution_options(isolation_level="AUTOCOMMIT")
-        while connection.exec_driver_sql(statement.sql).rowcount > 0 and statement.repeated:
+        while connection.exec_driver_sql(statement.sql).rowcount > 0 and statement.in_batches:
             pass
         connection.commit()
         connection.execution_options(isolation_level="READ COMMITTED")
@@ -126,7 +132,7 @@ def connected(url: str) -> Iterator[sa.Connection]:
         yield connection
 
 
-def recipe_in(remedy: str) -> list[list[Statement]]:
+def rewrite_in(remedy: str) -> list[list[Statement]]:
     """Read the revisions that a remedy proposes, from the code that a person would copy."""
     revisions: list[list[Statement]] = []
     for part in re.split(r"^  revision \d+$", remedy, flags=re.MULTILINE):
@@ -144,7 +150,7 @@ def _statements(node: ast.stmt) -> Iterator[Statement]:
         if isinstance(item, ast.Constant) and isinstance(item.value, str)
     ]
     if isinstance(node, ast.With):
-        repeated = any(isinstance(item, ast.While) for item in ast.walk(node))
-        yield from (Alone(sql=sql, repeated=repeated) for sql in literals)
+        in_batches = any(isinstance(item, ast.While) for item in ast.walk(node))
+        yield from (Autocommit(sql=sql, in_batches=in_batches) for sql in literals)
     else:
         yield from literals

@@ -12,7 +12,7 @@ from agent_factory.migrate.model.plan import Direction
 from agent_factory.migrate.model.target import local_target
 from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
 from agent_factory.migrate.rehearsal.trace import tracing
-from agent_factory.migrate.review.hazards import Hazard, HazardCode, Severity, count_hits, find_hazards
+from agent_factory.migrate.review.hazards import Hazard, Severity, count_hits, find_hazards
 from tests.integration.hazards.stage import revision
 
 SCHEMA = "CREATE TABLE users (id integer PRIMARY KEY, age integer); CREATE TABLE vacant (id integer)"
@@ -46,14 +46,14 @@ def hazards(folder: Path, statements: Sequence[str]) -> tuple[Hazard, ...]:
 )
 def test_data_that_would_be_gone(tmp_path: Path, statement: str, message: str) -> None:
     found = hazards(tmp_path, [statement])
-    (hazard,) = [item for item in found if item.code is HazardCode.DELETES_DATA]
+    (hazard,) = [item for item in found if item.code == "deletes-data"]
     assert hazard.severity is Severity.HIGH
     assert hazard.message == f"statement 1 {message}"
 
 
 def test_what_deletes_nothing(tmp_path: Path) -> None:
     found = hazards(tmp_path, ["CREATE TABLE made (a integer)", "DROP TABLE made", "DROP TABLE vacant"])
-    assert [item.code for item in found] == [HazardCode.BREAKS_RUNNING_CODE]
+    assert [item.code for item in found] == ["breaks-running-code"]
 
 
 def test_a_table_that_batch_mode_replaces_keeps_its_rows(tmp_path: Path) -> None:

@@ -18,22 +18,8 @@ from agent_factory.migrate.review.build import (
     TouchedTable,
 )
 from agent_factory.migrate.review.forecast import Estimate
-from agent_factory.migrate.review.hazards import Hazard, HazardCode, Severity
+from agent_factory.migrate.review.hazards import WORST_FIRST, Hazard, Severity
 
-WORST_FIRST = (
-    HazardCode.DELETES_DATA,
-    HazardCode.FAILS_ON_DATA,
-    HazardCode.BREAKS_RUNNING_CODE,
-    HazardCode.BLOCKS_READS,
-    HazardCode.REWRITES_TABLE,
-    HazardCode.BLOCKS_WRITES,
-    HazardCode.LOCK_HELD_THROUGH_STATEMENTS,
-    HazardCode.NEEDS_AUTOCOMMIT,
-    HazardCode.INVALID_INDEX_LEFT,
-    HazardCode.IRREVERSIBLE,
-    HazardCode.SCANS_TABLE,
-)
-"""The order in which a summary names hazards: what cannot be had back, what fails, what waits, the rest."""
 ROWS_IN_SIGHT = 20
 """Rows of a table of revisions; a longer one is behind a click, where there is such a thing."""
 REMEDY_IN_SIGHT = 8
@@ -142,15 +128,15 @@ def severities(hazards: Sequence[Hazard]) -> str:
     )
 
 
-def worst(hazards: Iterable[Hazard]) -> tuple[HazardCode, ...]:
+def worst(hazards: Iterable[Hazard]) -> tuple[str, ...]:
     """Return the codes of these hazards, each once, the worst first."""
     codes = {hazard.code for hazard in hazards}
     return tuple(code for code in WORST_FIRST if code in codes)
 
 
-def severity_by_code(hazards: Sequence[Hazard]) -> dict[HazardCode, Severity]:
+def severity_by_code(hazards: Sequence[Hazard]) -> dict[str, Severity]:
     """Return each code of these hazards once, with its highest severity; high ones first, the worst first."""
-    found: dict[HazardCode, Severity] = {}
+    found: dict[str, Severity] = {}
     for severity in (Severity.HIGH, Severity.NOTICE):
         for code in worst(of_severity(hazards, severity)):
             found.setdefault(code, severity)
@@ -206,7 +192,7 @@ def lines_of(remedies: Iterable[Remedy]) -> int:
 
 def codes(hazards: Iterable[Hazard]) -> str:
     """Return the codes of these hazards, each once."""
-    return ", ".join(dict.fromkeys(str(hazard.code) for hazard in hazards))
+    return ", ".join(dict.fromkeys(hazard.code for hazard in hazards))
 
 
 def place(hazard: Hazard) -> str:

@@ -16,9 +16,9 @@ from agent_factory.migrate.rehearsal.run import Rehearsal
 from agent_factory.migrate.rehearsal.trace import ChangeKind, TableEffect, TracedStatement
 from agent_factory.migrate.review.forecast import Estimate
 from agent_factory.migrate.review.hazards import (
+    IRREVERSIBLE,
     Counted,
     Hazard,
-    HazardCode,
     Severity,
     estimates,
     find_hazards,
@@ -131,13 +131,13 @@ and when a consent is missing that no yes gives."""
 
 
 def review(plan: Plan, rehearsal: Rehearsal, sizes: Mapping[str, TableSize], counted: Counted) -> Review:
-    """Join what a rehearsal showed with how large the real tables are, and what was counted in them."""
+    """Return what a rehearsal showed, with how large the real tables are and what was counted in them."""
     hazards = find_hazards(rehearsal.revisions, plan.direction, sizes, counted)
     # SQLite's file is locked as a whole, and a copy of it takes as long as it does.
     forecasts = (
         estimates(rehearsal.revisions, sizes, counted) if rehearsal.before.backend == "postgresql" else {}
     )
-    no_way_back = {hazard.revision for hazard in hazards if hazard.code is HazardCode.IRREVERSIBLE}
+    no_way_back = {hazard.revision for hazard in hazards if hazard.code == IRREVERSIBLE.code}
     return Review(
         plan=plan,
         revisions=tuple(

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from agent_factory.migrate.model.errors import NOT_TOUCHED, UNCHANGED, RefusedError, UsageError
 from agent_factory.migrate.model.target import Target
-from agent_factory.migrate.review.hazards import HazardCode
+from agent_factory.migrate.review.hazards import RULES
 
 DRIFT = "drift"
 """That tables which a plan touches are not as the migrations make them."""
@@ -15,13 +15,16 @@ APPLIED = "applied"
 PUSHED = "pushed"
 """That another branch of the remote has revisions which get another number."""
 
-OF_PLANS = (*map(str, HazardCode), DRIFT)
+OF_PLANS = (*RULES, DRIFT)
 OF_MERGES = (SAME_TABLE,)
 OF_REBASES = (APPLIED, PUSHED)
 
 
 def parse_consents(texts: Sequence[str], known: Collection[str]) -> tuple[str, ...]:
-    """Return the names in these texts, several in one or not. Raises UsageError for an unknown one."""
+    """Return the names in these texts, each once; one text may have several, with commas between.
+
+    Raises UsageError for a name that is not among the known ones.
+    """
     names = tuple(dict.fromkeys(name.strip() for text in texts for name in text.split(",") if name.strip()))
     unknown = [name for name in names if name not in known]
     if unknown:

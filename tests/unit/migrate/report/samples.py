@@ -15,7 +15,7 @@ from agent_factory.migrate.review.build import (
     TouchedTable,
 )
 from agent_factory.migrate.review.forecast import Estimate
-from agent_factory.migrate.review.hazards import Hazard, HazardCode, Severity
+from agent_factory.migrate.review.hazards import RULES, Hazard, Severity
 
 ROLLBACK = "until its revision is committed, a rollback undoes it"
 
@@ -146,7 +146,7 @@ def result(
 
 
 def hazard(
-    code: HazardCode,
+    code: str,
     revision_id: str,
     number: int | None,
     message: str,
@@ -156,7 +156,7 @@ def hazard(
     severity: Severity = Severity.HIGH,
 ) -> Hazard:
     return Hazard(
-        code=code,
+        code=RULES[code].code,
         severity=severity,
         revision=revision_id,
         statement=number,
@@ -294,28 +294,28 @@ def rich() -> PlanResult:
         ],
         hazards=[
             hazard(
-                HazardCode.BLOCKS_READS,
+                "blocks-reads",
                 "0002",
                 1,
                 "nobody can read or write public.users (2,000,000 rows, 310 MB) for about 4.2 s",
                 SAFE_COLUMN,
             ),
             hazard(
-                HazardCode.REWRITES_TABLE,
+                "rewrites-table",
                 "0002",
                 1,
                 "all rows and indexes of public.users (2,000,000 rows, 310 MB) are written anew",
                 SAFE_COLUMN,
             ),
             hazard(
-                HazardCode.BLOCKS_WRITES,
+                "blocks-writes",
                 "0002",
                 2,
                 "nobody can write to public.users (2,000,000 rows, 310 MB) for about 1.3 s",
                 SAFE_INDEX,
             ),
             hazard(
-                HazardCode.LOCK_HELD_THROUGH_STATEMENTS,
+                "lock-held-through-statements",
                 "0002",
                 1,
                 "the ACCESS EXCLUSIVE lock on public.users is held while statements 2 and 3 run, about 1.3 s",
@@ -323,14 +323,14 @@ def rich() -> PlanResult:
                 severity=Severity.NOTICE,
             ),
             hazard(
-                HazardCode.DELETES_DATA,
+                "deletes-data",
                 "0003",
                 1,
                 "1,204,118 of 2,000,000 rows of public.users have a value in legacy_notes: they go",
                 KEEP_NOTES,
             ),
             hazard(
-                HazardCode.BREAKS_RUNNING_CODE,
+                "breaks-running-code",
                 "0003",
                 2,
                 "code that runs now and asks for public.users fails from the commit on",
@@ -339,7 +339,7 @@ def rich() -> PlanResult:
                 '    op.execute("CREATE VIEW public.users AS SELECT * FROM public.people")',
             ),
             hazard(
-                HazardCode.IRREVERSIBLE,
+                "irreversible",
                 "0003",
                 None,
                 "downgrade() is empty although upgrade() changes something",
@@ -370,13 +370,11 @@ def long(count: int = 300, *, dangerous: Sequence[int] = (120, 250)) -> PlanResu
         if number in dangerous:
             sql, seconds = f"ALTER TABLE table_{number % 40} ALTER COLUMN id TYPE BIGINT", 12.0
             message = f"all rows and indexes of {name} are written anew"
-            hazards.append(
-                hazard(HazardCode.REWRITES_TABLE, step.id, 1, message, "add a column", table_name=name)
-            )
+            hazards.append(hazard("rewrites-table", step.id, 1, message, "add a column", table_name=name))
         elif number % 10 == 0:
             hazards.append(
                 hazard(
-                    HazardCode.BLOCKS_WRITES,
+                    "blocks-writes",
                     step.id,
                     1,
                     f"nobody can write to {name} for about 200 ms",
@@ -403,7 +401,7 @@ def hostile() -> PlanResult:
         [reviewed(step, [statement(1, sql, touched, how=HOSTILE, undo=HOSTILE)], undo=HOSTILE)],
         hazards=[
             hazard(
-                HazardCode.DELETES_DATA,
+                "deletes-data",
                 "0002",
                 1,
                 HOSTILE,

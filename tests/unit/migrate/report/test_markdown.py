@@ -8,7 +8,6 @@ from markdown_it.token import Token
 from agent_factory.migrate.report.markdown import render_markdown
 from agent_factory.migrate.report.markup import LIMIT
 from agent_factory.migrate.review.build import PlanResult
-from agent_factory.migrate.review.hazards import HazardCode
 from tests.unit.migrate.report import samples
 
 
@@ -97,7 +96,7 @@ def test_a_message_is_shown_as_it_is_written(text: str, is_shown_as: str) -> Non
     step = samples.revision("0002", "x", ["0001"])
     result = samples.result(
         [samples.reviewed(step, [samples.statement(1, "SELECT 1")])],
-        hazards=[samples.hazard(HazardCode.IRREVERSIBLE, "0002", 1, text, "")],
+        hazards=[samples.hazard("irreversible", "0002", 1, text, "")],
     )
 
     shown = [token.children or [] for token in read(render_markdown(result)) if token.type == "inline"]
@@ -110,7 +109,7 @@ def long_statements(revisions: int, sql: str) -> PlanResult:
     steps = [samples.revision(f"r{number}", "long", [f"r{number - 1}"]) for number in range(1, revisions + 1)]
     return samples.result(
         [samples.reviewed(step, [samples.statement(1, sql)]) for step in steps],
-        hazards=[samples.hazard(HazardCode.DELETES_DATA, "r7", 1, "it deletes", "do not")],
+        hazards=[samples.hazard("deletes-data", "r7", 1, "it deletes", "do not")],
     )
 
 

@@ -18,8 +18,13 @@ from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.model.durations import show_duration
 from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
 from agent_factory.migrate.rehearsal.trace import ChangeKind
-from agent_factory.migrate.review.hazards.evidence import steps
-from agent_factory.migrate.review.hazards.questions import Ask, Question, Subject, questions
+from agent_factory.migrate.review.hazards.count_queries import (
+    CountKind,
+    CountQuery,
+    CountTarget,
+    count_queries,
+)
+from agent_factory.migrate.review.hazards.statements import rehearsed_statements
 
 COUNT_TIMEOUT_S = 2.0
 FIRST_TIMEOUT_S = 0.5
@@ -48,9 +53,12 @@ ORDER BY c.oid, a.attnum
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """``rows`` is None when it could not be counted, and ``why`` says why not; ``is_least`` says that there
-    may be more. ``needs_plan``: the question is about something that only the plan makes. ``error`` is what
-    the server said of a value that it could not work with at all."""
+    """What production answered to one count.
+
+    ``rows`` is None when it could not be counted, and ``why`` says why not; ``is_least`` says that there
+    may be more. ``needs_plan``: the query is about something that only the plan makes. ``error`` is what
+    the server said of a value that it could not work with at all.
+    """
 
     rows: int | None = None
     is_least: bool = False
@@ -67,13 +75,14 @@ class Counted:
     the columns of the primary key. ``invalid_indexes`` are the bare names of those that are INVALID.
     """
 
-    answers: Mapping[Subject, Answer] = field(default_factory=dict)
+    answers: Mapping[CountTarget, Answer] = field(default_factory=dict)
     types: Mapping[tuple[str, str], str] = field(default_factory=dict)
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     invalid_indexes: frozenset[str] = frozenset()
 
-    def answer(self, subject: Subject) -> Answer:
-        return self.answers.get(subject, Answer(why="not counted"))
+    def answer(self, target: CountTarget) -> Answer:
+        """Return the answer about a target; one without rows where it was not asked."""
+        return self.answers.get(target, Answer(why="not counted"))
 
 
 def count_hits(
@@ -83,7 +92,7 @@ def count_hits(
     timeout_s: float = COUNT_TIMEOUT_S,
     all_timeout_s: float = ALL_TIMEOUT_S,
 ) -> Counted:
-    """Ask production what the plan's changes make worth asking.
+    """Return what production answers to the counts that the plan's changes ask for; it writes nothing.
 
     A count that takes longer than ``timeout_s``, or all of them longer than ``all_timeout_s``, is given up
     and says so, and so is one that production cannot answer. Raises psycopg2.Error when the connection is
@@ -91,18 +100,16 @@ def count_hits(
     """
     deadline = time.monotonic() + all_timeout_s
     ask = _counted if connection.dialect.name == "postgresql" else _counted_in_file
-    answers: dict[Subject, Answer] = {}
-    for question in questions(revisions):
+    answers: dict[CountTarget, Answer] = {}
+    for query in count_queries(revisions):
         left = deadline - time.monotonic()
         if left <= 0:
-            answers[question.subject] = Answer(
-                why=f"not counted: all counts took {show_duration(all_timeout_s)}"
-            )
+            answers[query.target] = Answer(why=f"not counted: all counts took {show_duration(all_timeout_s)}")
         else:
-            answers[question.subject] = _answer(connection, ask, question, min(timeout_s, left))
+            answers[query.target] = _answer(connection, ask, query, min(timeout_s, left))
     if connection.dialect.name != "postgresql":
         return Counted(answers=answers)
-    builds = any(indexes.built_by(step.statement.sql) for step in steps(revisions))
+    builds = any(indexes.built_by(statement.traced.sql) for statement in rehearsed_statements(revisions))
     types, keys = _columns(connection, _tables_with_changed_columns(revisions))
     return Counted(
         answers=answers,
@@ -117,14 +124,14 @@ def count_hits(
 def _answer(
     connection: sa.Connection,
     ask: Callable[[sa.Connection, str, float], Answer],
-    question: Question,
+    query: CountQuery,
     timeout_s: float,
 ) -> Answer:
-    answer = ask(connection, question.count, timeout_s)
-    if answer.rows is not None or answer.error is not None or question.first is None:
+    answer = ask(connection, query.count, timeout_s)
+    if answer.rows is not None or answer.error is not None or query.first is None:
         return answer
-    first = ask(connection, question.first, min(FIRST_TIMEOUT_S, timeout_s))
-    if question.subject.ask is not Ask.UPDATED and (first.rows or first.error):
+    first = ask(connection, query.first, min(FIRST_TIMEOUT_S, timeout_s))
+    if query.target.kind is not CountKind.UPDATED and (first.rows or first.error):
         return Answer(rows=first.rows, is_least=True, why=answer.why, error=first.error)
     return answer
 
@@ -179,9 +186,9 @@ def _refused(error: psycopg2.Error, timeout_s: float) -> Answer:
 def _tables_with_changed_columns(revisions: Sequence[RehearsedRevision]) -> list[str]:
     kinds = {ChangeKind.RENAME_COLUMN, ChangeKind.DROP_COLUMN}
     found = {
-        step.table(change.table)
-        for step in steps(revisions)
-        for change in step.statement.changes
+        statement.table(change.table)
+        for statement in rehearsed_statements(revisions)
+        for change in statement.traced.changes
         if change.kind in kinds
     }
     return sorted(table for table in found if table is not None)

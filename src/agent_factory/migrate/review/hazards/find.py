@@ -1,16 +1,16 @@
 """From traced statements and production's facts to hazards."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from agent_factory.migrate.db.sizes import TableSize
 from agent_factory.migrate.model.plan import Direction
 from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
-from agent_factory.migrate.review.hazards.blocking import estimates, find_blocking
 from agent_factory.migrate.review.hazards.count import Counted
-from agent_factory.migrate.review.hazards.data import find_data_hazards
-from agent_factory.migrate.review.hazards.rules import Hazard, Severity
-from agent_factory.migrate.review.hazards.running_code import find_breaks
-from agent_factory.migrate.review.hazards.unfinished import find_unfinished
+from agent_factory.migrate.review.hazards.evidence import Evidence, gather_evidence
+from agent_factory.migrate.review.hazards.hazard import Hazard, Severity
+from agent_factory.migrate.review.hazards.locks import statement_locks
+from agent_factory.migrate.review.hazards.registry import RULES
+from agent_factory.migrate.review.hazards.rows import counted_rows
 
 
 def find_hazards(
@@ -22,18 +22,13 @@ def find_hazards(
     """Return the hazards of a plan in the order in which they come: by revision, statement, severity.
 
     ``sizes`` are production's, ``counted`` what it answered to ``count_hits()``; ``Counted()`` where it was
-    not asked.
+    not asked. Those of one statement and severity have the order in which they are found.
     """
+    evidence = gather_evidence(revisions, direction, sizes, counted)
     order = {rehearsed.revision.id: number for number, rehearsed in enumerate(revisions)}
-    found = [
-        *find_data_hazards(revisions, sizes, counted),
-        *find_blocking(revisions, sizes, estimates(revisions, sizes, counted)),
-        *find_breaks(revisions, sizes, counted),
-        *find_unfinished(revisions, direction, counted),
-    ]
     return tuple(
         sorted(
-            dict.fromkeys(found),
+            dict.fromkeys(_find(evidence)),
             key=lambda hazard: (
                 order[hazard.revision],
                 hazard.statement or 0,
@@ -41,3 +36,25 @@ def find_hazards(
             ),
         )
     )
+
+
+def _find(evidence: Evidence) -> Iterator[Hazard]:
+    """Call every finder: first what happens to rows, then who waits, then the rest."""
+    rules = tuple(RULES.values())
+    for statement in evidence.statements():
+        for rows in counted_rows(statement, evidence):
+            for rule in rules:
+                yield from rule.in_counted_rows(rows, evidence)
+        for rule in rules:
+            yield from rule.in_uncounted_rows(statement, evidence)
+    for statement in evidence.statements():
+        locks = statement_locks(statement, evidence)
+        for table in (*locks.tables, *locks.row_tables):
+            for rule in rules:
+                yield from rule.in_locks(locks, table, evidence)
+    for rehearsed in evidence.revisions:
+        for rule in rules:
+            yield from rule.in_revision(rehearsed, evidence)
+    for statement in evidence.statements():
+        for rule in rules:
+            yield from rule.in_statement(statement, evidence)

@@ -1,4 +1,4 @@
-"""A safe form: statements in revisions of their own, written as a revision file has them."""
+"""A safe rewrite of a statement: steps in revisions of their own, as the code of a revision file."""
 
 import json
 import re
@@ -12,64 +12,64 @@ _PARAMETER = re.compile(r"(?<![:\w\\]):(?=\w+(?!:))")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
-    """One statement. ``repeated``: until it changes no row. Both others commit by themselves."""
+class MigrationStep:
+    """One statement of a revision.
+
+    ``autocommit``: it runs by itself, outside of a transaction. ``in_batches``: the same, again and again
+    until it changes no row.
+    """
 
     sql: str
-    alone: bool = False
-    repeated: bool = False
+    autocommit: bool = False
+    in_batches: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """``intro`` says what the revisions do together; each of them is the work of one revision."""
+class SafeRewrite:
+    """``intro`` says what the revisions do together; each of them is its steps. Advice has no revisions."""
 
     intro: str
-    revisions: tuple[tuple[Work, ...], ...] = ()
-
-    @property
-    def statements(self) -> tuple[Work, ...]:
-        return tuple(work for revision in self.revisions for work in revision)
+    revisions: tuple[tuple[MigrationStep, ...], ...] = ()
 
     @property
     def text(self) -> str:
-        """The recipe as lines to be copied into revisions."""
+        """The rewrite as lines to be copied into revisions."""
         if not self.revisions:
             return self.intro
         lines = [f"{self.intro}:"]
         for number, revision in enumerate(self.revisions, 1):
             if len(self.revisions) > 1:
                 lines.append(f"  revision {number}")
-            lines += [f"    {line}" for work in revision for line in _lines(work)]
+            lines += [f"    {line}" for step in revision for line in _lines(step)]
         return "\n".join(lines)
 
 
-def together(*recipes: Recipe | None) -> str:
-    """Return the texts of the recipes that there are, each once."""
-    return "\n".join(dict.fromkeys(recipe.text for recipe in recipes if recipe is not None))
+def together(*rewrites: SafeRewrite) -> str:
+    """Return the texts of these rewrites, each once; empty for none."""
+    return "\n".join(dict.fromkeys(rewrite.text for rewrite in rewrites))
 
 
 def short_name(*parts: str) -> str:
-    """A name made of these, short enough for PostgreSQL not to cut it."""
+    """Return a name made of these, short enough for PostgreSQL not to cut it."""
     return "_".join(parts)[-_NAME_CHARACTERS:].lstrip("_")
 
 
-def beside(table: str, *parts: str) -> str:
-    """A name made of these in the schema of the table, as SQL needs it."""
+def in_schema_of(table: str, *parts: str) -> str:
+    """Return a name made of these in the schema of the table, quoted as SQL needs it."""
     schema = schema_of(table)
     name = quoted(short_name(*parts))
     return f"{schema}.{name}" if schema else name
 
 
-def _lines(work: Work) -> list[str]:
-    text = _PARAMETER.sub(r"\\:", work.sql)
+def _lines(step: MigrationStep) -> list[str]:
+    text = _PARAMETER.sub(r"\\:", step.sql)
     literal = repr(text) if '"' in text else json.dumps(text, ensure_ascii=False)
-    if work.repeated:
+    if step.in_batches:
         return [
             "with op.get_context().autocommit_block():",
             f"    while op.get_bind().execute(sa.text({literal})).rowcount:",
             "        pass",
         ]
-    if work.alone:
+    if step.autocommit:
         return ["with op.get_context().autocommit_block():", f"    op.execute({literal})"]
     return [f"op.execute({literal})"]

@@ -1,0 +1,45 @@
+"""invalid-index-left: an index that is built CONCURRENTLY stays INVALID when the build fails."""
+
+from collections.abc import Iterator
+
+from agent_factory.migrate.db import indexes
+from agent_factory.migrate.review.hazards.count_queries import CountKind, queries_of
+from agent_factory.migrate.review.hazards.evidence import Evidence
+from agent_factory.migrate.review.hazards.hazard import Hazard, Severity
+from agent_factory.migrate.review.hazards.rule import HazardRule
+from agent_factory.migrate.review.hazards.safe_rewrite import MigrationStep, SafeRewrite
+from agent_factory.migrate.review.hazards.statements import RehearsedStatement
+
+
+def _in_statement(statement: RehearsedStatement, evidence: Evidence) -> Iterator[Hazard]:
+    """Find an INVALID index that is in the way of a build, and one that a build would leave."""
+    index = indexes.built_by(statement.traced.sql)
+    if index is None:
+        return
+    drop = MigrationStep(sql=f"DROP INDEX CONCURRENTLY IF EXISTS {index}", autocommit=True)
+    remedy = SafeRewrite(intro="drop the INVALID index, then build it again", revisions=((drop,),)).text
+    if indexes.bare_name(index) in evidence.counted.invalid_indexes:
+        table = next((effect.table for effect in statement.traced.effects), None)
+        said = f"cannot build {index}: an INVALID index of this name is there, of an earlier build"
+        yield INVALID_INDEX_LEFT.hazard(statement, Severity.HIGH, table, said, remedy)
+        return
+    for query in queries_of(statement):
+        answer = evidence.counted.answer(query.target)
+        if query.target.kind is CountKind.DUPLICATES and answer.rows != 0 and not answer.needs_plan:
+            fails = "fails" if answer.rows is not None else "fails if there are duplicates"
+            said = (
+                f"{fails}, and leaves the index {index} behind, INVALID: it costs with every write and serves"
+                " no query"
+            )
+            yield INVALID_INDEX_LEFT.hazard(statement, Severity.NOTICE, query.target.table, said, remedy)
+
+
+INVALID_INDEX_LEFT = HazardRule(
+    code="invalid-index-left",
+    number=9,
+    rank=90,
+    text="an index that is built CONCURRENTLY stays behind INVALID when the build fails",
+    high="when an INVALID index of this name is there already",
+    remedy="drop it, and build it again once what made it fail is mended",
+    in_statement=_in_statement,
+)

@@ -1,0 +1,45 @@
+"""scans-table: all rows of a table are read and checked while others wait for it."""
+
+from collections.abc import Iterator
+
+from agent_factory.migrate.rehearsal.trace import ChangeKind, TracedStatement
+from agent_factory.migrate.review.hazards.evidence import Evidence
+from agent_factory.migrate.review.hazards.hazard import Hazard, Severity
+from agent_factory.migrate.review.hazards.locks import LockedTable, StatementLocks
+from agent_factory.migrate.review.hazards.rule import HazardRule
+from agent_factory.migrate.review.hazards.safe_forms import safe_form
+
+_BUILDS = {
+    ChangeKind.ADD_INDEX,
+    ChangeKind.ADD_UNIQUE,
+    ChangeKind.ADD_PRIMARY_KEY,
+    ChangeKind.ADD_EXCLUSION,
+}
+
+
+def _in_locks(locks: StatementLocks, table: LockedTable, evidence: Evidence) -> Iterator[Hazard]:
+    effect = table.effect
+    if table not in locks.tables or not effect.scans or locks.rewrites(table):
+        return
+    if not _only_builds(locks.statement.traced, effect.table):
+        duration = locks.estimate.duration
+        said = f"checks all of {table.name} ({table.size}) under {effect.lock.sql}, for {duration}"
+        remedy = safe_form(locks.statement, evidence.sizes)
+        yield SCANS_TABLE.hazard(locks.statement, Severity.NOTICE, table.name, said, remedy)
+
+
+def _only_builds(statement: TracedStatement, table: str) -> bool:
+    """Whether the rows are read to build an index, and not to be checked."""
+    kinds = {change.kind for change in statement.changes if change.table == table}
+    return bool(kinds & _BUILDS) and not kinds - _BUILDS
+
+
+SCANS_TABLE = HazardRule(
+    code="scans-table",
+    number=4,
+    rank=110,
+    text="all rows of a table are checked while others wait for it",
+    high="never: what waits, and for how long, is blocks-reads or blocks-writes",
+    remedy="add the constraint as NOT VALID, and VALIDATE it in the next revision",
+    in_locks=_in_locks,
+)

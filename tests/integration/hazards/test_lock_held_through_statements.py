@@ -1,0 +1,34 @@
+"""lock-held-through-statements: a lock that is held while something else takes long."""
+
+from agent_factory.migrate.review.hazards import Severity
+from tests.integration.hazards.stage import Autocommit, Stage
+
+
+def test_a_lock_is_held_while_something_else_takes_long(stage: Stage) -> None:
+    found = stage.hazards(
+        [
+            "ALTER TABLE users ADD COLUMN folded text",
+            "CREATE INDEX orders_total ON orders (total)",
+            "UPDATE users SET folded = lower(email) WHERE folded IS NULL",
+        ]
+    )
+    hazard, other = [item for item in found if item.code == "lock-held-through-statements"]
+    assert (hazard.severity, hazard.statement) == (Severity.HIGH, 1)
+    assert "ACCESS EXCLUSIVE on public.users (20,000,000 rows" in hazard.message
+    assert "held through statements 2 and 3: reads and writes wait for about" in hazard.message
+    assert "statements 2 and 3 into another revision than statement 1" in hazard.remedy
+    assert (other.severity, other.statement) == (Severity.HIGH, 2)
+    assert "SHARE on public.orders" in other.message
+    assert "held through statement 3: writes wait" in other.message
+
+
+def test_revisions_of_their_own_hold_no_lock_for_each_other(stage: Stage) -> None:
+    found = stage.hazards(
+        ["ALTER TABLE users ADD COLUMN folded text"],
+        [Autocommit(sql="CREATE INDEX CONCURRENTLY orders_total ON orders (total)")],
+    )
+    assert not found
+
+
+def test_many_short_statements_are_no_hazard(stage: Stage) -> None:
+    assert not stage.hazards([f"ALTER TABLE users ADD COLUMN extra_{number} text" for number in range(50)])
