@@ -130,7 +130,9 @@ Confirm = Callable[[Plan, tuple[Warned, ...], PlanResult | None], None]
 and when a consent is missing that no yes gives."""
 
 
-def review(plan: Plan, rehearsal: Rehearsal, sizes: Mapping[str, TableSize], counted: Counted) -> Review:
+def build_review(
+    plan: Plan, rehearsal: Rehearsal, sizes: Mapping[str, TableSize], counted: Counted
+) -> Review:
     """Return what a rehearsal showed, with how large the real tables are and what was counted in them."""
     hazards = find_hazards(rehearsal.revisions, plan.direction, sizes, counted)
     # SQLite's file is locked as a whole, and a copy of it takes as long as it does.
@@ -156,7 +158,7 @@ def review(plan: Plan, rehearsal: Rehearsal, sizes: Mapping[str, TableSize], cou
     )
 
 
-def without_rehearsal(
+def build_unrehearsed_review(
     plan: Plan, rendered: Mapping[str, tuple[str, ...] | Exception], reasons: tuple[str, ...]
 ) -> Review:
     """Return what little is known of a plan that was not rehearsed: the SQL that Alembic could write."""

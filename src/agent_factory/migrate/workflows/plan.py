@@ -26,9 +26,13 @@ from agent_factory.migrate.project import Project
 from agent_factory.migrate.project.configuration import read_configuration
 from agent_factory.migrate.rehearsal.run import Rehearsal, RehearsalFailedError, rehearse
 from agent_factory.migrate.rehearsal.scratch import ScratchUnavailableError
-from agent_factory.migrate.review import build as review
 from agent_factory.migrate.review import saved_plan
-from agent_factory.migrate.review.build import PlanResult, Review
+from agent_factory.migrate.review.build import (
+    PlanResult,
+    Review,
+    build_review,
+    build_unrehearsed_review,
+)
 from agent_factory.migrate.review.consents import DRIFT, flag_for
 from agent_factory.migrate.review.hazards import count_hits, find_refused
 from agent_factory.migrate.workflows.status import describe, read_journal
@@ -159,7 +163,7 @@ def review_plan(
         raise _failed(target, found, error) from error
     sizes = table_sizes(looking) if target.url.backend == "postgresql" else {}
     counted = count_hits(looking, rehearsal.revisions)
-    reviewed = review.review(found, rehearsal, sizes, counted)
+    reviewed = build_review(found, rehearsal, sizes, counted)
     if rehearsal.history is not None:
         drift = find_drift(rehearsal, read_configuration(project.root))
         reviewed = replace(
@@ -179,7 +183,7 @@ def _looks_for_drift(target: Target, found: Plan, entries: dict[str, Entry]) -> 
 
 
 def _without_rehearsal(project: Project, found: Plan, reasons: tuple[str, ...]) -> Review:
-    return review.without_rehearsal(found, alembic_project.render_offline(project, found), reasons)
+    return build_unrehearsed_review(found, alembic_project.render_offline(project, found), reasons)
 
 
 def fingerprint(
