@@ -19,6 +19,9 @@ FOLDER = ROOT / "src" / "agent_factory" / "migrate"
 BEGIN = "<!-- drawn from the code by `python -m docs.images.draw_rooms`: begin {} -->"
 END = "<!-- drawn: end {} -->"
 
+MOST_FOLDERS = 1
+"""Folders within a room whose modules are listed."""
+
 Floors = list[list[str]]
 
 
@@ -54,7 +57,10 @@ def read_floors() -> Floors:
 
 
 def draw_map(floors: Floors) -> str:
-    """Return every room with its modules, each with the first line of its docstring."""
+    """Return every room with its modules, each with the first line of its docstring.
+
+    Of a package within a package of a room only the name: there, one file more is one thing more of a kind.
+    """
     return "".join(
         f"{line}\n"
         for floor in floors
@@ -67,7 +73,7 @@ def _lines(place: Path, depth: int) -> Iterator[str]:
     name = f"{place.name}/" if place.is_dir() else place.name
     says = _first_line(place / "__init__.py" if place.is_dir() else place)
     yield f"{'  ' * depth}{name:<{26 - 2 * depth}} {says}".rstrip()
-    if place.is_dir():
+    if place.is_dir() and depth <= MOST_FOLDERS:
         inside = [path for path in place.iterdir() if path.suffix == ".py" and path.stem != "__init__"]
         inside += [path for path in place.iterdir() if (path / "__init__.py").exists()]
         for path in sorted(inside):

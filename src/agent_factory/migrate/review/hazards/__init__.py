@@ -1,11 +1,9 @@
 """What could go wrong with a plan on production: its hazards, with their names, severity and safe form."""
 
-from agent_factory.migrate.review.hazards.count import Answer, Counted, count_hits
-from agent_factory.migrate.review.hazards.evidence import estimates
+from agent_factory.migrate.review.hazards.evidence import Answer, Counted, count_hits, estimates
 from agent_factory.migrate.review.hazards.find import find_hazards
-from agent_factory.migrate.review.hazards.hazard import Hazard, Severity
 from agent_factory.migrate.review.hazards.registry import RULES, WORST_FIRST
-from agent_factory.migrate.review.hazards.rule import HazardRule
+from agent_factory.migrate.review.hazards.rule import Hazard, HazardRule, Severity
 from agent_factory.migrate.review.hazards.rules.irreversible import IRREVERSIBLE
 from agent_factory.migrate.review.hazards.rules.needs_autocommit import find_refused
 

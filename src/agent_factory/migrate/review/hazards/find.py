@@ -5,12 +5,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from agent_factory.migrate.db.sizes import TableSize
 from agent_factory.migrate.model.plan import Direction
 from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
-from agent_factory.migrate.review.hazards.count import Counted
-from agent_factory.migrate.review.hazards.evidence import Evidence, gather_evidence
-from agent_factory.migrate.review.hazards.hazard import Hazard, Severity
-from agent_factory.migrate.review.hazards.locks import statement_locks
+from agent_factory.migrate.review.hazards.evidence import (
+    Counted,
+    Evidence,
+    counted_rows,
+    gather_evidence,
+    statement_locks,
+)
 from agent_factory.migrate.review.hazards.registry import RULES
-from agent_factory.migrate.review.hazards.rows import counted_rows
+from agent_factory.migrate.review.hazards.rule import Hazard, Severity
 
 
 def find_hazards(

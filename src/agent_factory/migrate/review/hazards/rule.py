@@ -1,14 +1,42 @@
-"""What af-db knows of a hazard: its name, its texts, and what finds it."""
+"""What af-db knows of a hazard, its name, its texts and what finds it; and a hazard that was found."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
 from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
-from agent_factory.migrate.review.hazards.evidence import Evidence
-from agent_factory.migrate.review.hazards.hazard import Hazard, Severity
-from agent_factory.migrate.review.hazards.locks import LockedTable, StatementLocks
-from agent_factory.migrate.review.hazards.rows import CountedRows
-from agent_factory.migrate.review.hazards.statements import RehearsedStatement
+from agent_factory.migrate.review.hazards.evidence import (
+    CountedRows,
+    Evidence,
+    LockedTable,
+    RehearsedStatement,
+    StatementLocks,
+)
+
+
+class Severity(StrEnum):
+    """``HIGH`` stops an upgrade until the hazard is allowed by name."""
+
+    NOTICE = "notice"
+    HIGH = "high"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hazard:
+    """What could go wrong, where, and what to do instead.
+
+    ``code`` is that of its rule. ``statement`` is its number in the revision, from 1, None for the revision
+    as a whole; ``table`` is the one that it is mostly about, as production calls it. ``remedy`` may have
+    several lines.
+    """
+
+    code: str
+    severity: Severity
+    revision: str
+    statement: int | None
+    table: str | None
+    message: str
+    remedy: str
 
 
 def _nothing(*_evidence: object) -> Iterator[Hazard]:

@@ -3,10 +3,8 @@
 from collections.abc import Iterator
 
 from agent_factory.migrate.model.locks import Blocks
-from agent_factory.migrate.review.hazards.evidence import Evidence
-from agent_factory.migrate.review.hazards.hazard import Hazard
-from agent_factory.migrate.review.hazards.locks import HIGH_S, LockedTable, StatementLocks
-from agent_factory.migrate.review.hazards.rule import HazardRule
+from agent_factory.migrate.review.hazards.evidence import HIGH_S, Evidence, LockedTable, StatementLocks
+from agent_factory.migrate.review.hazards.rule import Hazard, HazardRule, Severity
 from agent_factory.migrate.review.hazards.safe_forms import safe_form
 
 
@@ -15,7 +13,8 @@ def _in_locks(locks: StatementLocks, table: LockedTable, evidence: Evidence) -> 
     if table in locks.tables[:1] and locks.strongest.blocks is Blocks.READS_AND_WRITES:
         said = locks.keeps_waiting("reads and writes")
         remedy = safe_form(locks.statement, evidence.sizes)
-        yield BLOCKS_READS.hazard(locks.statement, locks.severity, table.name, said, remedy)
+        severity = Severity.HIGH if locks.is_long else Severity.NOTICE
+        yield BLOCKS_READS.hazard(locks.statement, severity, table.name, said, remedy)
 
 
 BLOCKS_READS = HazardRule(

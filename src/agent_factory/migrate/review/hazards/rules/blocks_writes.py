@@ -3,10 +3,8 @@
 from collections.abc import Iterator
 
 from agent_factory.migrate.model.locks import Blocks
-from agent_factory.migrate.review.hazards.evidence import Evidence
-from agent_factory.migrate.review.hazards.hazard import Hazard, Severity
-from agent_factory.migrate.review.hazards.locks import HIGH_S, LockedTable, StatementLocks
-from agent_factory.migrate.review.hazards.rule import HazardRule
+from agent_factory.migrate.review.hazards.evidence import HIGH_S, Evidence, LockedTable, StatementLocks
+from agent_factory.migrate.review.hazards.rule import Hazard, HazardRule, Severity
 from agent_factory.migrate.review.hazards.safe_forms import safe_form
 
 NOTICE_ROWS_S = 1.0
@@ -22,7 +20,8 @@ def _in_locks(locks: StatementLocks, table: LockedTable, evidence: Evidence) -> 
         if table == locks.tables[0] and locks.strongest.blocks is not Blocks.READS_AND_WRITES:
             said = locks.keeps_waiting("writes")
             remedy = safe_form(locks.statement, evidence.sizes)
-            yield BLOCKS_WRITES.hazard(locks.statement, locks.severity, table.name, said, remedy)
+            severity = Severity.HIGH if locks.is_long else Severity.NOTICE
+            yield BLOCKS_WRITES.hazard(locks.statement, severity, table.name, said, remedy)
     elif _changes_many_rows(locks):
         estimate = locks.estimate
         severity = Severity.HIGH if estimate.seconds >= HIGH_ROWS_S else Severity.NOTICE

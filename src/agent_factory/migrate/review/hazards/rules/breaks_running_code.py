@@ -9,12 +9,9 @@ from collections.abc import Iterator
 
 from agent_factory.migrate.db.definitions import bare, column_parts, quoted
 from agent_factory.migrate.rehearsal.trace import Change, ChangeKind
-from agent_factory.migrate.review.hazards.columns import backfill
-from agent_factory.migrate.review.hazards.evidence import Evidence
-from agent_factory.migrate.review.hazards.hazard import Hazard, Severity
-from agent_factory.migrate.review.hazards.rule import HazardRule
-from agent_factory.migrate.review.hazards.safe_rewrite import MigrationStep, SafeRewrite
-from agent_factory.migrate.review.hazards.statements import RehearsedStatement
+from agent_factory.migrate.review.hazards.evidence import Evidence, RehearsedStatement
+from agent_factory.migrate.review.hazards.rule import Hazard, HazardRule, Severity
+from agent_factory.migrate.review.hazards.safe_forms import MigrationStep, SafeRewrite, backfill
 
 _DROP_REMEDY = "deploy code that does not use it, and drop it when the code before that is gone everywhere"
 

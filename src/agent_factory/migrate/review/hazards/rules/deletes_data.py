@@ -5,15 +5,17 @@ from collections.abc import Iterator
 from agent_factory.migrate.db.definitions import bare, quoted, row_change
 from agent_factory.migrate.model.locks import LockMode
 from agent_factory.migrate.rehearsal.trace import Change, ChangeKind
-from agent_factory.migrate.review.hazards.columns import new_type
-from agent_factory.migrate.review.hazards.count import Counted
-from agent_factory.migrate.review.hazards.count_queries import CountKind, queries_of
-from agent_factory.migrate.review.hazards.evidence import Evidence
-from agent_factory.migrate.review.hazards.hazard import Hazard, Severity
-from agent_factory.migrate.review.hazards.rows import CountedRows, number_of
-from agent_factory.migrate.review.hazards.rule import HazardRule
-from agent_factory.migrate.review.hazards.safe_rewrite import MigrationStep, SafeRewrite, in_schema_of
-from agent_factory.migrate.review.hazards.statements import RehearsedStatement
+from agent_factory.migrate.review.hazards.evidence import (
+    Counted,
+    CountedRows,
+    CountKind,
+    Evidence,
+    RehearsedStatement,
+    number_of,
+    queries_of,
+)
+from agent_factory.migrate.review.hazards.rule import Hazard, HazardRule, Severity
+from agent_factory.migrate.review.hazards.safe_forms import MigrationStep, SafeRewrite, in_schema_of, new_type
 
 _GONE = {CountKind.ROWS, CountKind.VALUES, CountKind.ALTERED}
 

@@ -12,16 +12,21 @@ from agent_factory.migrate.db.definitions import (
 )
 from agent_factory.migrate.db.sizes import TableSize
 from agent_factory.migrate.rehearsal.trace import Change, ChangeKind
-from agent_factory.migrate.review.hazards.columns import not_null
-from agent_factory.migrate.review.hazards.count import Answer
-from agent_factory.migrate.review.hazards.count_queries import CountKind
-from agent_factory.migrate.review.hazards.evidence import Evidence
-from agent_factory.migrate.review.hazards.hazard import Hazard, Severity
-from agent_factory.migrate.review.hazards.rows import CountedRows, number_of
-from agent_factory.migrate.review.hazards.rule import HazardRule
-from agent_factory.migrate.review.hazards.safe_forms import add_constraint
-from agent_factory.migrate.review.hazards.safe_rewrite import MigrationStep, SafeRewrite
-from agent_factory.migrate.review.hazards.statements import RehearsedStatement
+from agent_factory.migrate.review.hazards.evidence import (
+    Answer,
+    CountedRows,
+    CountKind,
+    Evidence,
+    RehearsedStatement,
+    number_of,
+)
+from agent_factory.migrate.review.hazards.rule import Hazard, HazardRule, Severity
+from agent_factory.migrate.review.hazards.safe_forms import (
+    MigrationStep,
+    SafeRewrite,
+    add_constraint,
+    not_null,
+)
 
 _UNIQUE = {ChangeKind.ADD_INDEX, ChangeKind.ADD_UNIQUE, ChangeKind.ADD_PRIMARY_KEY}
 _REFUSED = {

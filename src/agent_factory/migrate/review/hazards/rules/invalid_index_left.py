@@ -3,12 +3,9 @@
 from collections.abc import Iterator
 
 from agent_factory.migrate.db import indexes
-from agent_factory.migrate.review.hazards.count_queries import CountKind, queries_of
-from agent_factory.migrate.review.hazards.evidence import Evidence
-from agent_factory.migrate.review.hazards.hazard import Hazard, Severity
-from agent_factory.migrate.review.hazards.rule import HazardRule
-from agent_factory.migrate.review.hazards.safe_rewrite import MigrationStep, SafeRewrite
-from agent_factory.migrate.review.hazards.statements import RehearsedStatement
+from agent_factory.migrate.review.hazards.evidence import CountKind, Evidence, RehearsedStatement, queries_of
+from agent_factory.migrate.review.hazards.rule import Hazard, HazardRule, Severity
+from agent_factory.migrate.review.hazards.safe_forms import MigrationStep, SafeRewrite
 
 
 def _in_statement(statement: RehearsedStatement, evidence: Evidence) -> Iterator[Hazard]:

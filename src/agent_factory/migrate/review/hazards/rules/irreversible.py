@@ -8,8 +8,7 @@ from pathlib import Path
 from agent_factory.migrate.model.plan import Direction
 from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
 from agent_factory.migrate.review.hazards.evidence import Evidence
-from agent_factory.migrate.review.hazards.hazard import Hazard, Severity
-from agent_factory.migrate.review.hazards.rule import HazardRule
+from agent_factory.migrate.review.hazards.rule import Hazard, HazardRule, Severity
 
 
 class _WayBack(StrEnum):

@@ -6,10 +6,8 @@ from agent_factory.migrate.model.locks import Blocks, LockMode
 from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
 from agent_factory.migrate.rehearsal.trace import TracedStatement
 from agent_factory.migrate.review.forecast import about
-from agent_factory.migrate.review.hazards.evidence import Evidence
-from agent_factory.migrate.review.hazards.hazard import Hazard, Severity
-from agent_factory.migrate.review.hazards.locks import HIGH_S, NOTICE_S
-from agent_factory.migrate.review.hazards.rule import HazardRule
+from agent_factory.migrate.review.hazards.evidence import HIGH_S, NOTICE_S, Evidence
+from agent_factory.migrate.review.hazards.rule import Hazard, HazardRule, Severity
 
 HELD_NOTICE_S = 0.2
 """How long a lock is held while something else runs."""

@@ -3,11 +3,9 @@
 from collections.abc import Iterator
 
 from agent_factory.migrate.rehearsal.trace import TracedStatement
-from agent_factory.migrate.review.hazards.evidence import Evidence
-from agent_factory.migrate.review.hazards.hazard import Hazard, Severity
-from agent_factory.migrate.review.hazards.rule import HazardRule
-from agent_factory.migrate.review.hazards.safe_rewrite import MigrationStep, SafeRewrite
-from agent_factory.migrate.review.hazards.statements import RehearsedStatement
+from agent_factory.migrate.review.hazards.evidence import Evidence, RehearsedStatement
+from agent_factory.migrate.review.hazards.rule import Hazard, HazardRule, Severity
+from agent_factory.migrate.review.hazards.safe_forms import MigrationStep, SafeRewrite
 
 _REFUSED_IN_TRANSACTION = frozenset({"25001", "2D000"})
 _NEW_VALUE_USED = "55P04"

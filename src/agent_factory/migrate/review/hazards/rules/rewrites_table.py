@@ -3,10 +3,8 @@
 from collections.abc import Iterator
 
 from agent_factory.migrate.db.sizes import show_bytes
-from agent_factory.migrate.review.hazards.evidence import Evidence
-from agent_factory.migrate.review.hazards.hazard import Hazard
-from agent_factory.migrate.review.hazards.locks import HIGH_S, LockedTable, StatementLocks
-from agent_factory.migrate.review.hazards.rule import HazardRule
+from agent_factory.migrate.review.hazards.evidence import HIGH_S, Evidence, LockedTable, StatementLocks
+from agent_factory.migrate.review.hazards.rule import Hazard, HazardRule, Severity
 from agent_factory.migrate.review.hazards.safe_forms import safe_form
 
 
@@ -17,7 +15,8 @@ def _in_locks(locks: StatementLocks, table: LockedTable, evidence: Evidence) -> 
             f" under {table.effect.lock.sql}: as much disk space and WAL again, for {locks.estimate.duration}"
         )
         remedy = safe_form(locks.statement, evidence.sizes)
-        yield REWRITES_TABLE.hazard(locks.statement, locks.severity, table.name, said, remedy)
+        severity = Severity.HIGH if locks.is_long else Severity.NOTICE
+        yield REWRITES_TABLE.hazard(locks.statement, severity, table.name, said, remedy)
 
 
 REWRITES_TABLE = HazardRule(

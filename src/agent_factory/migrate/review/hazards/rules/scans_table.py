@@ -3,10 +3,8 @@
 from collections.abc import Iterator
 
 from agent_factory.migrate.rehearsal.trace import ChangeKind, TracedStatement
-from agent_factory.migrate.review.hazards.evidence import Evidence
-from agent_factory.migrate.review.hazards.hazard import Hazard, Severity
-from agent_factory.migrate.review.hazards.locks import LockedTable, StatementLocks
-from agent_factory.migrate.review.hazards.rule import HazardRule
+from agent_factory.migrate.review.hazards.evidence import Evidence, LockedTable, StatementLocks
+from agent_factory.migrate.review.hazards.rule import Hazard, HazardRule, Severity
 from agent_factory.migrate.review.hazards.safe_forms import safe_form
 
 _BUILDS = {

@@ -18,15 +18,20 @@ from agent_factory.migrate.db.definitions import (
 )
 from agent_factory.migrate.db.sizes import TableSize
 from agent_factory.migrate.rehearsal.trace import Change, ChangeKind, TracedStatement
-from agent_factory.migrate.review.hazards.columns import BATCH_ROWS, computed_column, new_type, not_null
-from agent_factory.migrate.review.hazards.safe_rewrite import (
+from agent_factory.migrate.review.hazards.evidence import RehearsedStatement
+from agent_factory.migrate.review.hazards.safe_forms.columns import (
+    BATCH_ROWS,
+    computed_column,
+    new_type,
+    not_null,
+)
+from agent_factory.migrate.review.hazards.safe_forms.rewrite import (
     MigrationStep,
     SafeRewrite,
     in_schema_of,
     short_name,
     together,
 )
-from agent_factory.migrate.review.hazards.statements import RehearsedStatement
 
 _LISTED_PARTITIONS = 12
 

@@ -1,6 +1,6 @@
 """Safe rewrites as the code of a revision file."""
 
-from agent_factory.migrate.review.hazards.safe_rewrite import (
+from agent_factory.migrate.review.hazards.safe_forms.rewrite import (
     MigrationStep,
     SafeRewrite,
     in_schema_of,

@@ -19,8 +19,8 @@ from agent_factory.migrate.db.definitions import (
 from agent_factory.migrate.model.locks import LockMode
 from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
 from agent_factory.migrate.rehearsal.trace import Change, ChangeKind
-from agent_factory.migrate.review.hazards.statements import RehearsedStatement, rehearsed_statements
-from agent_factory.migrate.review.hazards.types import is_lossless, length_limit
+from agent_factory.migrate.review.hazards.evidence.statements import RehearsedStatement, rehearsed_statements
+from agent_factory.migrate.review.hazards.evidence.types import is_lossless, length_limit
 
 
 class CountKind(StrEnum):

@@ -8,9 +8,9 @@ from agent_factory.migrate.model.plan import Direction
 from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
 from agent_factory.migrate.rehearsal.trace import Change, ChangeKind
 from agent_factory.migrate.review.forecast import Estimate, estimate
-from agent_factory.migrate.review.hazards.count import Counted
-from agent_factory.migrate.review.hazards.count_queries import CountKind
-from agent_factory.migrate.review.hazards.statements import RehearsedStatement, rehearsed_statements
+from agent_factory.migrate.review.hazards.evidence.count import Counted
+from agent_factory.migrate.review.hazards.evidence.count_queries import CountKind
+from agent_factory.migrate.review.hazards.evidence.statements import RehearsedStatement, rehearsed_statements
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,8 @@ from agent_factory.migrate.db.sizes import TableSize
 from agent_factory.migrate.model.locks import LockMode
 from agent_factory.migrate.rehearsal.trace import ChangeKind, TableEffect, TracedStatement
 from agent_factory.migrate.review.forecast import Estimate
-from agent_factory.migrate.review.hazards.evidence import Evidence
-from agent_factory.migrate.review.hazards.hazard import Severity
-from agent_factory.migrate.review.hazards.statements import RehearsedStatement
+from agent_factory.migrate.review.hazards.evidence.gather import Evidence
+from agent_factory.migrate.review.hazards.evidence.statements import RehearsedStatement
 
 NOTICE_S = 0.1
 HIGH_S = 1.0
@@ -46,8 +45,9 @@ class StatementLocks:
         return max(table.effect.lock for table in self.tables)
 
     @property
-    def severity(self) -> Severity:
-        return Severity.HIGH if self.estimate.seconds >= HIGH_S else Severity.NOTICE
+    def is_long(self) -> bool:
+        """Whether the tables are locked for so long that it is a serious hazard."""
+        return self.estimate.seconds >= HIGH_S
 
     def keeps_waiting(self, who: str) -> str:
         """Return ``takes SHARE on t (5 rows, 8 kB): writes wait for about 2 s (...)``; ``who`` waits."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent_factory.migrate.review.hazards.types import is_lossless, length_limit
+from agent_factory.migrate.review.hazards.evidence.types import is_lossless, length_limit
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from agent_factory.migrate.db.definitions import quoted
 from agent_factory.migrate.db.sizes import TableSize
-from agent_factory.migrate.review.hazards.count import Answer
-from agent_factory.migrate.review.hazards.count_queries import CountQuery, queries_of
-from agent_factory.migrate.review.hazards.evidence import Evidence
-from agent_factory.migrate.review.hazards.statements import RehearsedStatement
+from agent_factory.migrate.review.hazards.evidence.count import Answer
+from agent_factory.migrate.review.hazards.evidence.count_queries import CountQuery, queries_of
+from agent_factory.migrate.review.hazards.evidence.gather import Evidence
+from agent_factory.migrate.review.hazards.evidence.statements import RehearsedStatement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 
 from agent_factory.migrate.db.definitions import bare, column_parts, quoted, schema_of, using_expression
 from agent_factory.migrate.rehearsal.trace import Change
-from agent_factory.migrate.review.hazards.safe_rewrite import (
+from agent_factory.migrate.review.hazards.evidence import RehearsedStatement
+from agent_factory.migrate.review.hazards.safe_forms.rewrite import (
     MigrationStep,
     SafeRewrite,
     in_schema_of,
     short_name,
 )
-from agent_factory.migrate.review.hazards.statements import RehearsedStatement
 
 BATCH_ROWS = 10_000
 

@@ -18,13 +18,13 @@ from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.model.durations import show_duration
 from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
 from agent_factory.migrate.rehearsal.trace import ChangeKind
-from agent_factory.migrate.review.hazards.count_queries import (
+from agent_factory.migrate.review.hazards.evidence.count_queries import (
     CountKind,
     CountQuery,
     CountTarget,
     count_queries,
 )
-from agent_factory.migrate.review.hazards.statements import rehearsed_statements
+from agent_factory.migrate.review.hazards.evidence.statements import rehearsed_statements
 
 COUNT_TIMEOUT_S = 2.0
 FIRST_TIMEOUT_S = 0.5
