@@ -6,8 +6,7 @@ With ``--check`` it writes nothing and exits with 1 when the page is stale.
 import ast
 import sys
 import tomllib
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import grimp
@@ -40,7 +39,7 @@ def main(arguments: list[str]) -> int:
 def redraw(page: str) -> str:
     """Return the page with what stands between the markers drawn again."""
     floors = read_floors()
-    for name, drawing in (("map", draw_map(floors)), ("imports", draw_imports(floors, count_imports()))):
+    for name, drawing in (("map", draw_map(floors)), ("imports", draw_imports(floors, read_imports()))):
         begin, end = BEGIN.format(name), END.format(name)
         before, _, rest = page.partition(begin)
         _, _, after = rest.partition(end)
@@ -85,24 +84,27 @@ def _first_line(module: Path) -> str:
     return said.partition("\n\n")[0].replace("\n", " ").removesuffix(".")
 
 
-def count_imports() -> Counter[tuple[str, str]]:
-    """Return how many modules of a room import a module of another one."""
+def read_imports() -> set[tuple[str, str]]:
+    """Return which rooms import which: of each pair, a module of the first one of the second."""
     graph = grimp.build_graph("agent_factory")
-    counts: Counter[tuple[str, str]] = Counter()
+    pairs: set[tuple[str, str]] = set()
     for importer in graph.modules:
         rooms = {_room(imported) for imported in graph.find_modules_directly_imported_by(importer)}
-        counts.update((_room(importer), room) for room in rooms if room not in ("", _room(importer)))
-    return counts
+        pairs.update((_room(importer), room) for room in rooms if room not in ("", _room(importer)))
+    return pairs
 
 
-def draw_imports(floors: Floors, counts: Mapping[tuple[str, str], int]) -> str:
-    """Return a table: a row for each room, with how many of its modules import from each room below it."""
+def draw_imports(floors: Floors, pairs: Collection[tuple[str, str]]) -> str:
+    """Return a table: a row for each room, with a mark for each room below it that it imports.
+
+    Not how many of its modules do: that would change with every file.
+    """
     rooms = [room for floor in floors for room in floor]
     width = max(map(len, rooms))
-    columns = [room for room in rooms if any((other, room) in counts for other in rooms)]
+    columns = [room for room in rooms if any((other, room) in pairs for other in rooms)]
     lines = [" " * width + "".join(f"  {room}" for room in columns)]
     for room in rooms:
-        cells = "".join(f"  {counts.get((room, column), 0) or '·':>{len(column)}}" for column in columns)
+        cells = "".join(f"  {'x' if (room, column) in pairs else '·':>{len(column)}}" for column in columns)
         lines.append(f"{room:<{width}}{cells}")
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
