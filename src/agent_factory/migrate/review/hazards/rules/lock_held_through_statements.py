@@ -23,12 +23,13 @@ def _in_revision(rehearsed: RehearsedRevision, evidence: Evidence) -> Iterator[H
         for effect in statement.effects
         if effect.first_name
     }
-    holders = {
+    # A dictionary, for its order: of two tables that are locked alike, always the same one is named.
+    holders = dict.fromkeys(
         (held.since, held.table, held.lock)
         for statement in rehearsed.statements
         for held in statement.held
         if held.lock >= LockMode.SHARE
-    }
+    )
     reported: set[int] = set()
     for since, table, lock in sorted(holders, key=lambda holder: (holder[0], -holder[2])):
         name = names.get(table) or table
