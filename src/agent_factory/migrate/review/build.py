@@ -88,8 +88,7 @@ class Review:
 
     ``rehearsed_on`` names the server that it was rehearsed on, None when it was not, and ``schema_from``
     where the schema there came from. ``notes`` are what the rehearsal could not copy, or why there was none.
-    ``drift`` is what the tables that it touches have otherwise than the migrations make them, where that was
-    looked for.
+    ``drift`` is how the tables that it touches differ from what the migrations make, where that was compared.
     """
 
     plan: Plan
@@ -133,7 +132,10 @@ and when a consent is missing that no yes gives."""
 def build_review(
     plan: Plan, rehearsal: Rehearsal, sizes: Mapping[str, TableSize], counted: Counted
 ) -> Review:
-    """Return what a rehearsal showed, with how large the real tables are and what was counted in them."""
+    """Return all that is known of a plan that was rehearsed.
+
+    ``sizes`` are those of the target's tables, ``counted`` what it answered to ``count_hits()``.
+    """
     hazards = find_hazards(rehearsal.revisions, plan.direction, sizes, counted)
     # SQLite's file is locked as a whole, and a copy of it takes as long as it does.
     forecasts = (
@@ -161,7 +163,10 @@ def build_review(
 def build_unrehearsed_review(
     plan: Plan, rendered: Mapping[str, tuple[str, ...] | Exception], reasons: tuple[str, ...]
 ) -> Review:
-    """Return what little is known of a plan that was not rehearsed: the SQL that Alembic could write."""
+    """Return what is known of a plan that was not rehearsed: the SQL that Alembic could write.
+
+    ``rendered`` has, by revision, its SQL or why there is none; ``reasons`` are why it was not rehearsed.
+    """
     return Review(
         plan=plan,
         revisions=tuple(_rendered(plan, step, rendered[step.id]) for step in plan.steps),

@@ -1,8 +1,8 @@
 """A plan as a file: what was reviewed is what runs, or nothing does.
 
 The file names everything that decides what a plan does: the database, where it is, the files, env.py, the
-SQL that the rehearsal saw, the catalog. Each is looked at again before the plan runs, and once more under the
-run lock. It does not protect from somebody who may write both the file and the repository, nor from modules
+SQL that the rehearsal saw, the catalog. Each is compared before the plan runs, and once more under the run
+lock. It does not protect from somebody who may write both the file and the repository, nor from modules
 that env.py or a revision imports.
 """
 
@@ -85,7 +85,7 @@ def file_sha256(path: Path) -> str:
 
 
 def write(plan: SavedPlan, path: Path) -> None:
-    """Write the plan, whole or not at all; raises UsageError where that is not possible."""
+    """Write the plan to ``path``, whole or not at all. Raises UsageError where that is not possible."""
     document = _document(plan)
     text = json.dumps({**document, "sha256": _sha256(document)}, indent=2, ensure_ascii=False)
     try:
@@ -100,7 +100,10 @@ def write(plan: SavedPlan, path: Path) -> None:
 
 
 def read(path: Path) -> SavedPlan:
-    """Read a plan. Raises UsageError for a file that is none, RefusedError for one that was changed."""
+    """Return the plan in a file, as af-db wrote it.
+
+    Raises UsageError for a file that is no plan, RefusedError for one of another format or that was changed.
+    """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -125,7 +128,10 @@ def read(path: Path) -> SavedPlan:
 
 
 def read_for(direction: Direction, path: Path) -> SavedPlan:
-    """Read a plan that is to be run in this direction. Raises what ``read`` does, and UsageError."""
+    """Return the plan in a file that is to be run in this direction.
+
+    Raises what ``read`` does, and UsageError for a plan of the other direction.
+    """
     plan = read(path)
     if plan.direction is not direction:
         raise UsageError(
@@ -158,7 +164,7 @@ def check(plan: SavedPlan, now: SavedPlan) -> None:
 
 
 def lifetime(made_at: datetime, seconds: float) -> datetime:
-    """Return when a plan of this time expires."""
+    """Return when a plan that was made at this time expires."""
     return made_at + timedelta(seconds=seconds)
 
 

@@ -9,7 +9,7 @@ from agent_factory.migrate.review.hazards.safe_forms import MigrationStep, SafeR
 
 
 def _in_statement(statement: RehearsedStatement, evidence: Evidence) -> Iterator[Hazard]:
-    """Find an INVALID index that is in the way of a build, and one that a build would leave."""
+    """Find an INVALID index that prevents a build, and one that a build would leave."""
     index = indexes.built_by(statement.traced.sql)
     if index is None:
         return

@@ -17,7 +17,7 @@ BATCH_ROWS = 10_000
 
 
 def new_type(statement: RehearsedStatement, change: Change) -> SafeRewrite:
-    """Return how to change a column's type without writing the table anew."""
+    """Return how to change a column's type without writing the whole table again."""
     table, old, type_ = change.table, change.name or "", change.after or ""
     new, kept = short_name(old, "new"), short_name(old, "old")
     using = using_expression(statement.traced.sql, old)
