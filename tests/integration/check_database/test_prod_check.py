@@ -199,7 +199,7 @@ def test_an_invalid_index_is_found_once_with_the_command_that_drops_it(prod: Che
     (found,) = prod.check()["findings"]
 
     assert (found["code"], found["level"]) == ("invalid-index", "warning")
-    assert found["remedy"] == 'DROP INDEX CONCURRENTLY "public"."by_hand"'
+    assert found["remedy"] == "DROP INDEX CONCURRENTLY public.by_hand"
     prod.execute(found["remedy"])
     assert prod.check()["findings"] == []
 
@@ -213,7 +213,7 @@ def test_an_invalid_index_that_the_migrations_want_is_built_anew(prod: Checked) 
 
     assert found["code"] == "invalid-index"
     assert found["remedy"] == "REINDEX INDEX CONCURRENTLY public.ix_users_email"
-    assert found["details"] == ['or without it: DROP INDEX CONCURRENTLY "public"."ix_users_email"']
+    assert found["details"] == ["or without it: DROP INDEX CONCURRENTLY public.ix_users_email"]
     prod.execute(found["remedy"])
     assert prod.check()["findings"] == []
 

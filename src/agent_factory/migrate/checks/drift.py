@@ -15,7 +15,7 @@ from agent_factory.migrate.catalog import (
     is_attached,
     without_settings,
 )
-from agent_factory.migrate.db.definitions import bare, schema_of
+from agent_factory.migrate.db.sql import bare, schema_of
 from agent_factory.migrate.model.findings import Finding, finding, is_ignored
 from agent_factory.migrate.project.configuration import Configuration
 from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from agent_factory.migrate.catalog import Catalog
 from agent_factory.migrate.checks.expressible import plain
+from agent_factory.migrate.db.sql import in_quotes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +66,7 @@ def reflect(
 def name_of(table: sa.Table) -> str:
     """Return the name of a table as SQL needs it."""
     schema = table.info.get("schema")
-    return f"{quoted(schema)}.{quoted(table.name)}" if schema else quoted(table.name)
-
-
-def quoted(name: str) -> str:
-    """Return a name in quotes."""
-    return '"' + name.replace('"', '""') + '"'
+    return f"{in_quotes(schema)}.{in_quotes(table.name)}" if schema else in_quotes(table.name)
 
 
 def checks_of(table: sa.Table) -> list[str]:

@@ -10,9 +10,10 @@ import sqlalchemy as sa
 
 from agent_factory.migrate.catalog import Catalog, CatalogObject
 from agent_factory.migrate.checks.expressible import plain
-from agent_factory.migrate.checks.hints import Hints, checks_of, foreign_keys_of, name_of, quoted, reflect
+from agent_factory.migrate.checks.hints import Hints, checks_of, foreign_keys_of, name_of, reflect
 from agent_factory.migrate.checks.made_up_values import FLAVOURS, literal
 from agent_factory.migrate.checks.rows import count_rows, execute, select
+from agent_factory.migrate.db.sql import in_quotes
 
 ROWS = 2
 """Rows in each table: two, since one never breaks a unique constraint."""
@@ -245,7 +246,7 @@ class Filler:
         for place, column in enumerate(table.columns):
             if not column.nullable or column.computed is not None or column.identity is not None:
                 continue
-            spelled = quoted(column.name)
+            spelled = in_quotes(column.name)
             with contextlib.suppress(sa.exc.DBAPIError), connection.begin_nested():
                 found = select(
                     connection,
@@ -305,7 +306,7 @@ def _spelled(value: Any) -> str:
 def _insert(name: str, row: Mapping[str, Any]) -> str:
     if not row:
         return f"INSERT INTO {name} DEFAULT VALUES"
-    columns = ", ".join(quoted(column) for column in row)
+    columns = ", ".join(in_quotes(column) for column in row)
     values = ", ".join(_spelled(value) for value in row.values())
     return f"INSERT INTO {name} ({columns}) VALUES ({values})"  # noqa: S608 - made up here
 
@@ -315,8 +316,8 @@ def _said(error: sa.exc.DBAPIError) -> str:
 
 
 def _keys(connection: sa.Connection, parent: str, columns: Sequence[str]) -> list[tuple[Any, ...]]:
-    names = ", ".join(quoted(column) for column in columns)
-    present = " AND ".join(f"{quoted(column)} IS NOT NULL" for column in columns)
+    names = ", ".join(in_quotes(column) for column in columns)
+    present = " AND ".join(f"{in_quotes(column)} IS NOT NULL" for column in columns)
     query = f"SELECT DISTINCT {names} FROM {parent} WHERE {present} ORDER BY {names} LIMIT {ROWS}"  # noqa: S608
     return [tuple(row) for row in select(connection, query)]
 

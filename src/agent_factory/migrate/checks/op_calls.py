@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from agent_factory.migrate.db.sql import NAME, bare_parts
+
 _FIRST = (0, "table_name")
 _SECOND = (1, "table_name")
 
@@ -36,8 +38,7 @@ TABLE_ARGUMENTS: Mapping[str, tuple[tuple[int, str], ...]] = {
 
 _HARMLESS = frozenset({"get_bind", "get_context", "f", "inline_literal", "run_async", "implementation_for"})
 
-_NAME = r"""(?:"(?:[^"]|"")+"|[\w$]+)"""
-_TABLE = rf"(?:IF\s+(?:NOT\s+)?EXISTS\s+)?(?:ONLY\s+)?(?P<table>(?:{_NAME}\s*\.\s*)?{_NAME})"
+_TABLE = rf"(?:IF\s+(?:NOT\s+)?EXISTS\s+)?(?:ONLY\s+)?(?P<table>(?:{NAME}\s*\.\s*)?{NAME})"
 _SQL = tuple(
     re.compile(rf"\b{words}\s+{_TABLE}", re.IGNORECASE)
     for words in (
@@ -131,7 +132,9 @@ class _Reader:
             argument = self._value(_argument(argument, 0, "text"))
         sql = self._text(argument)
         if sql is not None:
-            found = {_bare(match["table"]) for pattern in _SQL for match in pattern.finditer(sql)}
+            found = {
+                ".".join(bare_parts(match["table"])) for pattern in _SQL for match in pattern.finditer(sql)
+            }
             self.tables |= found
             if not found and not _READS.match(sql):
                 self.unclear.add(call.lineno)
@@ -182,9 +185,3 @@ def _innermost(call: ast.Call) -> str:
     while isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Call):
         call = call.func.value
     return _called(call)
-
-
-def _bare(name: str) -> str:
-    """A name of SQL without its quotes, in the case that PostgreSQL gives it."""
-    parts = re.findall(_NAME, name)
-    return ".".join(part[1:-1].replace('""', '"') if part.startswith('"') else part.lower() for part in parts)

@@ -92,7 +92,7 @@ def told_once(found: Sequence[tuple[str, Sequence[Finding]]]) -> tuple[Finding, 
     for backend, findings in found:
         seen: Counter[object] = Counter()
         for item in findings:
-            said = (item.code, item.file, item.line, _bare(item.object or ""), _bare(item.message))
+            said = (item.code, item.file, item.line, _said(item.object or ""), _said(item.message))
             told.setdefault((said, seen[said]), {})[backend] = item
             seen[said] += 1
     return tuple(_told(places) for places in told.values())
@@ -101,11 +101,11 @@ def told_once(found: Sequence[tuple[str, Sequence[Finding]]]) -> tuple[Finding, 
 def _told(places: Mapping[str, Finding]) -> Finding:
     first, *others = places.values()
     details = first.details
-    if any(_bare("\n".join(other.details)) != _bare("\n".join(details)) for other in others):
+    if any(_said("\n".join(other.details)) != _said("\n".join(details)) for other in others):
         details = tuple(f"on {backend}: {line}" for backend, item in places.items() for line in item.details)
     return dataclasses.replace(first, message=f"on {' and '.join(places)}: {first.message}", details=details)
 
 
-def _bare(text: str) -> str:
+def _said(text: str) -> str:
     """What is said, without what only PostgreSQL has: schemas. Types are written in small letters there."""
     return text.replace("public.", "").casefold()

@@ -1,28 +1,12 @@
-"""Definitions as PostgreSQL prints them, and the outer clauses of a statement, read without a parser.
+"""Definitions as PostgreSQL prints them.
 
-What comes from ``pg_get_constraintdef`` and ``pg_get_indexdef`` has one fixed form. A statement that a person
-wrote has not: of it only clauses outside of all parentheses, quotes and comments are found, or none.
+What comes from ``pg_get_constraintdef`` and ``pg_get_indexdef`` has one fixed form.
 """
 
 import re
 from dataclasses import dataclass
 
-from sqlalchemy.dialects import postgresql
-
-_PREPARER = postgresql.dialect().identifier_preparer  # type: ignore[no-untyped-call]
-_NAME = r'(?:"(?:[^"]|"")+"|[A-Za-z_\x80-\U0010ffff][\w$]*)'
-_QUALIFIED = rf"{_NAME}(?:\s*\.\s*{_NAME})*"
-
-_OPAQUE = re.compile(
-    r"""--[^\n]*
-      | /\*.*?\*/
-      | (?P<dollar>\$(?:[A-Za-z_]\w*)?\$).*?(?P=dollar)
-      | (?<![\w$])[eE]'(?:[^'\\]|\\.|'')*'
-      | '(?:[^']|'')*'
-      | "(?:[^"]|"")*"
-    """,
-    re.VERBOSE | re.DOTALL,
-)
+from agent_factory.migrate.db.sql import NAME, QUALIFIED, outline, parenthesis, split
 
 COLUMN_OPTIONS = ("n_distinct", "n_distinct_inherited")
 """All that ``ALTER TABLE ... ALTER COLUMN ... SET (...)`` takes. PostgreSQL keeps a version of each column
@@ -34,7 +18,6 @@ _COLUMN = re.compile(
     r"| GENERATED ALWAYS AS (?P<generated>\(.*\)) \w+|(?P<identity> GENERATED .*))?",
     re.DOTALL,
 )
-_RETYPED = re.compile(rf"\bALTER\s+(?:COLUMN\s+)?({_NAME})\s+(?:SET\s+DATA\s+)?TYPE\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,62 +62,6 @@ class ColumnParts:
         return self.is_identity or self.generated is not None or self.default is not None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowChange:
-    """An UPDATE or a DELETE of one table. ``head`` is the text before WHERE; ``alias`` is what the condition
-    calls the table, None for its own name."""
-
-    head: str
-    table: str
-    alias: str | None
-    condition: str | None
-
-
-def quoted(name: str) -> str:
-    """Return the bare name as SQL needs it: in quotes where it would not be read as it is."""
-    return str(_PREPARER.quote(name))
-
-
-def bare(name: str) -> str:
-    """Return the last part of a name that is quoted as SQL needs, without the quotes."""
-    last: str = re.findall(_NAME, name)[-1]
-    return last[1:-1].replace('""', '"') if last.startswith('"') else last
-
-
-def schema_of(name: str) -> str | None:
-    """Return the schema of a qualified name, quoted as in the name."""
-    parts = re.findall(_NAME, name)
-    return parts[-2] if len(parts) > 1 else None
-
-
-def names_in(sql: str) -> frozenset[str]:
-    """Return every word that could be a name, unquoted."""
-    return frozenset(map(bare, re.findall(_NAME, _named(sql))))
-
-
-def outline(sql: str) -> str:
-    """Return the text with all that is in quotes, comments and parentheses blank, at the same offsets."""
-    plain = _OPAQUE.sub(lambda match: " " * len(match[0]), sql)
-    depth, kept = 0, []
-    for character in plain:
-        if character in "([":
-            kept.append(character if depth == 0 else " ")
-            depth += 1
-        elif character in ")]":
-            depth = max(0, depth - 1)
-            kept.append(character if depth == 0 else " ")
-        else:
-            kept.append(character if depth == 0 else " ")
-    return "".join(kept)
-
-
-def split(sql: str) -> tuple[str, ...]:
-    """Split at the commas outside of quotes and parentheses."""
-    commas = [match.start() for match in re.finditer(",", outline(sql))]
-    edges = zip([0, *(comma + 1 for comma in commas)], [*commas, len(sql)], strict=True)
-    return tuple(sql[start:end].strip() for start, end in edges if sql[start:end].strip())
-
-
 def is_not_valid(definition: str) -> bool:
     """Say whether a constraint is not checked for the rows that are there, or not at all."""
     return re.search(r" NOT (VALID|ENFORCED)\b", outline(definition)) is not None
@@ -143,7 +70,7 @@ def is_not_valid(definition: str) -> bool:
 def check_expression(definition: str) -> str | None:
     """Return what ``CHECK (...)`` demands, in its parentheses; None for another constraint."""
     match = re.match(r"CHECK \(", definition)
-    return _group(definition, match.end() - 1) if match else None
+    return parenthesis(definition, match.end() - 1) if match else None
 
 
 def column_parts(definition: str) -> ColumnParts:
@@ -161,13 +88,13 @@ def column_parts(definition: str) -> ColumnParts:
 
 def not_null_column(definition: str) -> str | None:
     """Return the column of ``NOT NULL email``, PostgreSQL 18's constraint, as SQL needs it."""
-    match = re.match(rf"NOT NULL ({_NAME})", definition)
+    match = re.match(rf"NOT NULL ({NAME})", definition)
     return match[1] if match else None
 
 
 def foreign_key(definition: str) -> ForeignKey | None:
     """Read ``FOREIGN KEY (a, b) REFERENCES t(x, y) ...``."""
-    match = re.match(rf"FOREIGN KEY \((.*?)\) REFERENCES ({_QUALIFIED})\((.*?)\)(.*)", definition)
+    match = re.match(rf"FOREIGN KEY \((.*?)\) REFERENCES ({QUALIFIED})\((.*?)\)(.*)", definition)
     if match is None:
         return None
     return ForeignKey(
@@ -189,7 +116,7 @@ def index_keys(definition: str) -> Keys | None:
     )
     if head is None:
         return None
-    inside = _group(definition, head.end() - 1)
+    inside = parenthesis(definition, head.end() - 1)
     after = head.end() - 1 + len(inside)
     where = re.search(r" WHERE \(", shape[after:])
     items = split(inside[1:-1])
@@ -198,7 +125,7 @@ def index_keys(definition: str) -> Keys | None:
         method=head["method"] or head["by"] or "btree",
         keys=tuple(map(_key, items)),
         operators=operators,
-        predicate=_group(definition, after + where.end() - 1) if where else None,
+        predicate=parenthesis(definition, after + where.end() - 1) if where else None,
         is_unique=head["index"] is None or head["unique"] is not None,
         nulls_distinct=head["nulls"] is None and "NULLS NOT DISTINCT" not in shape[after:],
         tail=definition[after:].strip(),
@@ -207,79 +134,16 @@ def index_keys(definition: str) -> Keys | None:
 
 def is_column(key: str) -> bool:
     """Say whether a key of an index is a column, and not an expression."""
-    return re.fullmatch(_NAME, key) is not None
-
-
-def row_change(sql: str) -> RowChange | None:
-    """Read ``UPDATE t SET ... WHERE ...`` and ``DELETE FROM t WHERE ...`` of one table, else None.
-
-    One that takes other tables in (FROM, USING, WITH), a cursor, or says more behind it is not read.
-    """
-    text = _named(sql)
-    head = re.match(
-        rf"\s*(?:UPDATE|(?P<delete>DELETE)\s+FROM)\s+(?:ONLY\s+)?(?P<table>{_QUALIFIED})(?:\s*\*)?"
-        rf"(?:\s+(?:AS\s+)?(?!(?:SET|WHERE|USING|RETURNING)\b)(?P<alias>{_NAME}))?\s*(?=SET\b|WHERE\b|;|$)",
-        text,
-        re.IGNORECASE,
-    )
-    if head is None:
-        return None
-    shape = outline(sql)
-    rest = re.sub(
-        r"\bDISTINCT\s+FROM\b", lambda match: " " * len(match[0]), shape[head.end() :], flags=re.IGNORECASE
-    )
-    if re.search(r"\b(FROM|USING|RETURNING|CURRENT\s+OF)\b|;\s*\S", rest, re.IGNORECASE):
-        return None
-    where = re.search(r"\bWHERE\b", rest, re.IGNORECASE)
-    middle = head.end() + where.start() if where else len(sql)
-    condition = sql[middle + len("WHERE") :].strip().rstrip(";").strip() if where else None
-    return RowChange(
-        head=sql[:middle].strip().rstrip(";").strip(),
-        table=head["table"],
-        alias=head["alias"],
-        condition=condition,
-    )
-
-
-def using_expression(sql: str, column: str) -> str | None:
-    """Return the USING of ``ALTER COLUMN column ... TYPE ... USING expression``; ``column`` is unquoted."""
-    shape, text = outline(sql), _named(sql)
-    commas = [match.start() for match in re.finditer(",", shape)]
-    for start, end in zip([0, *(comma + 1 for comma in commas)], [*commas, len(sql)], strict=True):
-        named = _RETYPED.search(text, start, end)
-        using = re.compile(r"\bUSING\b", re.IGNORECASE).search(shape, start, end)
-        if named and using and _is(named[1], column):
-            return sql[using.end() : end].strip().rstrip(";").strip()
-    return None
-
-
-def _named(sql: str) -> str:
-    """Blank literals and comments and keep names that are in quotes."""
-    return _OPAQUE.sub(lambda match: match[0] if match[0][0] == '"' else " " * len(match[0]), sql)
-
-
-def _is(written: str, name: str) -> bool:
-    return (written[1:-1].replace('""', '"') if written.startswith('"') else written.lower()) == name
-
-
-def _group(text: str, start: int) -> str:
-    """Return the parenthesis that opens at ``start``, with all that is in it."""
-    plain = _OPAQUE.sub(lambda match: " " * len(match[0]), text)
-    depth = 0
-    for offset in range(start, len(text)):
-        depth += {"(": 1, ")": -1}.get(plain[offset], 0)
-        if depth == 0:
-            return text[start : offset + 1]
-    return text[start:]
+    return re.fullmatch(NAME, key) is not None
 
 
 def _key(item: str) -> str:
     """Return a key without operator class, order and operator; a collation of its own belongs to it."""
     shape = outline(item)
-    match = re.match(rf"(?:{_QUALIFIED})?(?:\s?\()?", item)
+    match = re.match(rf"(?:{QUALIFIED})?(?:\s?\()?", item)
     end = match.end() if match else len(item)
     if shape[:end].rstrip().endswith("("):
         start = shape.index("(")
-        end = start + len(_group(item, start))
-    collation = re.match(rf" COLLATE {_QUALIFIED}", item[end:])
+        end = start + len(parenthesis(item, start))
+    collation = re.match(rf" COLLATE {QUALIFIED}", item[end:])
     return item[: end + (collation.end() if collation else 0)]

@@ -7,24 +7,23 @@ import sqlalchemy as sa
 
 from agent_factory.migrate.db import server
 from agent_factory.migrate.db.cursors import own_cursor
+from agent_factory.migrate.db.sql import NAME, blanked
 
-_NAME = r'(?:"(?:[^"]|"")+"|[\w$]+)'
-_GAP = r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/)"
 _FLAGS = re.IGNORECASE | re.VERBOSE | re.DOTALL
 _BUILD = re.compile(
-    rf"""{_GAP}* CREATE {_GAP}+ (?:UNIQUE{_GAP}+)? INDEX {_GAP}+ CONCURRENTLY {_GAP}+
-         (?:IF{_GAP}+NOT{_GAP}+EXISTS{_GAP}+)? (?P<name>{_NAME})
-         {_GAP}+ ON {_GAP}+ (?:ONLY{_GAP}+)? (?:(?P<schema>{_NAME}){_GAP}*\.{_GAP}*)? {_NAME}""",
+    rf"""\s* CREATE \s+ (?:UNIQUE\s+)? INDEX \s+ CONCURRENTLY \s+
+         (?:IF\s+NOT\s+EXISTS\s+)? (?P<name>{NAME})
+         \s+ ON \s+ (?:ONLY\s+)? (?:(?P<schema>{NAME})\s*\.\s*)? {NAME}""",
     _FLAGS,
 )
 _CONCURRENT = re.compile(
-    rf"{_GAP}* (?: CREATE {_GAP}+ (?:UNIQUE{_GAP}+)? INDEX | REINDEX ) \b .* \bCONCURRENTLY\b", _FLAGS
+    r"\s* (?: CREATE \s+ (?:UNIQUE\s+)? INDEX | REINDEX ) \b .* \bCONCURRENTLY\b", _FLAGS
 )
 
 
 def built_by(statement: str) -> str | None:
     """Return the name of the index that this statement builds CONCURRENTLY, as SQL writes it; else None."""
-    match = _BUILD.match(statement)
+    match = _BUILD.match(blanked(statement, keep={"name"}))
     if match is None:
         return None
     return f"{match['schema']}.{match['name']}" if match["schema"] else match["name"]
@@ -32,13 +31,7 @@ def built_by(statement: str) -> str | None:
 
 def builds_unnamed(statement: str) -> bool:
     """Say whether the statement builds indexes CONCURRENTLY under names that the server picks."""
-    return built_by(statement) is None and _CONCURRENT.match(statement) is not None
-
-
-def bare_name(name: str) -> str:
-    """Return the index's own name, without schema and quotes, as the catalog has it."""
-    last: str = re.findall(_NAME, name)[-1]
-    return last[1:-1].replace('""', '"') if last.startswith('"') else last.lower()
+    return built_by(statement) is None and _CONCURRENT.match(blanked(statement)) is not None
 
 
 def drop_if_invalid(connection: sa.Connection, name: str, *, lock_timeout_s: float) -> bool:

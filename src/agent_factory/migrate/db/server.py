@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.db.rights import MAY_READ_JOURNAL
+from agent_factory.migrate.db.sql import quoted
 from agent_factory.migrate.model.session import Session
 
 
@@ -48,7 +49,7 @@ class Index:
 
     @property
     def sql_name(self) -> str:
-        return f"{_quoted(self.schema)}.{_quoted(self.name)}"
+        return f"{quoted(self.schema)}.{quoted(self.name)}"
 
     @property
     def drop_command(self) -> str:
@@ -217,7 +218,3 @@ def _rows(
         cursor.execute(query, values)
         names = [column.name for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

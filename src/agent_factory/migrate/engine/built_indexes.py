@@ -7,6 +7,7 @@ import psycopg2
 import sqlalchemy as sa
 
 from agent_factory.migrate.db import indexes, server
+from agent_factory.migrate.db.sql import bare
 from agent_factory.migrate.engine.failure import InvalidIndexError
 from agent_factory.migrate.engine.watch import Running
 
@@ -32,7 +33,7 @@ def drop_broken(
     with contextlib.suppress(psycopg2.Error):
         names += _broken_unnamed(connection, running, invalid_before)
     for name in names:
-        if indexes.bare_name(name) in invalid_before:
+        if bare(name) in invalid_before:
             continue  # it was there before: a person decides
         try:
             indexes.drop_if_invalid(connection, name, lock_timeout_s=lock_timeout_s)

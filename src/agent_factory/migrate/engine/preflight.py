@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from agent_factory.migrate.db import indexes, run_lock, server
+from agent_factory.migrate.db.sql import bare
 from agent_factory.migrate.journal import write as journal
 from agent_factory.migrate.journal.read import Edited, Entry, find_edited
 from agent_factory.migrate.model.durations import show_duration
@@ -236,7 +237,7 @@ def check_unfinished(
     building = {index.name: index.builder_pid for index in server.invalid_indexes(connection)}
     done, broken = set(), []
     for name in names:
-        pid = building.get(indexes.bare_name(name))
+        pid = building.get(bare(name))
         if pid is not None:
             raise AlreadyRunningError(
                 "still-building",

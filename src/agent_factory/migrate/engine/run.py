@@ -16,6 +16,7 @@ from agent_factory.migrate.db import indexes, run_lock, server
 from agent_factory.migrate.db.connection import ReconnectedError, connect
 from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.db.sent_statements import Sent
+from agent_factory.migrate.db.sql import bare
 from agent_factory.migrate.engine import built_indexes, foreign_keys, preflight, retries
 from agent_factory.migrate.engine.failure import InvalidIndexError, RunFailedError, explain
 from agent_factory.migrate.engine.hold import LockLostError, run_lock_held
@@ -211,7 +212,7 @@ class _Run:
                 journal.accept(connection, edited.revision, edited.file_sha256)
         self._watch.done = unfinished.done
         self._unfinished = unfinished
-        self._invalid_before = frozenset(invalid.difference(map(indexes.bare_name, unfinished.broken)))
+        self._invalid_before = frozenset(invalid.difference(map(bare, unfinished.broken)))
 
     def _remaining(self) -> Plan:
         done = {applied.revision for applied in self._applied}

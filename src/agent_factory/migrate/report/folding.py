@@ -4,17 +4,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-_OPAQUE = re.compile(
-    r"""--[^\n]*
-      | /\*.*?\*/
-      | (?P<dollar>\$(?:[A-Za-z_]\w*)?\$).*?(?P=dollar)
-      | (?<![\w$])[eE]'(?:[^'\\]|\\.|'')*'
-      | '(?:[^']|'')*'
-      | "(?:[^"]|"")*"
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-"""Literals, names in quotes and comments: a line end would change what they are."""
+from agent_factory.migrate.db.sql import blanked
 
 _CLAUSE = re.compile(
     r"(?:ADD|ALTER|AND|AS|CHECK|DEFAULT|DROP|EXECUTE|FOREIGN|FROM|GROUP|INCLUDE|JOIN|LEFT|NOT|ON|OR|ORDER|"
@@ -42,7 +32,7 @@ def fold_sql(sql: str, width: int | None) -> list[str]:
 
     What cannot be broken is longer than ``width``. None folds nothing. Tabs that indent become spaces.
     """
-    plain = _OPAQUE.sub(lambda match: "\0" * len(match[0]), sql)
+    plain = blanked(sql, fill="\0")  # a line end would change what they are
     folded: list[str] = []
     start = 0
     for line in sql.split("\n"):

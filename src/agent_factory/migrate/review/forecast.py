@@ -12,8 +12,9 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from agent_factory.migrate.db.definitions import foreign_key, index_keys, is_not_valid, names_in
+from agent_factory.migrate.db.definitions import foreign_key, index_keys, is_not_valid
 from agent_factory.migrate.db.sizes import TableSize, show_bytes
+from agent_factory.migrate.db.sql import names_in
 from agent_factory.migrate.model.durations import show_duration
 from agent_factory.migrate.model.locks import Blocks, LockMode
 from agent_factory.migrate.rehearsal.trace import Change, ChangeKind, TableEffect, TracedStatement

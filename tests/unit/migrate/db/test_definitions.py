@@ -1,48 +1,15 @@
-"""Definitions as PostgreSQL prints them, and clauses of statements that people write."""
+"""Definitions as PostgreSQL prints them."""
 
 import pytest
 
 from agent_factory.migrate.db.definitions import (
-    bare,
     check_expression,
     column_parts,
     foreign_key,
     index_keys,
     is_not_valid,
-    names_in,
     not_null_column,
-    outline,
-    quoted,
-    row_change,
-    schema_of,
-    split,
-    using_expression,
 )
-
-
-@pytest.mark.parametrize(
-    ("name", "sql"), [("email", "email"), ("Full Name", '"Full Name"'), ("user", '"user"'), ('a"b', '"a""b"')]
-)
-def test_a_name_is_quoted_where_it_has_to_be(name: str, sql: str) -> None:
-    assert quoted(name) == sql
-    assert bare(f"public.{sql}") == name
-
-
-def test_a_qualified_name_has_a_schema() -> None:
-    assert schema_of('"My.Schema".users') == '"My.Schema"'
-    assert schema_of("users") is None
-
-
-def test_what_is_in_quotes_comments_and_parentheses_is_not_in_the_outline() -> None:
-    sql = """DELETE FROM t WHERE a = 'WHERE (' AND (b = 1 AND "x)" = 2) -- WHERE\n AND $a$;$a$ = c /* ; */"""
-    shape = outline(sql)
-    assert len(shape) == len(sql)
-    assert shape.split() == ["DELETE", "FROM", "t", "WHERE", "a", "=", "AND", "(", ")", "AND", "=", "c"]
-
-
-def test_a_list_is_split_at_its_own_commas() -> None:
-    assert split("""a, f(b, c), 'd, e', "f, g" """) == ("a", "f(b, c)", "'d, e'", '"f, g"')
-    assert split("") == ()
 
 
 @pytest.mark.parametrize(
@@ -140,69 +107,3 @@ def test_the_operators_of_an_exclusion() -> None:
 def test_a_column(definition: str, type_: str, required: bool, fills_itself: bool) -> None:
     parts = column_parts(definition)
     assert (parts.type, parts.is_required, parts.fills_itself) == (type_, required, fills_itself)
-
-
-@pytest.mark.parametrize(
-    ("sql", "table", "alias", "condition"),
-    [
-        ("DELETE FROM users", "users", None, None),
-        ("delete from only public.users u where u.a = ';' ;", "public.users", "u", "u.a = ';'"),
-        ("/* old */ DELETE FROM users AS u WHERE a IS DISTINCT FROM b", "users", "u", "a IS DISTINCT FROM b"),
-        ("UPDATE users SET a = (SELECT 1 FROM b WHERE c) WHERE d IN (1)", "users", None, "d IN (1)"),
-        ('UPDATE "Us ers" SET where_ = 1', '"Us ers"', None, None),
-        (
-            "UPDATE users SET a = extract(epoch FROM b) WHERE b < '2020-01-01'",
-            "users",
-            None,
-            "b < '2020-01-01'",
-        ),
-    ],
-)
-def test_a_change_of_rows(sql: str, table: str, alias: str | None, condition: str | None) -> None:
-    rows = row_change(sql)
-    assert rows is not None
-    assert (rows.table, rows.alias, rows.condition) == (table, alias, condition)
-    assert sql.startswith(rows.head) or sql.strip().startswith(rows.head)
-
-
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "DELETE FROM a USING b WHERE a.id = b.id",
-        "UPDATE a SET x = b.x FROM b WHERE a.id = b.id",
-        "WITH gone AS (DELETE FROM a RETURNING *) INSERT INTO b SELECT * FROM gone",
-        "DELETE FROM a WHERE b RETURNING id",
-        "DELETE FROM a WHERE b; DELETE FROM c",
-        "DELETE FROM a WHERE CURRENT OF c",
-        "INSERT INTO a VALUES (1)",
-    ],
-)
-def test_a_change_of_rows_that_is_not_read(sql: str) -> None:
-    assert row_change(sql) is None
-
-
-@pytest.mark.parametrize(
-    ("sql", "column", "expression"),
-    [
-        ("ALTER TABLE t ALTER COLUMN a TYPE integer USING a::integer", "a", "a::integer"),
-        (
-            "ALTER TABLE t ALTER a TYPE date USING f(a, 1), ALTER \"B\" SET DATA TYPE text USING 'x,' || b;",
-            "B",
-            "'x,' || b",
-        ),
-        ("ALTER TABLE t ALTER A TYPE date USING f(a, 1), ALTER b TYPE text", "a", "f(a, 1)"),
-        ("ALTER TABLE t ALTER COLUMN a TYPE integer", "a", None),
-        ("ALTER TABLE t ALTER COLUMN b TYPE integer USING b::integer", "a", None),
-    ],
-)
-def test_the_expression_of_a_new_type(sql: str, column: str, expression: str | None) -> None:
-    assert using_expression(sql, column) == expression
-
-
-def test_names_in_an_expression() -> None:
-    assert names_in("lower((email)::text) || \"Full Name\" || 'code'") == {
-        "lower",
-        "email",
-        "text",
-        "Full Name",
-    }

@@ -5,30 +5,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agent_factory.migrate.db.definitions import COLUMN_OPTIONS
+from agent_factory.migrate.db.sql import NAME, QUALIFIED, blanked
 
-_TOKEN = re.compile(
+_MARK = re.compile(
     r"""
-    # Whatever is quoted is passed over as a whole: it may hold anything, a whole dump included.
-      (?<![\w$])E'(?:[^'\\]|''|\\.)*'
-    | '[^']*'
-    | "[^"]*"
-    | \$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$
-    | ^--\n--\ Name:\ (?P<name>[^\n]*);\ Type:\ (?P<type>[A-Z\ ]+)
+      ^--\n--\ Name:\ (?P<name>[^\n]*);\ Type:\ (?P<type>[A-Z\ ]+)
              ;\ Schema:\ (?P<schema>[^\n]*);\ Owner:\ [^\n]*\n--\n
-    | --[^\n]*\n
     | ^\\(?P<psql>(?:un)?restrict)\b[^\n]*\n
     | ^(?P<setting>SET\ \w+\ =\ [^\n]*;\n|SELECT\ pg_catalog\.set_config\([^\n]*\);\n)
-    | (?P<end>;\n)
-    | (?P<options>\ OPTIONS\ \()
     """,
-    re.VERBOSE | re.MULTILINE | re.DOTALL,
+    re.VERBOSE | re.MULTILINE,
 )
-_NAME = r'(?:"(?:[^"]|"")*"|[^\s".]+)'
 _SETS_COLUMN_OPTIONS = re.compile(
-    rf"(?P<alter>\s*ALTER (?:FOREIGN )?TABLE (?:ONLY )?{_NAME}(?:\.{_NAME})? ALTER COLUMN {_NAME}) "
+    rf"(?P<alter>\s*ALTER (?:FOREIGN )?TABLE (?:ONLY )?{QUALIFIED} ALTER COLUMN {NAME}) "
     r"SET \((?P<options>[^()]*)\);\n"
 )
-_COMMENT = re.compile(r"^--[^\n]*\n?", re.MULTILINE)
 
 SETTING = ""
 """The type of an entry that sets something for the entries after it."""
@@ -69,7 +60,7 @@ class Entry:
         """What can be run one by one; the first makes the object."""
         if self.type not in _OF_SEVERAL_STATEMENTS:
             return (self.sql,)
-        ends = [token.end() for token in _TOKEN.finditer(self.sql) if token["end"]]
+        ends = [end.end() for end in re.finditer(";\n", blanked(self.sql))]
         parts = [self.sql[start:end] for start, end in zip([0, *ends], [*ends, None], strict=True)]
         return tuple(part for part in parts if _says_something(part))
 
@@ -87,29 +78,27 @@ class Entry:
     @property
     def without_options(self) -> str:
         """The statement without the ``OPTIONS (...)`` at its end, which say where to connect, or secrets."""
-        options = (token for token in _TOKEN.finditer(self.sql) if token["options"])
-        first = next(options, None)
-        return self.sql if first is None else f"{self.sql[: first.start()]};\n"
+        options = blanked(self.sql).find(" OPTIONS (")
+        return self.sql if options < 0 else f"{self.sql[:options]};\n"
 
 
 def read_entries(dump: str) -> Iterator[Entry]:
     """Cut the text of ``pg_dump --schema-only``; what it says to psql and to people is left out."""
     type_, schema, name = SETTING, None, ""
     text, start = "", 0
-    for token in _TOKEN.finditer(dump):
-        if not (token["type"] or token["setting"] or token["psql"]):
-            continue
-        text, start = text + dump[start : token.start()], token.end()
-        if token["psql"]:
+    # What is quoted may hold anything, a whole dump included; what opens an entry is a comment itself.
+    for mark in _MARK.finditer(blanked(dump, keep={"comment"})):
+        text, start = text + dump[start : mark.start()], mark.end()
+        if mark["psql"]:
             continue
         if _says_something(text):
             yield Entry(type=type_, schema=schema, name=name, sql=text)
         text = ""
-        if token["setting"]:
-            yield Entry(type=SETTING, schema=None, name="", sql=token["setting"])
+        if mark["setting"]:
+            yield Entry(type=SETTING, schema=None, name="", sql=dump[mark.start() : mark.end()])
             continue
-        type_, name = token["type"], token["name"]
-        schema = None if token["schema"] == "-" else token["schema"]
+        type_, name = mark["type"], mark["name"]
+        schema = None if mark["schema"] == "-" else mark["schema"]
     text += dump[start:]
     if _says_something(text):
         yield Entry(type=type_, schema=schema, name=name, sql=text)
@@ -125,4 +114,4 @@ def _with_known_column_options(statement: str) -> str:
 
 
 def _says_something(sql: str) -> bool:
-    return bool(_COMMENT.sub("", sql).strip())
+    return bool(blanked(sql, keep={"literal", "name"}).strip())

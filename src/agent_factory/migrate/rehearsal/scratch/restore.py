@@ -9,6 +9,7 @@ import psycopg2
 from psycopg2 import sql
 
 from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.db.sql import NAME, in_quotes
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.rehearsal.scratch.autocommit import autocommit_cursor
 from agent_factory.migrate.rehearsal.scratch.entries import SETTING, Entry, read_entries
@@ -93,7 +94,7 @@ def _tame(entries: Iterable[Entry]) -> tuple[list[Entry], list[str]]:
             tamed.append(replace(entry, sql=entry.without_options))
         elif entry.type == "EVENT TRIGGER":
             gaps.append(f"{entry}: disabled, so what it does at each statement is not seen")
-            name = re.search(r'CREATE EVENT TRIGGER ("(?:[^"]|"")*"|\w+)', entry.sql)
+            name = re.search(rf"CREATE EVENT TRIGGER ({NAME})", entry.sql)
             disable = f"ALTER EVENT TRIGGER {name[1]} DISABLE;\n" if name else ""
             tamed.append(replace(entry, sql=entry.sql + disable))
         else:
@@ -219,8 +220,7 @@ def _match_settings(cursor: Any, original: Original) -> list[str]:
 
 
 def _written_out(search_path: str, role: str) -> str:
-    quoted = '"' + role.replace('"', '""') + '"'
-    return re.sub(r'"\$user"', lambda _: quoted, search_path)
+    return search_path.replace('"$user"', in_quotes(role))
 
 
 def _fill_views(cursor: Any, original: Original) -> list[str]:

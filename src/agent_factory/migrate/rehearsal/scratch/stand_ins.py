@@ -8,6 +8,7 @@ tables. What they return is of the right type, and nothing more.
 
 import re
 
+from agent_factory.migrate.db.sql import NAME
 from agent_factory.migrate.rehearsal.scratch.entries import Entry
 
 _FUNCTIONS = {
@@ -43,9 +44,7 @@ _FUNCTIONS = {
 }
 """As the extensions' own scripts declare them (contrib/uuid-ossp and contrib/pgcrypto of PostgreSQL)."""
 
-_CREATE = re.compile(
-    r'CREATE EXTENSION (?:IF NOT EXISTS )?("(?:[^"]|"")*"|\w+) WITH SCHEMA ("(?:[^"]|"")*"|\w+)'
-)
+_CREATE = re.compile(rf"CREATE EXTENSION (?:IF NOT EXISTS )?({NAME}) WITH SCHEMA ({NAME})")
 
 _REGISTER = """
 SET allow_system_table_mods = on;

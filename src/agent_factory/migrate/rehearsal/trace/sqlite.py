@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from agent_factory.migrate.catalog.sqlite.words import written
 from agent_factory.migrate.rehearsal.trace.changes import in_order
 from agent_factory.migrate.rehearsal.trace.statements import Change, ChangeKind, TracedStatement
 
@@ -32,7 +33,6 @@ _NOT_TOLD = frozenset(
         "RELEASE",
     }
 )
-_PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 _MADE = {
     "table": (ChangeKind.CREATE_TABLE, ChangeKind.DROP_TABLE),
@@ -178,24 +178,24 @@ def _changes(
     }
     for was, now in renamed.items():
         yield Change(
-            kind=ChangeKind.RENAME_TABLE, table=_quoted(was), before=_quoted(was), after=_quoted(now)
+            kind=ChangeKind.RENAME_TABLE, table=written(was), before=written(was), after=written(now)
         )
     dropped = {item.name for item in gone.values() if item.kind == "table"}
     for item in gone.values():
         if item.kind == "table" and item.name in renamed:
             continue
         if item.kind in ("table", "view"):
-            yield Change(kind=_MADE[item.kind][1], table=_quoted(item.name), before=item.sql)
+            yield Change(kind=_MADE[item.kind][1], table=written(item.name), before=item.sql)
         elif item.table not in dropped:
-            yield Change(kind=_MADE[item.kind][1], table=_quoted(item.table), name=item.name, before=item.sql)
+            yield Change(kind=_MADE[item.kind][1], table=written(item.table), name=item.name, before=item.sql)
     for item in come.values():
         if item.kind == "table" and item.name in renamed.values():
             continue
         name = item.name if item.kind in ("index", "trigger") else None
-        yield Change(kind=_MADE[item.kind][0], table=_quoted(item.table), name=name, after=item.sql)
+        yield Change(kind=_MADE[item.kind][0], table=written(item.table), name=name, after=item.sql)
     for key, old in before.items():
         if old.kind == "table" and key in after and after[key] != old:
-            yield from _column_changes(_quoted(old.name), old.columns, after[key].columns)
+            yield from _column_changes(written(old.name), old.columns, after[key].columns)
 
 
 def _column_changes(table: str, old: tuple[_Column, ...], new: tuple[_Column, ...]) -> Iterator[Change]:
@@ -225,7 +225,3 @@ def _command(text: str) -> str:
     if match is None:
         return ""
     return f"{match['verb']} {match['noun']}".upper() if match["verb"] else match[0].upper()
-
-
-def _quoted(name: str) -> str:
-    return name if _PLAIN_NAME.fullmatch(name) else '"' + name.replace('"', '""') + '"'

@@ -4,18 +4,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from agent_factory.migrate.db.clauses import row_change, using_expression
 from agent_factory.migrate.db.definitions import (
-    bare,
     check_expression,
     foreign_key,
     index_keys,
     is_column,
     is_not_valid,
     not_null_column,
-    quoted,
-    row_change,
-    using_expression,
 )
+from agent_factory.migrate.db.sql import bare, quoted
 from agent_factory.migrate.model.locks import LockMode
 from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
 from agent_factory.migrate.rehearsal.trace import Change, ChangeKind

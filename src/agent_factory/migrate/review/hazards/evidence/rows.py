@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agent_factory.migrate.db.definitions import quoted
 from agent_factory.migrate.db.sizes import TableSize
+from agent_factory.migrate.db.sql import quoted
 from agent_factory.migrate.review.hazards.evidence.count import Answer
 from agent_factory.migrate.review.hazards.evidence.count_queries import CountQuery, queries_of
 from agent_factory.migrate.review.hazards.evidence.gather import Evidence

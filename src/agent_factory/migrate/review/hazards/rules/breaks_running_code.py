@@ -7,7 +7,8 @@ still uses what goes, and where values would go with it the plan is stopped for 
 
 from collections.abc import Iterator
 
-from agent_factory.migrate.db.definitions import bare, column_parts, quoted
+from agent_factory.migrate.db.definitions import column_parts
+from agent_factory.migrate.db.sql import bare, quoted
 from agent_factory.migrate.rehearsal.trace import Change, ChangeKind
 from agent_factory.migrate.review.hazards.evidence import Evidence, RehearsedStatement
 from agent_factory.migrate.review.hazards.rule import Hazard, HazardRule, Severity

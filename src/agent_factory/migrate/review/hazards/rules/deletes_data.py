@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from agent_factory.migrate.db.definitions import bare, quoted, row_change
+from agent_factory.migrate.db.clauses import row_change
+from agent_factory.migrate.db.sql import bare, quoted
 from agent_factory.migrate.model.locks import LockMode
 from agent_factory.migrate.rehearsal.trace import Change, ChangeKind
 from agent_factory.migrate.review.hazards.evidence import (

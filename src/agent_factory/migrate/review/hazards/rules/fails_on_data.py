@@ -2,15 +2,9 @@
 
 from collections.abc import Iterator
 
-from agent_factory.migrate.db.definitions import (
-    bare,
-    column_parts,
-    foreign_key,
-    index_keys,
-    is_column,
-    quoted,
-)
+from agent_factory.migrate.db.definitions import column_parts, foreign_key, index_keys, is_column
 from agent_factory.migrate.db.sizes import TableSize
+from agent_factory.migrate.db.sql import bare, quoted
 from agent_factory.migrate.rehearsal.trace import Change, ChangeKind
 from agent_factory.migrate.review.hazards.evidence import (
     Answer,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from agent_factory.migrate.db import indexes
+from agent_factory.migrate.db.sql import bare
 from agent_factory.migrate.review.hazards.evidence import CountKind, Evidence, RehearsedStatement, queries_of
 from agent_factory.migrate.review.hazards.rule import Hazard, HazardRule, Severity
 from agent_factory.migrate.review.hazards.safe_forms import MigrationStep, SafeRewrite
@@ -15,7 +16,7 @@ def _in_statement(statement: RehearsedStatement, evidence: Evidence) -> Iterator
         return
     drop = MigrationStep(sql=f"DROP INDEX CONCURRENTLY IF EXISTS {index}", autocommit=True)
     remedy = SafeRewrite(intro="drop the INVALID index, then build it again", revisions=((drop,),)).text
-    if indexes.bare_name(index) in evidence.counted.invalid_indexes:
+    if bare(index) in evidence.counted.invalid_indexes:
         table = next((effect.table for effect in statement.traced.effects), None)
         said = f"cannot build {index}: an INVALID index of this name is there, of an earlier build"
         yield INVALID_INDEX_LEFT.hazard(statement, Severity.HIGH, table, said, remedy)

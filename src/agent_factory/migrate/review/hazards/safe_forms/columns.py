@@ -3,7 +3,9 @@
 import re
 from collections.abc import Iterator
 
-from agent_factory.migrate.db.definitions import bare, column_parts, quoted, schema_of, using_expression
+from agent_factory.migrate.db.clauses import using_expression
+from agent_factory.migrate.db.definitions import column_parts
+from agent_factory.migrate.db.sql import bare, quoted, schema_of
 from agent_factory.migrate.rehearsal.trace import Change
 from agent_factory.migrate.review.hazards.evidence import RehearsedStatement
 from agent_factory.migrate.review.hazards.safe_forms.rewrite import (

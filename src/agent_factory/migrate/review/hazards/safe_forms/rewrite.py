@@ -4,7 +4,7 @@ import json
 import re
 from dataclasses import dataclass
 
-from agent_factory.migrate.db.definitions import quoted, schema_of
+from agent_factory.migrate.db.sql import quoted, schema_of
 
 _NAME_CHARACTERS = 60
 # What SQLAlchemy's text() would take for a parameter.

@@ -8,15 +8,10 @@ TABLE); ``CONCURRENTLY`` (CREATE INDEX); batches by ``ctid`` (UPDATE); one parti
 import re
 from collections.abc import Iterator, Mapping
 
-from agent_factory.migrate.db.definitions import (
-    Keys,
-    bare,
-    index_keys,
-    quoted,
-    row_change,
-    schema_of,
-)
+from agent_factory.migrate.db.clauses import row_change
+from agent_factory.migrate.db.definitions import Keys, index_keys
 from agent_factory.migrate.db.sizes import TableSize
+from agent_factory.migrate.db.sql import bare, quoted, schema_of
 from agent_factory.migrate.rehearsal.trace import Change, ChangeKind, TracedStatement
 from agent_factory.migrate.review.hazards.evidence import RehearsedStatement
 from agent_factory.migrate.review.hazards.safe_forms.columns import (
