@@ -155,5 +155,5 @@ def asked(scratch: Scratch, question: str) -> object:
 
 def copied(target: Target, scratch: Scratch) -> Copied:
     """Copy the schema, over a connection of its own."""
-    with connect(target, read_only=True) as looking:
-        return copy_schema(target, looking, scratch)
+    with connect(target, read_only=True) as read_connection:
+        return copy_schema(target, read_connection, scratch)

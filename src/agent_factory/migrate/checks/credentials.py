@@ -1,6 +1,6 @@
 """Passwords and keys that stand in the project's files: alembic.ini, pyproject.toml, env.py, the revisions.
 
-What is found is told by its place and by whom it lets in; the secret itself is in no message.
+What is found is reported by its place and by whom it lets in; the secret itself is in no message.
 """
 
 import ast

@@ -119,13 +119,13 @@ def check_indexes(
             message = f"{index} on {index.table} is being built (pid {index.builder_pid})"
             findings.append(finding("index-in-progress", message, object=str(index)))
             continue
-        mended = wanted.get(plain(str(index)))
+        fixed = wanted.get(plain(str(index)))
         remedy = index.drop_command
         details: tuple[str, ...] = ()
         if plain(str(index)) in of_constraints:
             remedy = f"REINDEX INDEX CONCURRENTLY {index.sql_name}"
-        elif mended is not None and mended.remedy is not None:
-            remedy = mended.remedy
+        elif fixed is not None and fixed.remedy is not None:
+            remedy = fixed.remedy
             details = (f"or without it: {index.drop_command}",)
         message = f"index {index} on {index.table} is INVALID"
         findings.append(finding("invalid-index", message, object=str(index), details=details, remedy=remedy))
@@ -135,11 +135,13 @@ def check_indexes(
 def check_constraints(
     constraints: Sequence[Constraint], drift: Sequence[Difference], found: Catalog | None
 ) -> tuple[Finding, ...]:
-    """Find constraints that were left NOT VALID, in the schemas that are looked at.
+    """Find constraints that were left NOT VALID, in the schemas that are checked.
 
-    One that has drifted besides is told as drift: it is to be another, or to go.
+    One that has drifted besides is reported as drift: it is to be another, or to go.
     """
-    drifted = {plain(item.name) for item in drift if item.kind == "constraint" and not told_otherwise(item)}
+    drifted = {
+        plain(item.name) for item in drift if item.kind == "constraint" and not has_finding_of_its_own(item)
+    }
     names = {one.name for one in found.objects if one.kind in ("table", "domain")} if found else None
     return tuple(
         finding(
@@ -154,8 +156,8 @@ def check_constraints(
     )
 
 
-def told_otherwise(difference: Difference) -> bool:
-    """Say whether it is an INVALID index or a NOT VALID constraint, which have findings of their own."""
+def has_finding_of_its_own(difference: Difference) -> bool:
+    """Say whether it is an INVALID index or a NOT VALID constraint: those are not reported as drift."""
     found, expected = difference.found or "", difference.expected or ""
     if difference.kind in ("index", "constraint") and found.endswith(" INVALID"):
         return True

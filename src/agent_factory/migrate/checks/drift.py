@@ -100,7 +100,7 @@ def touched_by(revisions: Iterable[RehearsedRevision]) -> frozenset[str]:
 
 
 def is_invalid_index(difference: Difference) -> bool:
-    """Say whether it is an index that a failed build left: a run mends its own, and warns of the others."""
+    """Say whether it is an index that a failed build left: a run fixes its own, and warns of the others."""
     found = difference.found or ""
     return difference.kind == "index" and found.endswith(" INVALID")
 

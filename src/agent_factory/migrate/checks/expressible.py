@@ -21,7 +21,7 @@ _NAME_OF_NOT_NULL = re.compile(r"^CONSTRAINT (\"(?:[^\"]|\"\")*\"|\S+) (?=NOT NU
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """What a comparison goes by besides the catalogs.
+    """What a comparison needs besides the catalogs.
 
     ``sequences`` are those that the models make by name, ``named`` the constraints that they give a name,
     ``TABLE.NAME``; both without quotes. Without ``has_defaults`` no default is compared.

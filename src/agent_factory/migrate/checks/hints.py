@@ -14,7 +14,7 @@ from agent_factory.migrate.db.sql import in_quotes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hint:
-    """What the newest revision says of a table: rows that it accepts are not in the way of any revision."""
+    """What the newest revision says of a table: rows that it accepts hinder no revision."""
 
     checks: tuple[str, ...]
     types: Mapping[str, sa.types.TypeEngine[Any]]

@@ -23,7 +23,7 @@ from agent_factory.migrate.checks.throwaway import (
     Looked,
     Schemas,
     ThrowawayDatabases,
-    told_once,
+    reported_once,
 )
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.model.errors import UsageError
@@ -71,7 +71,7 @@ def check_models(
                 found.append((backend, (finding("models-fail", str(error)),)))
     if not (found or broken):
         raise CannotCheckError(*skipped)
-    return Looked(findings=told_once([*found, *broken]), skipped=tuple(skipped), made=bool(found))
+    return Looked(findings=reported_once([*found, *broken]), skipped=tuple(skipped), made=bool(found))
 
 
 def _compare_on(

@@ -28,7 +28,7 @@ from agent_factory.migrate.checks.throwaway import (
     Looked,
     Schemas,
     ThrowawayDatabases,
-    told_once,
+    reported_once,
 )
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.model.errors import UsageError
@@ -55,7 +55,7 @@ def check_round_trip(
     """Run every revision up, down and up again, on PostgreSQL and on SQLite.
 
     ``uses_sqlite`` says that the project is meant for SQLite; otherwise migrations that do not run there are
-    told in one note, and nothing else is tried. ``schemas`` are those to compare. Raises CannotCheckError
+    reported in one note, and nothing else is tried. ``schemas`` are those to compare. Raises CannotCheckError
     where there is nothing to run, or neither database could be had.
     """
     if not project.heads:
@@ -64,7 +64,7 @@ def check_round_trip(
     broken: list[tuple[str, tuple[Finding, ...]]] = []
     skipped: list[str] = []
     for backend in (POSTGRESQL, SQLITE):
-        runs_elsewhere = any(all(item.code != "upgrade-fails" for item in told) for _, told in found)
+        runs_elsewhere = any(all(item.code != "upgrade-fails" for item in findings) for _, findings in found)
         try:
             looked = _check_on(
                 backend,
@@ -84,7 +84,7 @@ def check_round_trip(
             skipped += [f"on {backend}: {reason}" for reason in looked.skipped]
     if not (found or broken):
         raise CannotCheckError(*skipped)
-    return Looked(findings=told_once([*found, *broken]), skipped=tuple(skipped), made=bool(found))
+    return Looked(findings=reported_once([*found, *broken]), skipped=tuple(skipped), made=bool(found))
 
 
 def _check_on(
@@ -239,7 +239,7 @@ class _RoundTrip:
     ) -> ReplayFailedError | None:
         """Run one revision; return how it failed, or None.
 
-        Where the rows that were made up may be to blame, it is run again without them, and that is told.
+        Where the rows that were made up may be to blame, it is run again without them, and that is reported.
         """
         try:
             self._run_once(connection, direction, step)

@@ -79,8 +79,8 @@ class Step:
 def compare_rows(before: Step, up: Step, down: Step) -> tuple[list[str], list[str]]:
     """Return what a downgrade has taken away and what it has changed of what the upgrade has left as it was.
 
-    Both are told in words, for each table. A row is known by its primary key; where there is none, whole rows
-    are compared, and one that was changed is one that is gone.
+    Both are described in words, for each table. A row is known by its primary key; where there is none,
+    whole rows are compared, and one that was changed is one that is gone.
     """
     lost: list[str] = []
     changed: list[str] = []

@@ -111,11 +111,11 @@ def _rehearsed(
     scratch_url: str | None,
 ) -> Comparison:
     tables: dict[str, frozenset[str]] = {}
-    with connect(target, read_only=True) as looking, contextlib.ExitStack() as stack:
+    with connect(target, read_only=True) as read_connection, contextlib.ExitStack() as stack:
         beside: Scratch | None = None
         for head in branches:
             blank = stack.enter_context(
-                blank_database(target, looking, scratch_url=scratch_url, beside=beside)
+                blank_database(target, read_connection, scratch_url=scratch_url, beside=beside)
             )
             tables |= _run_branch(project, blank, head, _fork(project))
             beside = blank.scratch

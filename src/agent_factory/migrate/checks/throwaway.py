@@ -82,23 +82,23 @@ class ThrowawayDatabases:
         return self._server
 
 
-def told_once(found: Sequence[tuple[str, Sequence[Finding]]]) -> tuple[Finding, ...]:
+def reported_once(found: Sequence[tuple[str, Sequence[Finding]]]) -> tuple[Finding, ...]:
     """Return the findings of several databases, each with where it is so.
 
-    What one says as the other does is told once, with what each shows where they do not show the same. Two
-    findings of one database are never one.
+    A finding that several have is reported once, with the details of each where these differ. Two findings
+    of one database are never one.
     """
-    told: dict[object, dict[str, Finding]] = {}
+    reported: dict[object, dict[str, Finding]] = {}
     for backend, findings in found:
         seen: Counter[object] = Counter()
         for item in findings:
             said = (item.code, item.file, item.line, _said(item.object or ""), _said(item.message))
-            told.setdefault((said, seen[said]), {})[backend] = item
+            reported.setdefault((said, seen[said]), {})[backend] = item
             seen[said] += 1
-    return tuple(_told(places) for places in told.values())
+    return tuple(_reported(places) for places in reported.values())
 
 
-def _told(places: Mapping[str, Finding]) -> Finding:
+def _reported(places: Mapping[str, Finding]) -> Finding:
     first, *others = places.values()
     details = first.details
     if any(_said("\n".join(other.details)) != _said("\n".join(details)) for other in others):

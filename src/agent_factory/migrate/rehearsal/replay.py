@@ -61,9 +61,13 @@ class ReplayFailedError(Exception):
 
 @contextlib.contextmanager
 def blank_database(
-    target: Target, looking: sa.Connection, *, scratch_url: str | None = None, beside: Scratch | None = None
+    target: Target,
+    read_connection: sa.Connection,
+    *,
+    scratch_url: str | None = None,
+    beside: Scratch | None = None,
 ) -> Iterator[Blank]:
-    """Make an empty database like the one that ``looking`` reads, on the server of ``beside`` where given.
+    """Make an empty database like that of ``read_connection``, on the server of ``beside`` where given.
 
     Raises ScratchUnavailableError.
     """
@@ -72,8 +76,8 @@ def blank_database(
             url = DatabaseURL(backend="sqlite", database=str(folder / Path(target.url.database).name))
             yield Blank(target=Target(url=url, environment=Environment.LOCAL), server="SQLite", scratch=None)
         return
-    with scratch_like(target, looking, scratch_url=scratch_url, beside=beside) as scratch:
-        copied = copy_settings(looking, scratch)
+    with scratch_like(target, read_connection, scratch_url=scratch_url, beside=beside) as scratch:
+        copied = copy_settings(read_connection, scratch)
         yield Blank(
             target=scratch.target,
             server=scratch.origin,
@@ -83,17 +87,21 @@ def blank_database(
 
 
 def scratch_like(
-    target: Target, looking: sa.Connection, *, scratch_url: str | None = None, beside: Scratch | None = None
+    target: Target,
+    read_connection: sa.Connection,
+    *,
+    scratch_url: str | None = None,
+    beside: Scratch | None = None,
 ) -> AbstractContextManager[Scratch]:
-    """Return the block of an empty database of the version and locale of the one that ``looking`` reads.
+    """Return the block of an empty database of the version and locale of that of ``read_connection``.
 
     It is on the server of ``beside`` where that is given. Entering it raises ScratchUnavailableError.
     """
-    locale, identifier = read_locale(looking), server.system_identifier(looking)
+    locale, identifier = read_locale(read_connection), server.system_identifier(read_connection)
     if beside is not None:
         return another_database(beside, scratch_url=scratch_url, locale=locale, system_identifier=identifier)
     return scratch_database(
-        server.read_facts(looking).version // 10_000,
+        server.read_facts(read_connection).version // 10_000,
         scratch_url=scratch_url,
         name=target.name,
         locale=locale,

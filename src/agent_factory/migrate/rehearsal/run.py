@@ -126,14 +126,14 @@ def rehearse(
     project: Project,
     target: Target,
     plan: Plan,
-    looking: sa.Connection,
+    read_connection: sa.Connection,
     *,
     limit_s: float,
     scratch_url: str | None = None,
     with_history: bool = False,
     without_indexes: Sequence[str] = (),
 ) -> Rehearsal:
-    """Run the plan on a copy; ``looking`` is a connection that reads the original, and only reads it.
+    """Run the plan on a copy; ``read_connection`` is a connection that reads the original, and only reads it.
 
     ``limit_s`` is how long the plan's revisions may take together, and those before them where they run too.
     ``without_indexes`` are dropped from the copy first: an unfinished run has built them, and the plan does.
@@ -142,10 +142,10 @@ def rehearse(
     Raises RehearsalFailedError, and ScratchUnavailableError where no server is to be had.
     """
     with (
-        _copy(project, target, plan, looking, scratch_url, limit_s) as copy,
+        _copy(project, target, plan, read_connection, scratch_url, limit_s) as copy,
         connect(copy.target) as connection,
     ):
-        original = read_catalog(looking, COPIED)
+        original = read_catalog(read_connection, COPIED)
         for name in without_indexes:
             with connection.begin():
                 connection.exec_driver_sql(f"DROP INDEX IF EXISTS {name}")
@@ -158,7 +158,7 @@ def rehearse(
         if with_history and copy.is_migrated:
             history = History(catalog=before)
         elif with_history:
-            history = _replay(project, target, plan, looking, copy, scratch_url, limit_s)
+            history = _replay(project, target, plan, read_connection, copy, scratch_url, limit_s)
         return Rehearsal(
             revisions=revisions,
             server=copy.server,
@@ -196,7 +196,7 @@ def _copy(
     project: Project,
     target: Target,
     plan: Plan,
-    looking: sa.Connection,
+    read_connection: sa.Connection,
     scratch_url: str | None,
     limit_s: float,
 ) -> Iterator[_Copy]:
@@ -210,8 +210,8 @@ def _copy(
                 notes=(),
             )
         return
-    with scratch_like(target, looking, scratch_url=scratch_url) as scratch:
-        yield _give_schema(project, target, plan, looking, scratch, limit_s)
+    with scratch_like(target, read_connection, scratch_url=scratch_url) as scratch:
+        yield _give_schema(project, target, plan, read_connection, scratch, limit_s)
 
 
 @contextlib.contextmanager
@@ -231,11 +231,16 @@ def _copied_file(target: Target) -> Iterator[Path]:
 
 
 def _give_schema(
-    project: Project, target: Target, plan: Plan, looking: sa.Connection, scratch: Scratch, limit_s: float
+    project: Project,
+    target: Target,
+    plan: Plan,
+    read_connection: sa.Connection,
+    scratch: Scratch,
+    limit_s: float,
 ) -> _Copy:
     """Give the scratch database production's schema, else what the migrations make."""
     try:
-        copied = copy_schema(target, looking, scratch)
+        copied = copy_schema(target, read_connection, scratch)
     except CannotCopyError as error:
         notes = (*scratch.gaps, f"the schema could not be copied: {error}")
         try:
@@ -266,14 +271,14 @@ def _replay(
     project: Project,
     target: Target,
     plan: Plan,
-    looking: sa.Connection,
+    read_connection: sa.Connection,
     copy: _Copy,
     scratch_url: str | None,
     limit_s: float,
 ) -> History:
     """Make what the migrations make up to the plan, beside the copy; say so where they do not run."""
     try:
-        with blank_database(target, looking, scratch_url=scratch_url, beside=copy.scratch) as blank:
+        with blank_database(target, read_connection, scratch_url=scratch_url, beside=copy.scratch) as blank:
             return History(catalog=made_by_migrations(project, blank, plan.before, COPIED, limit_s))
     except ReplayFailedError as error:
         return History(catalog=None, why_not=f"the migrations do not run on an empty database: {error}")

@@ -23,8 +23,8 @@ from agent_factory.migrate.checks.database import (
     check_journal,
     check_place,
     check_versioned,
+    has_finding_of_its_own,
     newest_known,
-    told_otherwise,
 )
 from agent_factory.migrate.checks.drift import compare_with_migrations, confirmed, drift_finding
 from agent_factory.migrate.db import run_lock, server
@@ -80,34 +80,34 @@ def check_database(
 
     Drift is found by running the migrations on a throwaway database and comparing the two catalogs, unless
     ``options`` want none. ``environment`` is what the database should call itself. A check that cannot be
-    made is told with the reason; it is a finding where it is drift in production, or was asked for by naming
-    a server. What the project ignores may be in production only, so a developer's database is not told that
-    it lacks it.
+    made is reported with the reason; it is a finding where it is drift in production, or was asked for by
+    naming a server. What the project ignores may be in production only: that a developer's database lacks it
+    is not reported.
     """
     configuration = read_configuration(project.root)
     notes = _Notes(looked_for=set(DATABASE_CODES - _OF_RECORDS - _OF_INDEXES - _OF_DRIFT))
-    with connect(target, read_only=True) as looking:
-        table = alembic_project.read_version_table(project, looking)
+    with connect(target, read_only=True) as read_connection:
+        table = alembic_project.read_version_table(project, read_connection)
         scope = Scope(
             schemas=configuration.schemas,
             leave_out_kinds=OF_ROLES_AND_ROWS,
             one_server=False,
             version_table=table.name,
         )
-        found = read_catalog(looking, scope)
+        found = read_catalog(read_connection, scope)
         notes.looked_at.append("where the database is, and its version table")
         notes.findings += [*check_place(project, target, table), *check_versioned(table, found)]
         if target.url.backend == "postgresql":
-            _check_records(project, target, looking, table, environment, notes)
+            _check_records(project, target, read_connection, table, environment, notes)
         else:
             notes.skipped += ["journal: SQLite has none", "environment name: SQLite has none"]
-        drift = _find_drift(project, target, looking, table, found, scope, options, notes)
+        drift = _find_drift(project, target, read_connection, table, found, scope, options, notes)
         if target.url.backend == "postgresql":
             notes.looked_at += ["INVALID indexes", "constraints left NOT VALID"]
             notes.looked_for |= _OF_INDEXES
-            notes.findings += check_indexes(server.invalid_indexes(looking), drift, found)
-            notes.findings += check_constraints(server.unvalidated_constraints(looking), drift, found)
-        notes.findings += [drift_finding(item) for item in drift if not told_otherwise(item)]
+            notes.findings += check_indexes(server.invalid_indexes(read_connection), drift, found)
+            notes.findings += check_constraints(server.unvalidated_constraints(read_connection), drift, found)
+        notes.findings += [drift_finding(item) for item in drift if not has_finding_of_its_own(item)]
     is_shared = target.environment is Environment.PROD
     left, ignored = apply_ignores(notes.findings, configuration.ignore, notes.looked_for if is_shared else ())
     return CheckResult(
@@ -122,23 +122,27 @@ def check_database(
 def _check_records(
     project: Project,
     target: Target,
-    looking: sa.Connection,
+    read_connection: sa.Connection,
     table: VersionTable,
     environment: str | None,
     notes: _Notes,
 ) -> None:
     """Check what af-db itself keeps in the database: the journal, and the environment name."""
-    facts = server.read_facts(looking)
+    facts = server.read_facts(read_connection)
     if not facts.may_read_journal:
-        why = f"{facts.role} may not read af_db" if journal.is_kept(looking) else "the database keeps none"
+        why = (
+            f"{facts.role} may not read af_db"
+            if journal.is_kept(read_connection)
+            else "the database keeps none"
+        )
         notes.skipped += [f"journal: {why}", f"environment name: {why}"]
         return
-    running = server.lock_holder(looking, run_lock.KEY)
-    entries = journal.read(looking)
+    running = server.lock_holder(read_connection, run_lock.KEY)
+    entries = journal.read(read_connection)
     notes.findings += check_journal(project, target, entries, table.rows, running)
     notes.looked_at.append("the journal: edited and unfinished revisions, and what ran without af-db")
     expected = preflight.expected_environment(target, RunOptions(environment=environment))
-    notes.findings += check_environment(target, journal.read_environment(looking), expected)
+    notes.findings += check_environment(target, journal.read_environment(read_connection), expected)
     notes.looked_at.append("the environment name")
     notes.looked_for |= _OF_RECORDS
 
@@ -146,7 +150,7 @@ def _check_records(
 def _find_drift(
     project: Project,
     target: Target,
-    looking: sa.Connection,
+    read_connection: sa.Connection,
     table: VersionTable,
     found: Catalog,
     scope: Scope,
@@ -162,12 +166,12 @@ def _find_drift(
         notes.skipped.append("drift: it is not known which migrations the database has")
         return ()
     try:
-        with blank_database(target, looking, scratch_url=options.scratch_url) as blank:
+        with blank_database(target, read_connection, scratch_url=options.scratch_url) as blank:
             expected = made_by_migrations(project, blank, at, scope)
             differences = compare_with_migrations(expected, found)
-            is_other_version = _is_other_version(blank, looking)
+            is_other_version = _is_other_version(blank, read_connection)
             if differences and (is_other_version or some_setting_differs(expected, found)):
-                copied = _catalog_of_copy(target, looking, blank, scope, options)
+                copied = _catalog_of_copy(target, read_connection, blank, scope, options)
                 if copied is not None:
                     catalog, failed = copied
                     unkept = find_unkept_settings(found, catalog, failed=failed)
@@ -198,24 +202,29 @@ def _drift_not_looked_for(why: str, target: Target, notes: _Notes, *, is_asked: 
 
 
 def _catalog_of_copy(
-    target: Target, looking: sa.Connection, blank: Blank, scope: Scope, options: RehearsalOptions
+    target: Target, read_connection: sa.Connection, blank: Blank, scope: Scope, options: RehearsalOptions
 ) -> tuple[Catalog, frozenset[str]] | None:
     """Return what a copy of the schema has, beside the blank database, and the names of the objects of which
     its server has refused a part; None where none can be made."""
     if blank.scratch is None:
         return None
     try:
-        with scratch_like(target, looking, scratch_url=options.scratch_url, beside=blank.scratch) as scratch:
-            copied = copy_schema(target, looking, scratch)
+        with scratch_like(
+            target, read_connection, scratch_url=options.scratch_url, beside=blank.scratch
+        ) as scratch:
+            copied = copy_schema(target, read_connection, scratch)
             with connect(scratch.target, read_only=True) as copy:
                 return read_catalog(copy, scope), copied.failed
     except (CannotCopyError, ScratchUnavailableError):
         return None
 
 
-def _is_other_version(blank: Blank, looking: sa.Connection) -> bool:
+def _is_other_version(blank: Blank, read_connection: sa.Connection) -> bool:
     """Say whether the throwaway server is of another major version."""
-    return blank.scratch is not None and blank.scratch.major != server.read_facts(looking).version // 10_000
+    return (
+        blank.scratch is not None
+        and blank.scratch.major != server.read_facts(read_connection).version // 10_000
+    )
 
 
 def _confirmed_by_copy(

@@ -55,17 +55,17 @@ def plan(
     save_to: Path | None,
     valid_for_s: float,
 ) -> PlanResult:
-    """Rehearse the way to ``revision`` and say what it would do; the database is only read.
+    """Rehearse the plan to ``revision`` and say what it would do; the database is only read.
 
-    What a run will be refused for is told; ``environment`` is what the database has to call itself then.
+    What a run will be refused for is reported; ``environment`` is what the database has to call itself then.
     With ``save_to`` the plan is written there, to be run by ``upgrade --plan`` within ``valid_for_s``.
     """
-    with connect(target, read_only=True) as looking:
-        current = alembic_project.read_current(project, looking)
+    with connect(target, read_only=True) as read_connection:
+        current = alembic_project.read_current(project, read_connection)
         found = alembic_project.plan(project, target, direction, revision, current)
-        warnings = _obstacles(project, target, found, looking, RunOptions(environment=environment))
+        warnings = _obstacles(project, target, found, read_connection, RunOptions(environment=environment))
         try:
-            reviewed, rehearsal = review_plan(project, target, found, looking, options)
+            reviewed, rehearsal = review_plan(project, target, found, read_connection, options)
         except RefusedError as error:
             error.message = "\n".join((error.message, *(warning.message for warning in warnings)))
             raise
@@ -76,7 +76,7 @@ def plan(
                     project,
                     target,
                     found,
-                    looking,
+                    read_connection,
                     rehearsal,
                     needed=needed_consents(reviewed),
                     allowed=options.allow,
@@ -95,22 +95,22 @@ def plan(
 
 
 def _obstacles(
-    project: Project, target: Target, found: Plan, looking: sa.Connection, options: RunOptions
+    project: Project, target: Target, found: Plan, read_connection: sa.Connection, options: RunOptions
 ) -> tuple[Warned, ...]:
     """Return what a run of the plan will be refused for, as far as this role may know; a plan is shown all
     the same."""
     if not found.steps or target.url.backend != "postgresql":
         return ()
     run = f"{target.environment} {found.direction}"
-    facts = server.read_facts(looking)
+    facts = server.read_facts(read_connection)
     if not facts.may_read_journal:
-        if not journal.is_kept(looking):
+        if not journal.is_kept(read_connection):
             return ()
         message = f"whether {run} will refuse this is not known: {facts.role} may not read af_db"
         return (Warned(code="journal-not-read", message=message),)
-    entries = journal.read(looking)
+    entries = journal.read(read_connection)
     applied = alembic_project.applied_revisions(project, found.before)
-    refusals = preflight.find_refusals(looking, entries, applied, found, target, options)
+    refusals = preflight.find_refusals(read_connection, entries, applied, found, target, options)
     return tuple(
         Warned(code=refusal.code, message=f"{run} will refuse: {refusal.message}") for refusal in refusals
     )
@@ -135,7 +135,7 @@ def not_compared(rehearsal: Rehearsal | None) -> tuple[Warned, ...]:
 
 
 def review_plan(
-    project: Project, target: Target, found: Plan, looking: sa.Connection, options: RehearsalOptions
+    project: Project, target: Target, found: Plan, read_connection: sa.Connection, options: RehearsalOptions
 ) -> tuple[Review, Rehearsal | None]:
     """Return what a plan would do; from a rehearsal, or from what Alembic can write without a database.
 
@@ -143,13 +143,13 @@ def review_plan(
     """
     if not options.wanted or not found.steps:
         return _without_rehearsal(project, found, () if options.wanted else ("--no-rehearsal",)), None
-    entries = read_journal(looking) or {}
+    entries = read_journal(read_connection) or {}
     try:
         rehearsal = rehearse(
             project,
             target,
             found,
-            looking,
+            read_connection,
             limit_s=options.timeout_s,
             scratch_url=options.scratch_url,
             with_history=_looks_for_drift(target, found, entries),
@@ -161,8 +161,8 @@ def review_plan(
         return _without_rehearsal(project, found, error.reasons), None
     except RehearsalFailedError as error:
         raise _failed(target, found, error) from error
-    sizes = table_sizes(looking) if target.url.backend == "postgresql" else {}
-    counted = count_hits(looking, rehearsal.revisions)
+    sizes = table_sizes(read_connection) if target.url.backend == "postgresql" else {}
+    counted = count_hits(read_connection, rehearsal.revisions)
     reviewed = build_review(found, rehearsal, sizes, counted)
     if rehearsal.history is not None:
         drift = find_drift(rehearsal, read_configuration(project.root))
@@ -173,7 +173,7 @@ def review_plan(
 
 
 def _looks_for_drift(target: Target, found: Plan, entries: dict[str, Entry]) -> bool:
-    """Drift is looked for before production is upgraded; a way back is not to be held up by it.
+    """Drift is looked for before production is upgraded; a downgrade is not to be held up by it.
 
     Nor is what goes on from an unfinished run: there, the tables have a part of the plan already.
     """

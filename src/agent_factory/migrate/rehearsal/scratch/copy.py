@@ -24,21 +24,21 @@ class Copied:
     failed: frozenset[str] = frozenset()
 
 
-def copy_schema(target: Target, looking: sa.Connection, scratch: Scratch) -> Copied:
+def copy_schema(target: Target, read_connection: sa.Connection, scratch: Scratch) -> Copied:
     """Make production's schema in the empty scratch database. Nothing is written on production.
 
-    ``looking`` is a connection to it, and ``target`` how that was made.
+    ``read_connection`` is a connection to it, and ``target`` how that was made.
 
-    What cannot be made there is left out and told. Of no table are rows copied, the version table included.
+    What cannot be made there is left out and reported. Rows are not copied, not even the version table's.
     New sessions in the scratch database get production's settings, and a server of our own gets its roles.
 
-    Raises CannotCopyError, with roles and settings in place all the same, for who makes the schema in another
-    way; and CannotConnectError.
+    Raises CannotCopyError, with roles and settings in place all the same, for who makes the schema by
+    other means; and CannotConnectError.
     """
     try:
-        original = read_original(looking)
+        original = read_original(read_connection)
         try:
-            dump = _dump(looking, target, original, scratch)
+            dump = _dump(read_connection, target, original, scratch)
         except CannotCopyError:
             restore("", original, scratch.target, is_own=scratch.is_own)
             raise

@@ -27,7 +27,7 @@ from agent_factory.url import DatabaseURL
 
 
 class ScratchUnavailableError(Exception):
-    """There is no scratch server; ``reasons`` says of each way to one why it is closed."""
+    """There is no scratch server; ``reasons`` says for each place it could be on why it is not."""
 
     def __init__(self, reasons: tuple[str, ...]) -> None:
         super().__init__("; ".join(reasons))

@@ -40,7 +40,7 @@ class _Failure:
 
     @property
     def lacking(self) -> tuple[str, ...]:
-        """What may have been told already: the reason, and what it says is not there, also without schema."""
+        """What an earlier gap may have said: the reason, and the names that it lacks, also without schema."""
         names = re.findall(r'"([^"]+)"|(?:function|aggregate|procedure) (\S.*) does not exist', self.reason)
         full = [quoted or called for quoted, called in names]
         return (self.reason, *full, *(name.rpartition(".")[2] for name in full))
@@ -84,7 +84,7 @@ def restore(dump: str, original: Original, target: Target, *, is_own: bool) -> R
 
 
 def _tame(entries: Iterable[Entry]) -> tuple[list[Entry], list[str]]:
-    """Take from the entries what would reach out of the database, or act on its own; tell what was taken."""
+    """Return the entries without what would reach out of the database or act on its own, and what that is."""
     tamed, gaps = [], []
     for entry in entries:
         if entry.type == "USER MAPPING":
@@ -103,7 +103,7 @@ def _tame(entries: Iterable[Entry]) -> tuple[list[Entry], list[str]]:
 
 
 def _prepare(cursor: Any, original: Original, *, is_own: bool) -> list[str]:
-    """Make what a server's databases share, where the server is ours; tell what another one lacks."""
+    """Make what a server's databases share, where the server is ours; return what another one lacks."""
     cursor.execute("SET synchronous_commit = off")
     cursor.execute("SELECT rolname FROM pg_roles")
     roles = sorted(set(original.roles) - {name for (name,) in cursor.fetchall()})
@@ -150,7 +150,7 @@ def _make_one(cursor: Any, entry: Entry) -> str | None:
 
 
 def _without_extension(cursor: Any, entry: Entry, reason: str, original: Original, *, is_own: bool) -> str:
-    """Make what stands in for a missing extension, on a server of our own; return what to tell."""
+    """Make what stands in for a missing extension, on a server of our own; return what to report."""
     if not _NOT_INSTALLED.search(reason):
         return reason
     version = original.extensions.get(entry.name, "")

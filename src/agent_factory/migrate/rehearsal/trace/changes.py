@@ -1,7 +1,7 @@
-"""What changed between two looks at a relation, told as changes to schema objects.
+"""What changed between two readings of a relation, reported as changes to schema objects.
 
 Objects are recognised by their numbers in the catalog, which a rename keeps. Changing a column's type makes
-indexes and constraints anew under their names: those are no changes.
+indexes and constraints again under their names: those are no changes.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +17,7 @@ _ADDED = {
     "u": ChangeKind.ADD_UNIQUE,
     "x": ChangeKind.ADD_EXCLUSION,
 }
-"""By ``pg_constraint.contype``. NOT NULL (``n``) is told of the column, constraint triggers as triggers."""
+"""By ``pg_constraint.contype``. NOT NULL (``n``) belongs to the column; constraint triggers are triggers."""
 
 _Made = TypeVar("_Made", Constraint, Part)
 
@@ -27,7 +27,7 @@ _ORDER = {kind: number for number, kind in enumerate(ChangeKind)}
 def compare(old: Relation | None, new: Relation | None) -> tuple[Change, ...]:
     """Return what changed in a relation; None where it was not there, or is gone.
 
-    Nothing is told of a sequence: it is part of what draws from it.
+    Nothing is reported of a sequence: it is part of what draws from it.
     """
     either = old or new
     if either is None or either.kind == "S":
@@ -130,7 +130,7 @@ def _column(
         yield Change(kind=ChangeKind.SET_NOT_NULL, table=table, name=name, after=after)
     if old.not_null and not new.not_null:
         yield Change(kind=ChangeKind.DROP_NOT_NULL, table=table, name=name, before="NOT NULL")
-    # A new type writes the default anew with a cast, and what a search_path hides is no change.
+    # A new type writes the default again with a cast, and what a search_path hides is no change.
     if old.default_key != new.default_key and old.default != new.default and old.type_key == new.type_key:
         yield Change(
             kind=ChangeKind.CHANGE_DEFAULT, table=table, name=name, before=old.default, after=new.default

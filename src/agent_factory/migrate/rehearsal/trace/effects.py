@@ -1,7 +1,7 @@
 """From what is known of a table while a statement ran to the effect that the statement had on it.
 
 ``pg_locks`` shows the modes that a transaction holds, not how often it took them. So a statement that takes
-a mode which an earlier one already holds leaves no sign there, and its lock is told from what it did: the
+a mode which an earlier one already holds leaves no sign there, and its lock is found from what it did: the
 lock that its changes take by the manual, that of a rewrite, of reading and writing rows. Where there is only
 a sign that something was done (a comment, an option of the table), the strongest lock that is held counts.
 """

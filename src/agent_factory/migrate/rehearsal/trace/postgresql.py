@@ -1,11 +1,11 @@
 """Traces the statements of one PostgreSQL session.
 
 Before and after each statement, on the same session and in the same transaction, the tracer reads what the
-transaction has locked, scanned and written, and looks again at the relations whose rows in the catalog are
+transaction has locked, scanned and written, and reads the relations again whose rows in the catalog are
 not what they were. Nothing is parsed: a DO block, a function or several statements in one text are seen by
 what they did.
 
-What would run outside a transaction is given one of its own, so that it can be looked at before the commit.
+What would run outside a transaction is given one of its own, so that it can be read before the commit.
 What the server refuses to run in one is watched through gates.
 
 It is made for tables without rows. Of 135 forms of statement, 133 show the locks, rewrites and scans there
@@ -28,21 +28,26 @@ import sqlalchemy as sa
 
 from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.model.locks import LockMode
-from agent_factory.migrate.rehearsal.trace.account import Account, account_for, held_locks, tables_of
-from agent_factory.migrate.rehearsal.trace.footprint import (
-    FOOTPRINT,
+from agent_factory.migrate.rehearsal.trace.catalog_lock_gates import CatalogLockGates
+from agent_factory.migrate.rehearsal.trace.lock_snapshot import (
     LOCKS,
+    LOCKS_AND_MARKS,
     Counts,
-    Footprint,
+    LockSnapshot,
     read_counts,
-    read_footprint,
+    read_lock_snapshot,
     read_sent_counts,
     send_counts,
 )
-from agent_factory.migrate.rehearsal.trace.gates import Gates
-from agent_factory.migrate.rehearsal.trace.known import KnownSchema
 from agent_factory.migrate.rehearsal.trace.prepared import forget, prepare
 from agent_factory.migrate.rehearsal.trace.relations import RELATION, read_enum_mark
+from agent_factory.migrate.rehearsal.trace.schema_snapshot import SchemaSnapshot
+from agent_factory.migrate.rehearsal.trace.statement_effects import (
+    StatementEffects,
+    effects_between,
+    held_locks,
+    tables_of,
+)
 from agent_factory.migrate.rehearsal.trace.statements import HeldLock, TracedStatement
 
 _CONTROLS_TRANSACTION = frozenset(
@@ -55,7 +60,7 @@ _REFUSED_IN_TRANSACTION = (
     psycopg2.errors.ActiveSqlTransaction,
     psycopg2.errors.InvalidTransactionTermination,  # a procedure that commits
 )
-_PREPARED = (FOOTPRINT, LOCKS, RELATION)
+_PREPARED = (LOCKS_AND_MARKS, LOCKS, RELATION)
 _FORGETS_PREPARED = re.compile(r"\b(DISCARD|DEALLOCATE)\b", re.IGNORECASE)
 _SENDS_COUNTS_ON_DEMAND = 150000
 """The first ``server_version_num`` that has pg_stat_force_next_flush()."""
@@ -75,15 +80,15 @@ class PostgreSQLTracer:
     """What is known of the session between two statements.
 
     ``_since`` is the number of the statement that took each lock of the open transaction. ``_counts`` is what
-    the session had counted when it was last looked at; None when it has to be looked at first. ``_is_stale``:
-    a rollback has undone what ``_known`` knows.
+    the session had counted when that was last read; None when it has to be read first. ``_is_stale``:
+    a rollback has undone what ``_schema`` holds.
     """
 
     def __init__(self, connection: sa.Connection, version_table: str) -> None:
         self._connection = connection
         self._driver: Any = connection.connection.dbapi_connection
         self._statements: list[TracedStatement] = []
-        self._gates: Gates | None = None
+        self._gates: CatalogLockGates | None = None
         self._since: dict[tuple[int, LockMode], int] = {}
         self._counts: dict[int, Counts] | None = None
         self._is_changed = False
@@ -91,7 +96,7 @@ class PostgreSQLTracer:
         self._is_prepared = True
         with own_cursor(connection) as cursor:
             prepare(cursor, _PREPARED)
-            self._known = KnownSchema(cursor, version_table)
+            self._schema = SchemaSnapshot(cursor, version_table)
 
     def take(self) -> tuple[TracedStatement, ...]:
         """Hand over the statements since the last time; their numbers begin at 1 again."""
@@ -114,7 +119,7 @@ class PostgreSQLTracer:
         self._is_stale = self._is_stale or (rolled_back and self._is_changed)
         self._is_changed = False
         if not rolled_back:
-            self._known.forget_dropped()
+            self._schema.forget_dropped()
 
     def fill_in(self, cursor: Any, statement: str, parameters: Any) -> str:
         """Return the text that the driver would send."""
@@ -161,7 +166,7 @@ class PostgreSQLTracer:
     def _begin(self) -> None:
         """Prepare for a transaction, ahead of it: SET TRANSACTION has to be its first statement."""
         self._since.clear()
-        self._known.forget_dropped()
+        self._schema.forget_dropped()
         driver_begins = self._driver_begins
         if driver_begins:
             self._driver.autocommit = True
@@ -178,13 +183,13 @@ class PostgreSQLTracer:
                 self._driver.autocommit = False
 
     def _run_inside(self, run: Callable[[], _Ran], *, begins: bool) -> None:
-        before = Footprint()
+        before = LockSnapshot()
         if not begins:
             with own_cursor(self._connection) as own:
                 self._get_ready(own)
                 if self._counts is None:
                     self._counts = read_counts(own)
-                before = read_footprint(own, with_marks=False)
+                before = read_lock_snapshot(own, with_marks=False)
         ran = run()
         if self._note_control(ran.command):
             return
@@ -193,7 +198,7 @@ class PostgreSQLTracer:
                 self._tell_inside(own, ran, before, transactional=True)
             else:  # a COMMIT was among several statements
                 self.note_end(rolled_back=False)
-                self._tell_outside(own, ran, Footprint(), Footprint())
+                self._tell_outside(own, ran, LockSnapshot(), LockSnapshot())
 
     def _run_alone(self, run: Callable[[], _Ran]) -> None:
         with own_cursor(self._connection) as own:
@@ -217,69 +222,71 @@ class PostgreSQLTracer:
             own.execute("ROLLBACK")
             return False
         if ran.command not in _CONTROLS_TRANSACTION:
-            self._tell_inside(own, ran, Footprint(), transactional=False)
+            self._tell_inside(own, ran, LockSnapshot(), transactional=False)
             own.execute("COMMIT")
             self.note_end(rolled_back=False)
         return True
 
     def _run_behind_gates(self, own: Any, run: Callable[[], _Ran]) -> None:
-        self._gates = self._gates or Gates(self._driver)
-        before = Footprint(counts=self._sent_counts(own))
+        self._gates = self._gates or CatalogLockGates(self._driver)
+        before = LockSnapshot(counts=self._sent_counts(own))
         with _patience(own):
             try:
                 ran, locks = self._gates.watch(self._driver.info.backend_pid, run)
             except BaseException:
                 self._is_stale = True  # it may have left an INVALID index, and what it committed on its way
                 raise
-        self._tell_outside(own, ran, before, Footprint(locks=locks, counts=self._sent_counts(own)))
+        self._tell_outside(own, ran, before, LockSnapshot(locks=locks, counts=self._sent_counts(own)))
 
-    def _tell_inside(self, own: Any, ran: _Ran, before: Footprint, *, transactional: bool) -> None:
+    def _tell_inside(self, own: Any, ran: _Ran, before: LockSnapshot, *, transactional: bool) -> None:
         """Note what a statement did whose transaction is open."""
-        known = self._known
+        schema = self._schema
         self._get_ready(own)
-        after = read_footprint(own)
+        after = read_lock_snapshot(own)
         if self._counts is not None:
             before = replace(before, counts={**self._counts, **before.counts})
             self._counts |= after.counts
-        tables = tables_of(known, before, after)
-        held = held_locks(known, before, self._since)
-        updates = known.update(own, after.marks, after.locks)
-        values = known.update_enums(own, after.enum_mark)
+        tables = tables_of(schema, before, after)
+        held = held_locks(schema, before, self._since)
+        updates = schema.update(own, after.marks, after.locks)
+        values = schema.update_enums(own, after.enum_mark)
         self._is_changed = self._is_changed or bool(updates or values)
-        account = account_for(
-            known, tables, updates, self._since, before, after, command=ran.command, in_transaction=True
+        done = effects_between(
+            schema, tables, updates, self._since, before, after, command=ran.command, in_transaction=True
         )
-        account = replace(account, changes=account.changes + values)
-        if _is_worth_telling(ran.command, account, held):
-            self._note(ran, account, held, transactional=transactional)
+        done = replace(done, changes=done.changes + values)
+        if _is_worth_telling(ran.command, done, held):
+            self._note(ran, done, held, transactional=transactional)
             for oid, modes in after.locks.items():
                 for mode in modes - before.locks.get(oid, frozenset()):
                     self._since[oid, mode] = len(self._statements)
 
-    def _tell_outside(self, own: Any, ran: _Ran, before: Footprint, after: Footprint) -> None:
+    def _tell_outside(self, own: Any, ran: _Ran, before: LockSnapshot, after: LockSnapshot) -> None:
         """Note what a statement did that has committed by itself."""
-        known = self._known
+        schema = self._schema
         self._get_ready(own)
-        tables = tables_of(known, before, after)
-        updates = known.update_all(own)
-        values = known.update_enums(own, read_enum_mark(own))
-        account = account_for(
-            known, tables, updates, {}, before, after, command=ran.command, in_transaction=False
+        tables = tables_of(schema, before, after)
+        updates = schema.update_all(own)
+        values = schema.update_enums(own, read_enum_mark(own))
+        done = effects_between(
+            schema, tables, updates, {}, before, after, command=ran.command, in_transaction=False
         )
-        account = replace(account, changes=account.changes + values)
-        known.forget_dropped()
-        if _is_worth_telling(ran.command, account, ()):
-            self._note(ran, account, (), transactional=False)
+        done = replace(done, changes=done.changes + values)
+        schema.forget_dropped()
+        if _is_worth_telling(ran.command, done, ()):
+            self._note(ran, done, (), transactional=False)
 
-    def _note(self, ran: _Ran, account: Account, held: tuple[HeldLock, ...], *, transactional: bool) -> None:
+    def _note(
+        self, ran: _Ran, done: StatementEffects, held: tuple[HeldLock, ...], *, transactional: bool
+    ) -> None:
         self._statements.append(
             TracedStatement(
                 sql=ran.sql,
                 command=ran.command,
                 transactional=transactional,
-                effects=account.effects,
+                effects=done.effects,
                 held=held,
-                changes=account.changes,
+                changes=done.changes,
                 times=ran.times,
                 seconds=ran.seconds,
             )
@@ -308,7 +315,7 @@ class PostgreSQLTracer:
             prepare(own, _PREPARED)
             self._is_prepared = True
         if self._is_stale:
-            self._known.reload(own)
+            self._schema.reload(own)
             self._is_stale = False
 
 
@@ -327,17 +334,17 @@ def _patience(own: Any) -> Iterator[None]:
             own.execute(setting, values)
 
 
-def _is_worth_telling(command: str, account: Account, held: tuple[HeldLock, ...]) -> bool:
+def _is_worth_telling(command: str, done: StatementEffects, held: tuple[HeldLock, ...]) -> bool:
     """Leave out plain reads: they block nobody, and a migration makes dozens of the catalog alone.
 
     One that locks more (FOR UPDATE), that changes something by a function, or that reads a whole table
-    while the transaction keeps others waiting is told.
+    while the transaction keeps others waiting is reported.
     """
-    if command not in _READS or account.changes:
+    if command not in _READS or done.changes:
         return True
-    if any(effect.lock > LockMode.ACCESS_SHARE or effect.rewrites for effect in account.effects):
+    if any(effect.lock > LockMode.ACCESS_SHARE or effect.rewrites for effect in done.effects):
         return True
-    return bool(held) and any(effect.scans and not effect.is_new for effect in account.effects)
+    return bool(held) and any(effect.scans and not effect.is_new for effect in done.effects)
 
 
 def _command(cursor: Any) -> str:

@@ -1,7 +1,7 @@
 """Traces the statements of one SQLite connection.
 
 SQLite locks whole files and has no table locks to tell. What changed is found by comparing the schema before
-and after, which is read anew when SQLite says that it is another.
+and after, which is read again when SQLite says that it is another.
 """
 
 import re
@@ -77,7 +77,7 @@ class SQLiteTracer:
         self._statements: list[TracedStatement] = []
         self._version: int | None = None
         self._objects: dict[tuple[str, str], _Object] = {}
-        self._look_again()
+        self._read_schema()
 
     def take(self) -> tuple[TracedStatement, ...]:
         """Hand over the statements since the last time."""
@@ -88,7 +88,7 @@ class SQLiteTracer:
         """Nothing was opened."""
 
     def note_end(self, *, rolled_back: bool) -> None:
-        """Nothing to note: the next statement looks whether the schema is another."""
+        """Nothing to note: the next statement reads whether the schema is another."""
 
     def fill_in(self, _cursor: Any, statement: str, _parameters: Any) -> str | None:
         """Leave it to SQLite, which tells what it runs."""
@@ -98,7 +98,7 @@ class SQLiteTracer:
 
         ``sql`` is its text, where SQLite does not tell it.
         """
-        self._look_again()
+        self._read_schema()
         before = self._objects
         texts: list[str] = []
         began = time.monotonic()
@@ -113,7 +113,7 @@ class SQLiteTracer:
         command = _command(text)
         if command in _NOT_TOLD:
             return
-        self._look_again()
+        self._read_schema()
         self._statements.append(
             TracedStatement(
                 sql=text,
@@ -125,8 +125,8 @@ class SQLiteTracer:
             )
         )
 
-    def _look_again(self) -> None:
-        """Read the schema anew where its version is another; a rollback brings the earlier version back."""
+    def _read_schema(self) -> None:
+        """Read the schema again where its version is another; a rollback brings the earlier version back."""
         (version,) = self._driver.execute("PRAGMA schema_version").fetchone()
         if version == self._version:
             return

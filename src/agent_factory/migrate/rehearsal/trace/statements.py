@@ -7,7 +7,7 @@ from agent_factory.migrate.model.locks import LockMode
 
 
 class ChangeKind(StrEnum):
-    """What happened to an object. The order is the one in which a statement's changes are told."""
+    """What happened to an object. The order is the one in which a statement's changes are listed."""
 
     CREATE_TABLE = "create table"
     DROP_TABLE = "drop table"
@@ -78,7 +78,7 @@ class TableEffect:
     ``table`` is its name before the statement, quoted as SQL needs. ``lock`` is the strongest that this
     statement took, or needed again while an earlier one of the transaction held it. An index's lock is its
     table's, and so is that of a sequence that a column owns.
-    ``rewrites``: its rows are written anew; ``scans``: it is read from end to end.
+    ``rewrites``: all its rows are written to a new file; ``scans``: it is read from end to end.
     ``is_new``: it was made since the trace began.
     ``held_since`` is the number, from 1, of the earlier statement of the transaction that already took a
     lock at least as strong; 0 for one from before the first statement; None when there is none.

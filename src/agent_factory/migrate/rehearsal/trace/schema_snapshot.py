@@ -1,4 +1,4 @@
-"""The schema as the tracer knows it: read once, then kept up to date where something changed."""
+"""The schema as the last statement left it: read once, then again only where something changed."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -18,7 +18,7 @@ Update = tuple[Relation | None, Relation | None]
 """A relation before and after; None where it was not there, or is gone."""
 
 
-class KnownSchema:
+class SchemaSnapshot:
     """The relations of a database, by oid, and what they were called when the trace began."""
 
     def __init__(self, cursor: Any, version_table: str) -> None:
@@ -39,7 +39,7 @@ class KnownSchema:
         return (self._relations.get(oid) or self._dropped[oid]).name
 
     def table_of(self, oid: int) -> int | None:
-        """Return whose lock a lock on this relation is told as: an index's table, a sequence's owner.
+        """Return the table that a lock on this relation is reported as: an index's table, a sequence's owner.
 
         None for one that is unknown or left out.
         """
@@ -66,7 +66,7 @@ class KnownSchema:
     def update(
         self, cursor: Any, marks: Mapping[int, str | None], seen: Iterable[int] = ()
     ) -> dict[int, Update]:
-        """Look again at relations with another mark than before, and at those seen for the first time.
+        """Read the relations again whose mark is another than before, and those seen for the first time.
 
         An index among the marks stands for its table, where that has none itself: ALTER INDEX does not
         lock it.

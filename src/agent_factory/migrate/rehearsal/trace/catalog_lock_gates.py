@@ -45,7 +45,7 @@ SELECT EXISTS (SELECT FROM pg_catalog.pg_locks WHERE pid = %s AND NOT granted AN
 """
 
 
-class Gates:
+class CatalogLockGates:
     """Three sessions on the database of the one that is watched: two gates, and one that looks."""
 
     def __init__(self, watched: Any) -> None:

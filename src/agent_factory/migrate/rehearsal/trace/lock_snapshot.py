@@ -38,7 +38,7 @@ _MARKS = f"""
 """  # noqa: S608 - of constants
 
 # Two queries and not one with a parameter, which the server would plan for each of its values every time.
-FOOTPRINT = Prepared(name="af_db_trace_footprint", sql=_LOCKS.format(_MARKS))
+LOCKS_AND_MARKS = Prepared(name="af_db_trace_locks_and_marks", sql=_LOCKS.format(_MARKS))
 LOCKS = Prepared(name="af_db_trace_locks", sql=_LOCKS.format("NULL, NULL"))
 
 _COUNTS = """
@@ -58,8 +58,10 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Footprint:
-    """By the oid of a relation; ``marks`` only of those locked strongly enough to be changed.
+class LockSnapshot:
+    """What a transaction holds at one moment, by the oid of a relation.
+
+    ``marks`` are only of those that are locked strongly enough to be changed.
 
     A mark is None for a relation that is gone.
     """
@@ -70,14 +72,14 @@ class Footprint:
     enum_mark: str | None = None
 
 
-def read_footprint(cursor: Any, *, with_marks: bool = True) -> Footprint:
-    """Look at the transaction that the cursor is in. Nothing of a user's is locked by this."""
-    cursor.execute((FOOTPRINT if with_marks else LOCKS).execute)
+def read_lock_snapshot(cursor: Any, *, with_marks: bool = True) -> LockSnapshot:
+    """Return what the cursor's transaction holds. No relation of a user is locked by this."""
+    cursor.execute((LOCKS_AND_MARKS if with_marks else LOCKS).execute)
     rows = cursor.fetchall()
     locked = [row for row in rows if row[0] is not None]
     strong = {mode for mode in LockMode if mode >= LockMode.SHARE_UPDATE_EXCLUSIVE}
     locks = {oid: frozenset(map(LockMode.from_pg_locks, modes)) for oid, modes, *_ in locked}
-    return Footprint(
+    return LockSnapshot(
         locks=locks,
         counts={oid: Counts(scans=scans, writes=writes) for oid, _, scans, writes, *_ in locked},
         marks={oid: mark for oid, *_, mark, _ in locked if with_marks and locks[oid] & strong},

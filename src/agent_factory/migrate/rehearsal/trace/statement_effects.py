@@ -1,4 +1,4 @@
-"""What a statement did, told from two footprints and from what changed in the catalog between them."""
+"""What a statement did: found from two snapshots of its locks and from the catalog rows that changed."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from agent_factory.migrate.model.locks import Blocks, LockMode
 from agent_factory.migrate.rehearsal.trace.changes import compare, in_order
 from agent_factory.migrate.rehearsal.trace.effects import Signs, effect_of
-from agent_factory.migrate.rehearsal.trace.footprint import Counts, Footprint
-from agent_factory.migrate.rehearsal.trace.known import KnownSchema, Update
+from agent_factory.migrate.rehearsal.trace.lock_snapshot import Counts, LockSnapshot
 from agent_factory.migrate.rehearsal.trace.relations import Relation
+from agent_factory.migrate.rehearsal.trace.schema_snapshot import SchemaSnapshot, Update
 from agent_factory.migrate.rehearsal.trace.statements import Change, ChangeKind, HeldLock, TableEffect
 
 Since = Mapping[tuple[int, LockMode], int]
@@ -16,47 +16,54 @@ Since = Mapping[tuple[int, LockMode], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class StatementEffects:
+    """What one statement did to each table, the strongest lock first, and what it changed in the schema."""
+
     effects: tuple[TableEffect, ...]
     changes: tuple[Change, ...]
 
 
-def tables_of(known: KnownSchema, *footprints: Footprint) -> dict[int, int]:
-    """Return whose lock a lock on each of these relations is told as; what is left out is not in it."""
-    oids = {oid for footprint in footprints for oid in (*footprint.locks, *footprint.counts)}
-    tables = {oid: known.table_of(oid) for oid in oids}
+def tables_of(schema: SchemaSnapshot, *snapshots: LockSnapshot) -> dict[int, int]:
+    """Return for each relation of the snapshots the table that its lock is reported as.
+
+    Relations that are not reported are left out.
+    """
+    oids = {oid for snapshot in snapshots for oid in (*snapshot.locks, *snapshot.counts)}
+    tables = {oid: schema.table_of(oid) for oid in oids}
     return {oid: table for oid, table in tables.items() if table is not None}
 
 
-def held_locks(known: KnownSchema, before: Footprint, since: Since) -> tuple[HeldLock, ...]:
+def held_locks(schema: SchemaSnapshot, before: LockSnapshot, since: Since) -> tuple[HeldLock, ...]:
     """Return the locks that block at least DDL on tables from before the trace, the strongest of each."""
-    tables = tables_of(known, before)
+    tables = tables_of(schema, before)
     strongest: dict[int, HeldLock] = {}
     for oid, modes in before.locks.items():
         table, mode = tables.get(oid), max(modes)
-        if table is None or known.is_new(table) or known.is_new_index(oid) or mode.blocks is Blocks.NOTHING:
+        if table is None or schema.is_new(table) or schema.is_new_index(oid) or mode.blocks is Blocks.NOTHING:
             continue
-        held = HeldLock(table=known.name(table), lock=mode, since=since.get((oid, mode), 0))
+        held = HeldLock(table=schema.name(table), lock=mode, since=since.get((oid, mode), 0))
         strongest[table] = min(held, strongest.get(table, held), key=lambda lock: (-lock.lock, lock.since))
     return tuple(sorted(strongest.values(), key=lambda lock: (lock.since, -lock.lock, lock.table)))
 
 
-def account_for(
-    known: KnownSchema,
+def effects_between(
+    schema: SchemaSnapshot,
     tables: Mapping[int, int],
     updates: Mapping[int, Update],
     since: Since,
-    before: Footprint,
-    after: Footprint,
+    before: LockSnapshot,
+    after: LockSnapshot,
     *,
     command: str,
     in_transaction: bool,
-) -> Account:
-    """Tell effects and changes. ``tables`` is from before the updates.
+) -> StatementEffects:
+    """Return what a statement did between two snapshots.
 
-    Outside a transaction the footprints may lack locks and counts, and a TRUNCATE is not told from a rewrite.
+    ``tables`` is what ``tables_of`` returned before the schema was updated, ``updates`` the relations that
+    changed since. Outside a transaction the snapshots may lack locks and counts, and a TRUNCATE is reported
+    as a rewrite.
     """
-    signs = _SignsByTable(known, updates)
+    signs = _SignsByTable(schema, updates)
     _note_locks(signs, tables, updates, since, before, after)
     _note_counts(signs, tables, before, after)
     can_be_truncate = in_transaction and not _has_made_tables(updates, before, after)
@@ -72,7 +79,7 @@ def account_for(
     told = [signs[table] for table in sorted(signs)]
     changed = {each.table for each in told if each.changes}
     effects = [effect for each in told if (effect := effect_of(each, command)) is not None]
-    return Account(
+    return StatementEffects(
         effects=tuple(sorted(effects, key=lambda e: (-e.lock, e.table not in changed, e.table))),
         changes=in_order(change for each in told for change in each.changes),
     )
@@ -81,19 +88,19 @@ def account_for(
 class _SignsByTable(dict[int, Signs]):
     """The signs of each table, made when they are first asked for."""
 
-    def __init__(self, known: KnownSchema, updates: Mapping[int, Update]) -> None:
+    def __init__(self, schema: SchemaSnapshot, updates: Mapping[int, Update]) -> None:
         super().__init__()
-        self._known = known
+        self._schema = schema
         self._updates = updates
 
     def __missing__(self, table: int) -> Signs:
         old, new = self._updates.get(table, (None, None))
         either = old or new
-        name = either.name if either else self._known.name(table)
-        first_name = self._known.first_name(table)
+        name = either.name if either else self._schema.name(table)
+        first_name = self._schema.first_name(table)
         self[table] = Signs(
             table=name,
-            is_new=self._known.is_new(table),
+            is_new=self._schema.is_new(table),
             first_name=first_name if first_name != name else None,
         )
         return self[table]
@@ -104,8 +111,8 @@ def _note_locks(
     tables: Mapping[int, int],
     updates: Mapping[int, Update],
     since: Since,
-    before: Footprint,
-    after: Footprint,
+    before: LockSnapshot,
+    after: LockSnapshot,
 ) -> None:
     for oid, modes in after.locks.items():
         old, new = updates.get(oid, (None, None))
@@ -122,7 +129,7 @@ def _note_locks(
 
 
 def _note_counts(
-    signs: _SignsByTable, tables: Mapping[int, int], before: Footprint, after: Footprint
+    signs: _SignsByTable, tables: Mapping[int, int], before: LockSnapshot, after: LockSnapshot
 ) -> None:
     for oid, counts in after.counts.items():
         table, was = tables.get(oid), before.counts.get(oid, Counts())
@@ -135,7 +142,7 @@ def _note_counts(
             signs[table].writes = counts.writes > was.writes
 
 
-def _has_made_tables(updates: Mapping[int, Update], before: Footprint, after: Footprint) -> bool:
+def _has_made_tables(updates: Mapping[int, Update], before: LockSnapshot, after: LockSnapshot) -> bool:
     """Say whether the statement has made and dropped something.
 
     A rewrite writes the rows into a table of its own, which is dropped when it has taken its place; its lock
@@ -166,7 +173,7 @@ def _note_update(signs: Signs, old: Relation | None, new: Relation | None, *, ca
     signs.is_touched = True
     if old.filenode != new.filenode and old.kind in "rm":
         if can_be_truncate and old.kind == "r" and old.tablespace == new.tablespace:
-            signs.scans = False  # its indexes are built anew, of nothing
+            signs.scans = False  # its indexes are built again, of nothing
             signs.changes = (*signs.changes, Change(kind=ChangeKind.TRUNCATE, table=signs.table))
         else:
             signs.rewrites = signs.scans = True
