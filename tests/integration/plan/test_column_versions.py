@@ -10,7 +10,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from agent_factory.migrate.rehearsal.scratch import borrowed, database, locales
+from agent_factory.migrate.rehearsal.scratch import database, locales
 from tests.column_versions import forget_versions, version_columns, version_columns_from_now_on
 from tests.commands import CommandLine, Outcome
 from tests.integration.catalog.databases import installations
@@ -94,8 +94,7 @@ def alter_copies(monkeypatch: pytest.MonkeyPatch) -> Callable[[Alter], None]:
             alter(f"postgresql://{login.user}@/{name}?host={login.host}&port={login.port}")
             return gap
 
-        for module in (database, borrowed):
-            monkeypatch.setattr(module, "create_database", create_database)
+        monkeypatch.setattr(database, "create_database", create_database)
 
     return have_altered
 

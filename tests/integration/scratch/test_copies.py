@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.db.cursors import autocommit_cursor
 from agent_factory.migrate.model.target import local_target
 from agent_factory.migrate.rehearsal.scratch import Locale, Scratch, scratch_database
-from agent_factory.migrate.rehearsal.scratch.autocommit import autocommit_cursor
 from agent_factory.url import DatabaseURL, parse_url
 from tests.conftest import administering
 from tests.integration.scratch.production import EVERYTHING, Production, asked, copied, dumped

@@ -21,3 +21,20 @@ def own_cursor(connection: sa.Connection) -> Iterator[Any]:
     finally:
         if not connection.in_transaction() and not driver.closed:
             driver.rollback()
+
+
+@contextlib.contextmanager
+def autocommit_cursor(connection: sa.Connection) -> Iterator[Any]:
+    """An own cursor on a connection that is in no transaction: each statement commits by itself.
+
+    It is for what PostgreSQL refuses in a transaction.
+    """
+    driver: Any = connection.connection.dbapi_connection
+    with own_cursor(connection) as cursor:
+        driver.rollback()
+        driver.autocommit = True
+        try:
+            yield cursor
+        finally:
+            if not driver.closed:
+                driver.autocommit = False

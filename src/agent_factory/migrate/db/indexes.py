@@ -1,12 +1,11 @@
 """Indexes that are built CONCURRENTLY: not in a transaction, so a failure leaves an INVALID one behind."""
 
 import re
-from typing import Any
 
 import sqlalchemy as sa
 
 from agent_factory.migrate.db import server
-from agent_factory.migrate.db.cursors import own_cursor
+from agent_factory.migrate.db.cursors import autocommit_cursor
 from agent_factory.migrate.db.sql import NAME, blanked
 
 _FLAGS = re.IGNORECASE | re.VERBOSE | re.DOTALL
@@ -41,16 +40,10 @@ def drop_if_invalid(connection: sa.Connection, name: str, *, lock_timeout_s: flo
     """
     if server.find_index(connection, name) is not False:
         return False
-    driver: Any = connection.connection.dbapi_connection
-    with own_cursor(connection) as cursor:
-        driver.rollback()
-        driver.autocommit = True
-        try:
-            cursor.execute(
-                "SELECT set_config('lock_timeout', %s, false), set_config('statement_timeout', '0', false)",
-                [f"{lock_timeout_s * 1000:.0f}ms"],
-            )
-            cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
-        finally:
-            driver.autocommit = False
+    with autocommit_cursor(connection) as cursor:
+        cursor.execute(
+            "SELECT set_config('lock_timeout', %s, false), set_config('statement_timeout', '0', false)",
+            [f"{lock_timeout_s * 1000:.0f}ms"],
+        )
+        cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
     return True

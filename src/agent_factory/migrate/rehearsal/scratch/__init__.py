@@ -1,10 +1,10 @@
 """A throwaway PostgreSQL to try a plan on, and production's schema in it."""
 
-from agent_factory.migrate.rehearsal.scratch.borrowed import StoppedBySignalError
 from agent_factory.migrate.rehearsal.scratch.copy import Copied, copy_schema, copy_settings
 from agent_factory.migrate.rehearsal.scratch.database import (
     Scratch,
     ScratchUnavailableError,
+    StoppedBySignalError,
     another_database,
     scratch_database,
 )

@@ -9,9 +9,9 @@ import psycopg2
 from psycopg2 import sql
 
 from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.db.cursors import autocommit_cursor
 from agent_factory.migrate.db.sql import NAME, in_quotes
 from agent_factory.migrate.model.target import Target
-from agent_factory.migrate.rehearsal.scratch.autocommit import autocommit_cursor
 from agent_factory.migrate.rehearsal.scratch.entries import SETTING, Entry, read_entries
 from agent_factory.migrate.rehearsal.scratch.original import Original
 from agent_factory.migrate.rehearsal.scratch.stand_ins import has_functions, stand_in
