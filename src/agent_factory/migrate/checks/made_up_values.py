@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from agent_factory.migrate.checks.patterns import matching_texts, without_patterns
+from agent_factory.migrate.db.sql import LITERAL
 
 FLAVOURS = 7
 """How many kinds of values there are to try, until a row pleases the constraints of its table."""
 
 _UNBOUNDED = 2**31
 _START = datetime(2024, 1, 1, 12, tzinfo=UTC)
-_QUOTED = re.compile(r"'((?:[^']|'')*)'")
 _LENGTH = r"length\(\(*\"?{column}\"?[^=<>]*\)\s*=\s*(\d+)"
 _PLAIN = {
     "INET": "10.0.{high}.{low}",
@@ -35,7 +35,11 @@ _PLAIN = {
 def allowed_texts(column: str, checks: Sequence[str]) -> tuple[str, ...]:
     """Return the texts that all CHECKs about a column spell, those of every one first."""
     lists = [
-        [text.replace("''", "'") for text in _QUOTED.findall(without_patterns(check)) if text != "@"]
+        [
+            text[1:-1].replace("''", "'")
+            for text in re.findall(LITERAL, without_patterns(check))
+            if text != "'@'"
+        ]
         for check in _about(column, checks)
     ]
     lists = [texts for texts in lists if texts]

@@ -1,45 +1,42 @@
-"""Texts that match a pattern of a CHECK: of LIKE, of GLOB, or an everyday regular expression.
+"""Texts that match a pattern of a CHECK: of LIKE, of GLOB, or a regular expression.
 
-A pattern that looks around or back, or names a class that is not here, gives none.
+The texts of regular expressions are made by rstr, which the ``rehearsal`` extra brings. Where it is missing,
+or does not understand an expression, there are none.
 """
 
 import contextlib
 import re
 import string
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from random import Random
 from typing import TypeVar
 
-_PATTERN = r"(?P<operator>!?~~?\*?|LIKE|ILIKE|GLOB|REGEXP|SIMILAR TO)\s*'(?P<pattern>(?:[^']|'')*)'"
+from agent_factory.migrate.db.sql import LITERAL
+
+_PATTERN = rf"(?P<operator>!?~~?\*?|LIKE|ILIKE|GLOB|REGEXP|SIMILAR TO)\s*(?P<pattern>{LITERAL})"
 _OF_COLUMN = r"(?<!\w){column}\"?(?:\s*\)|\s*::[\w ]+(?:\(\d+\))?)*\s*" + _PATTERN
 
-_CLASSES = {
-    "d": string.digits,
-    "w": string.ascii_letters + string.digits,
-    "s": " ",
-    "D": string.ascii_letters,
-    "S": string.ascii_letters + string.digits,
-    "digit": string.digits,
-    "alpha": string.ascii_letters,
-    "alnum": string.ascii_letters + string.digits,
-    "lower": string.ascii_lowercase,
-    "upper": string.ascii_uppercase,
-    "xdigit": string.digits + "abcdef",
-    "space": " ",
+_PLAIN = string.ascii_letters + string.digits
+_NAMED_CLASSES = {
+    "[:digit:]": "0-9",
+    "[:alpha:]": "a-zA-Z",
+    "[:alnum:]": "a-zA-Z0-9",
+    "[:lower:]": "a-z",
+    "[:upper:]": "A-Z",
+    "[:xdigit:]": "0-9a-fA-F",
+    "[:space:]": r"\s",
 }
-_ANCHORS = "AZymMbB"
-
-_TOKEN = re.compile(
-    r"\[\^?\]?(?:\[:\w+:\]|\\.|[^\]\\])*\]"  # one character of several
-    r"|\\."
-    r"|\((?:\?:?)?"
-    r"|\{\d+(?:,\d*)?\}"
-    r"|.",
+_PART = re.compile(
+    r"(?P<some>\[\^?\]?(?:\\.|[^\]\\])*\]|\\[dDSwW]|\.)"  # one character of several
+    r"|\\(?P<edge>[mMy])|\\.|\(\?:?"
+    r"|(?P<often>[*+?]|\{\d+,\d*\})[?+]?",
     re.DOTALL,
 )
-_TIMES = re.compile(r"\{(\d+)(,?)(\d*)\}")
-
+_OFTEN = {"*": "{0,}", "+": "{1,}", "?": "{0,1}"}
 _UNBOUNDED = 2**31
+
+_Choice = TypeVar("_Choice")
 
 
 def without_patterns(check: str) -> str:
@@ -53,19 +50,14 @@ def matching_texts(column: str, checks: Sequence[str], number: int) -> Iterator[
     found = [match for check in checks for match in about.finditer(check)]
     for spare in (2, 0):
         for match in found:
-            pattern = match["pattern"].replace("''", "'")
-            with contextlib.suppress(_UnknownError):
-                match match["operator"].upper():
-                    case "~~" | "~~*" | "LIKE" | "ILIKE":
-                        yield _like(pattern, number)
-                    case "GLOB":
-                        yield _matching(_as_expression(pattern), number, spare)
-                    case "~" | "~*" | "REGEXP":
-                        yield _matching(pattern, number, spare)
-
-
-class _UnknownError(Exception):
-    """A pattern says what is not understood here."""
+            pattern = match["pattern"][1:-1].replace("''", "'")
+            match match["operator"].upper():
+                case "~~" | "~~*" | "LIKE" | "ILIKE":
+                    yield _like(pattern, number)
+                case "GLOB":
+                    yield from _matching(_as_expression(pattern), number, spare)
+                case "~" | "~*" | "REGEXP":
+                    yield from _matching(pattern, number, spare)
 
 
 def _like(pattern: str, number: int) -> str:
@@ -79,113 +71,46 @@ def _as_expression(glob: str) -> str:
     )
 
 
-_Choice = TypeVar("_Choice")
-
-
-class _Choices:
-    """Choices that a number makes: its digits, where each choice is one of its base."""
+class _Digits(Random):
+    """Choices that a number makes: its digits, where each choice is one of its base; of a range, the end."""
 
     def __init__(self, number: int) -> None:
+        super().__init__(number)
         self._left = number
 
-    def one_of(self, among: Sequence[_Choice]) -> _Choice:
-        self._left, place = divmod(self._left, len(among))
-        return among[place]
+    def choice(self, seq: Sequence[_Choice]) -> _Choice:  # type: ignore[override]
+        self._left, place = divmod(self._left, len(seq))
+        return seq[place]
+
+    def randint(self, _least: int, most: int) -> int:
+        return most
 
 
-_Make = Callable[[_Choices], str]
+def _matching(expression: str, number: int, spare: int) -> list[str]:
+    """Make a text that matches, if one can be made.
 
-
-def _matching(expression: str, number: int, spare: int) -> str:
-    """Make a text that matches; what may be there more often than it must is so by up to ``spare``."""
-    tokens = deque(_TOKEN.findall(expression))
-    make = _alternatives(tokens, spare)
-    if tokens:
-        raise _UnknownError
-    return make(_Choices(number))
-
-
-def _alternatives(tokens: deque[str], spare: int) -> _Make:
-    branches = [_sequence(tokens, spare)]
-    while tokens and tokens[0] == "|":
-        tokens.popleft()
-        branches.append(_sequence(tokens, spare))
-    return lambda choices: choices.one_of(branches)(choices)
-
-
-def _sequence(tokens: deque[str], spare: int) -> _Make:
-    parts: list[_Make] = []
-    while tokens and tokens[0] not in ("|", ")"):
-        parts += [part for part in [_atom(tokens, spare)] for _time in range(_times(tokens, spare))]
-    return lambda choices: "".join(part(choices) for part in parts)
-
-
-def _times(tokens: deque[str], spare: int) -> int:
-    """How often what stands before is to be there."""
-    if not tokens or not (match := _TIMES.fullmatch(_LONG.get(tokens[0], tokens[0]))):
-        return 1
-    tokens.popleft()
-    if tokens and tokens[0] in ("?", "+"):  # lazy or greedy: the same texts match
-        tokens.popleft()
-    least = int(match[1])
-    most = int(match[3] or _UNBOUNDED) if match[2] else least
-    return min(most, least + spare)
-
-
-_LONG = {"*": "{0,}", "+": "{1,}", "?": "{0,1}"}
-
-
-def _atom(tokens: deque[str], spare: int) -> _Make:
-    token = tokens.popleft()
-    if token in ("(", "(?:"):
-        make = _alternatives(tokens, spare)
-        if not tokens or tokens.popleft() != ")":
-            raise _UnknownError
-        return make
-    characters = _characters(token)
-    return lambda choices: choices.one_of(characters) if characters else ""
-
-
-def _characters(atom: str) -> str:
-    """What may stand where a atom stands; an anchor stands for nothing."""
-    if atom in ("^", "$"):
-        return ""
-    if atom == ".":
-        return _CLASSES["w"]
-    if atom.startswith("["):
-        return _members(atom[1:-1])
-    if atom.startswith("\\"):
-        return _escaped(atom[1:])
-    if atom.startswith("(") or atom in _LONG or _TIMES.fullmatch(atom):
-        raise _UnknownError
-    return atom
-
-
-def _members(inside: str) -> str:
-    is_negated = inside.startswith("^")
-    found = ""
-    for named, escaped, first, last, single in re.findall(
-        r"\[:(\w+):\]|\\(.)|(.)-(.)|(.)", inside.removeprefix("^"), re.DOTALL
+    What may be there more often than it must is so by up to ``spare``, and of the characters that may stand
+    at a place a letter or a digit is taken where there is one.
+    """
+    for name, members in _NAMED_CLASSES.items():
+        expression = expression.replace(name, members)
+    with (
+        contextlib.suppress(ImportError, re.error, LookupError, ValueError, OverflowError),
+        warnings.catch_warnings(action="ignore"),  # of what Python may read otherwise one day
     ):
-        if named:
-            found += _CLASSES.get(named, "")
-        elif escaped:
-            found += _escaped(escaped)
-        elif first:
-            found += "".join(map(chr, range(ord(first), ord(last) + 1)))
-        else:
-            found += single
-    members = "".join(one for one in _CLASSES["w"] if one not in found) if is_negated else found
-    if not members:
-        raise _UnknownError
-    return members
+        from rstr import Rstr
+
+        expression = _PART.sub(lambda part: _simpler(part, spare), expression)
+        text = Rstr(_Digits(number)).xeger(expression)
+        return [text] if re.search(expression, text) else []
+    return []
 
 
-def _escaped(character: str) -> str:
-    if character in _ANCHORS:
-        return ""
-    if character in _CLASSES:
-        return _CLASSES[character]
-    if character.isalnum():
-        raise _UnknownError
-    return character
+def _simpler(part: re.Match[str], spare: int) -> str:
+    if part["some"]:
+        members = "".join(one for one in _PLAIN if re.match(part["some"], one))
+        return f"[{members}]" if members else part["some"]
+    if part["often"]:
+        least, most = _OFTEN.get(part["often"], part["often"])[1:-1].split(",")
+        return f"{{{least},{min(int(most or _UNBOUNDED), int(least) + spare)}}}"
+    return r"\b" if part["edge"] else part[0]

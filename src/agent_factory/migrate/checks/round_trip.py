@@ -31,6 +31,7 @@ from agent_factory.migrate.checks.throwaway import (
     reported_once,
 )
 from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.db.sql import LITERAL
 from agent_factory.migrate.model.errors import UsageError
 from agent_factory.migrate.model.findings import CannotCheckError, Finding, finding
 from agent_factory.migrate.model.plan import Direction, Plan, Revision
@@ -41,8 +42,6 @@ from agent_factory.migrate.rehearsal.run import COPIED
 from agent_factory.migrate.rehearsal.scratch import ScratchUnavailableError
 
 _MOST_DETAILS = 20
-
-_LABEL = r"'(?:[^']|'')*'"
 
 
 def check_round_trip(
@@ -340,7 +339,7 @@ def _labels_added(before: Catalog, down: Catalog) -> list[str]:
     """The enums that have labels besides those of before, where nothing else differs."""
     found = []
     for item in compare(before, down):
-        old, new = (re.findall(_LABEL, text or "") for text in (item.expected, item.found))
+        old, new = (re.findall(LITERAL, text or "") for text in (item.expected, item.found))
         if item.kind != "enum" or not old or [label for label in new if label in old] != old:
             return []
         found.append(f"{item.name}: {', '.join(label for label in new if label not in old)}")

@@ -19,6 +19,9 @@ NAME = rf'(?:"(?:[^"]|"")+"|{_LETTER}{_LETTERS}*)'
 QUALIFIED = rf"{NAME}(?:\s*\.\s*{NAME})*"
 """A regular expression of a name with all that is before its dots."""
 
+LITERAL = r"'(?:[^']|'')*'"
+"""A regular expression of a constant in plain quotes, as definitions have it when they are printed."""
+
 _OPENS = re.compile(
     rf"""
     (?=[-/'"$]|[eEbBxXnN]'|[uU]&['"])  # quickly past everything else

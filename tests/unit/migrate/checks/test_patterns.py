@@ -1,6 +1,7 @@
 """Texts are made up that match what a CHECK asks for, others for each number."""
 
 import re
+import sys
 
 import pytest
 
@@ -21,6 +22,7 @@ from agent_factory.migrate.checks.patterns import matching_texts, without_patter
         r"\S",
         "^[]a]{3,}?$",
         r"^(a\|b|[\w.]{2})*$",
+        r"^([ab])\1[^\w]$",
     ],
 )
 def test_a_text_matches_a_regular_expression(expression: str) -> None:
@@ -34,9 +36,16 @@ def test_a_text_matches_a_regular_expression(expression: str) -> None:
     assert [text for text in texts if not re.search(expression, text)] == []
 
 
-@pytest.mark.parametrize("expression", ["^(?=a)b$", r"^(a)\1$", "(a", "a)", "*a", "[^[:alnum:]]"])
+@pytest.mark.parametrize("expression", ["^(?=a)b$", r"^a\y.b$", "(a", "a)", "*a", "[a"])
 def test_what_is_not_understood_gives_no_text(expression: str) -> None:
     assert list(matching_texts("s", [f"s ~ '{expression}'"], 1)) == []
+
+
+def test_without_the_extra_there_are_no_texts_for_regular_expressions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "rstr", None)
+    assert list(matching_texts("s", ["s ~ '^a$' AND s LIKE 'a%'"], 1)) == ["a1", "a1"]
 
 
 @pytest.mark.parametrize(
@@ -47,6 +56,8 @@ def test_what_is_not_understood_gives_no_text(expression: str) -> None:
         pytest.param(r"s LIKE '100\%'", "100%", id="escaped"),
         pytest.param("s GLOB '[A-C]-?*'", "B-caa", id="glob"),
         pytest.param("s ~ '^[[:digit:]]{3}$'", "700", id="named class"),
+        pytest.param("s ~ '^[^[:alnum:]]$'", "", id="not of a named class"),
+        pytest.param("s ~ '^[[(]x*?$'", "(xx", id="a bracket among the characters"),
     ],
 )
 def test_a_text_matches_any_kind_of_pattern(check: str, text: str) -> None:
