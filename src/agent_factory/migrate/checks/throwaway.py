@@ -15,7 +15,7 @@ from agent_factory.migrate.rehearsal.scratch import (
     another_database,
     scratch_database,
 )
-from agent_factory.migrate.rehearsal.temporary import temporary_folder
+from agent_factory.migrate.rehearsal.temporary_folders import temporary_folder
 from agent_factory.url import DatabaseURL
 
 POSTGRESQL, SQLITE = "PostgreSQL", "SQLite"

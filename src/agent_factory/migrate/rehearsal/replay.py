@@ -26,7 +26,7 @@ from agent_factory.migrate.rehearsal.scratch import (
     read_locale,
     scratch_database,
 )
-from agent_factory.migrate.rehearsal.temporary import temporary_folder
+from agent_factory.migrate.rehearsal.temporary_folders import temporary_folder
 from agent_factory.migrate.rehearsal.time_limit import time_limit
 from agent_factory.url import DatabaseURL
 

@@ -47,7 +47,7 @@ from agent_factory.migrate.rehearsal.scratch import (
     ScratchUnavailableError,
     copy_schema,
 )
-from agent_factory.migrate.rehearsal.temporary import temporary_folder
+from agent_factory.migrate.rehearsal.temporary_folders import temporary_folder
 from agent_factory.migrate.rehearsal.time_limit import time_limit
 from agent_factory.migrate.rehearsal.trace import Trace, tracing
 from agent_factory.url import DatabaseURL

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from agent_factory.migrate.model.locks import Blocks, LockMode
 from agent_factory.migrate.rehearsal.trace.changes import compare, in_order
-from agent_factory.migrate.rehearsal.trace.effects import Signs, effect_of
 from agent_factory.migrate.rehearsal.trace.lock_snapshot import Counts, LockSnapshot
 from agent_factory.migrate.rehearsal.trace.relations import Relation
 from agent_factory.migrate.rehearsal.trace.schema_snapshot import SchemaSnapshot, Update
 from agent_factory.migrate.rehearsal.trace.statements import Change, ChangeKind, HeldLock, TableEffect
+from agent_factory.migrate.rehearsal.trace.table_effects import Signs, effect_of
 
 Since = Mapping[tuple[int, LockMode], int]
 """The number of the statement that took a lock of the open transaction, by relation and mode."""

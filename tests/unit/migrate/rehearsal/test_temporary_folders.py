@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from agent_factory.migrate.rehearsal.temporary import PREFIX, temporary_folder
+from agent_factory.migrate.rehearsal.temporary_folders import PREFIX, temporary_folder
 
 KILLED = """
 import os, signal
-from agent_factory.migrate.rehearsal.temporary import temporary_folder
+from agent_factory.migrate.rehearsal.temporary_folders import temporary_folder
 with temporary_folder("test") as folder:
     (folder / "rows").write_text("secret")
     print(folder, flush=True)
