@@ -21,7 +21,7 @@ _REMEDY = "    mend it: "
 def show_findings(screen: Screen, result: CheckResult, paths_from: Path) -> None:
     """Print the findings, the worst first, then what was looked at and what was not.
 
-    Files are told as seen from ``paths_from``.
+    Files are named as seen from ``paths_from``.
     """
     result = cleaned(result)
     for group in words.worst_first(result.findings).values():

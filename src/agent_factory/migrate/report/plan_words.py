@@ -62,7 +62,7 @@ def cleaned(result: PlanResult) -> PlanResult:
 
 
 def facts(result: PlanResult) -> list[tuple[str, str]]:
-    """Return what the plan is for and what it goes by, as names and values."""
+    """Return what the plan is for and what it was made from, as names and values."""
     plan, review = result.review.plan, result.review
     rows = [
         ("database", one_line(result.database)),
