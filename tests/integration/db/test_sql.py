@@ -13,7 +13,7 @@ from agent_factory.migrate.db.sql import bare, bare_parts, blanked, in_quotes, n
 from agent_factory.url import DatabaseURL
 
 HOSTILE = st.text(alphabet="'\"$\\;*/-+&(),.eEuUxaA1é\xa0😀 \t\n\r", max_size=12)
-TAGS = st.sampled_from(["", "a", "Tag_1", "é"])
+TAGS = st.sampled_from(["", "a", "Tag_1", "aé"])
 
 _server_is_judge = settings(max_examples=200, deadline=None)
 
@@ -64,10 +64,12 @@ def comments(draw: st.DrawFn) -> Piece:
 
 @st.composite
 def line_comments(draw: st.DrawFn) -> tuple[Piece, Piece]:
-    return Piece(sql="--" + draw(HOSTILE).partition("\n")[0].partition("\r")[0]), plain("\n")
+    text = draw(HOSTILE).translate({ord("\n"): None, ord("\r"): None})
+    return Piece(sql="--" + text), plain(draw(st.sampled_from("\n\r")))
 
 
 GAPS = st.one_of(st.just((plain(" "),)), st.tuples(comments(), st.just(plain(" "))), line_comments())
+TYPES = st.sampled_from([(), (plain("name"), Piece(sql="'\\'", value="\\"), plain("||"))])
 NAMES = HOSTILE.filter(lambda name: 0 < len(name.encode()) <= 63)
 
 
@@ -77,7 +79,7 @@ def statements(draw: st.DrawFn) -> tuple[list[Piece], str]:
     name = draw(NAMES)
     pieces = [plain("SELECT"), *draw(GAPS)]
     for literal in draw(st.lists(literals(), min_size=1, max_size=3)):
-        pieces += [literal, *draw(GAPS), plain("||")]
+        pieces += [literal, *draw(GAPS), plain("||"), *draw(TYPES)]
     pieces += [
         Piece(sql="''"),
         *draw(GAPS),

@@ -28,11 +28,12 @@ _OPENS = re.compile(
     (?:
       (?P<line>--[^\n\r]*)
     | (?P<block>/\*)
-    # Parts of an E'' on several lines are one constant: backslashes escape in each of them.
+    # Parts of an E'' on several lines are one constant: backslashes escape in each of them. Of the others
+    # a part may stand for itself, and so may what is on either side of a doubled quote.
     | (?P<escaping>(?<!{_LETTERS})[eE]'(?:[^'\\]++|\\.?|'')*+
         (?:'[ \t\f\v]*(?:--[^\n\r]*)?[\n\r](?:[ \t\f\v\n\r]|--[^\n\r]*[\n\r])*'(?:[^'\\]++|\\.?|'')*+)*'?)
-    | (?P<constant>(?:(?<!{_LETTERS})(?:[bBxXnN]|[uU]&))?'[^']*+(?:''[^']*+)*+'?)
-    | (?P<name>(?:(?<!{_LETTERS})[uU]&)?"[^"]*+(?:""[^"]*+)*+"?)
+    | (?P<constant>(?:(?<!{_LETTERS})(?:[bBxXnN]|[uU]&))?'[^']*'?)
+    | (?P<name>(?:(?<!{_LETTERS})[uU]&)?"[^"]*"?)
     | (?<!{_LETTERS})(?P<dollar>\$(?:{_LETTER}[\w\x80-\U0010ffff]*)?\$)(?:.*?(?P=dollar)|.*)
     )
     """,

@@ -64,6 +64,10 @@ def test_what_is_not_closed_goes_to_the_end(opened: str) -> None:
     assert blanked(f"a {opened}", fill="#") == f"a {'#' * len(opened)}"
 
 
+def test_the_letter_before_a_quote_may_end_a_word() -> None:
+    assert blanked(r"date'\' || name'\'", fill="#") == "date### || name###"
+
+
 def test_kinds_that_are_kept() -> None:
     sql = """a -- b\n 'c' "d" $$e$$ /* f */"""
     assert blanked(sql, keep={"name"}).split() == ["a", '"d"']

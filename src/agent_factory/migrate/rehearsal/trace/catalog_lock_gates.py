@@ -46,7 +46,7 @@ SELECT EXISTS (SELECT FROM pg_catalog.pg_locks WHERE pid = %s AND NOT granted AN
 
 
 class CatalogLockGates:
-    """Three sessions on the database of the one that is watched: two gates, and one that reads ``pg_locks``."""
+    """Three sessions on the database of the one that is watched: two gates, one that reads ``pg_locks``."""
 
     def __init__(self, watched: Any) -> None:
         """Open them with the parameters of the psycopg2 connection ``watched``. Raises psycopg2.Error."""
