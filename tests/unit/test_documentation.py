@@ -88,7 +88,7 @@ def test_the_runbook_has_every_error_code() -> None:
     runbook = (ROOT / "docs/migrations-workflow.md").read_text()
     source = "".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
     raised = re.findall(
-        r'(?:Usage|Refused|CannotConnect|AlreadyRunning|LeftBehind)Error\(\s*"([a-z-]+)"', source
+        r'(?:Usage|Refused|CannotConnect|AlreadyRunning|PartiallyApplied)Error\(\s*"([a-z-]+)"', source
     )
     codes = {*raised, *re.findall(r'\bcode\s*=\s*"([a-z-]+)",\s*what', source)}
 

@@ -29,21 +29,21 @@ class WatchedConnection(psycopg2.extensions.connection):  # type: ignore[misc]
     """psycopg2's connection, which remembers how a call has ended its last transaction and saves round trips.
 
     ``when_committed`` is called when a commit has been answered.
-    ``ahead`` is SQL that is sent in one message with the next statement or commit, before it. The statement's
+    ``pending_sql`` travels in one message with the next statement or commit, before it. The statement's
     result and its place in SQLAlchemy's errors stay its own.
-    ``holds_back`` has the next statement wait as ``ahead``. Nobody knows its result then, so it has to fail
-    unless it does what it is for to one row: that is what ``rowcount`` says.
-    ``begins_next`` has the next commit begin another transaction in the same message.
-    ``keeps_prepared`` says that what is prepared stays so: who knows that no pooler stands between sets it,
-    and a statement that may have the session forget unsets it. ``prepared`` are the names so far.
+    ``defer_next`` has the next statement wait as ``pending_sql``. Its result is not known then: ``rowcount``
+    says 1, so it has to be one that fails unless it does what it is for to exactly one row.
+    ``begin_after_commit`` has the next commit begin another transaction in the same message.
+    ``may_prepare`` says that what is prepared stays prepared. Who knows that no pooler stands between sets
+    it, and a statement that may have the session forget unsets it. ``prepared`` are the names so far.
     """
 
     ended_by = ""
     when_committed: Callable[[], None] | None = None
-    ahead = b""
-    holds_back = False
-    begins_next = False
-    keeps_prepared = False
+    pending_sql = b""
+    defer_next = False
+    begin_after_commit = False
+    may_prepare = False
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -58,12 +58,12 @@ class WatchedConnection(psycopg2.extensions.connection):  # type: ignore[misc]
 
     def commit(self) -> None:
         self.ended_by = "commit"
-        begins_next, self.begins_next = self.begins_next, False
-        if begins_next and (self.ahead or self.info.transaction_status == TRANSACTION_STATUS_INTRANS):
+        begin_again, self.begin_after_commit = self.begin_after_commit, False
+        if begin_again and (self.pending_sql or self.info.transaction_status == TRANSACTION_STATUS_INTRANS):
             self._send(b"COMMIT; BEGIN")  # AND CHAIN would keep what SET TRANSACTION has set
         else:
-            if self.ahead:
-                waiting, self.ahead = self.ahead, b""
+            if self.pending_sql:
+                waiting, self.pending_sql = self.pending_sql, b""
                 self._send(waiting)
             super().commit()
         if self.when_committed is not None:
@@ -71,8 +71,8 @@ class WatchedConnection(psycopg2.extensions.connection):  # type: ignore[misc]
 
     def rollback(self) -> None:
         self.ended_by = "rollback"
-        self.ahead = b""
-        self.holds_back = self.begins_next = False
+        self.pending_sql = b""
+        self.defer_next = self.begin_after_commit = False
         super().rollback()
 
     def _send(self, statement: bytes) -> None:
@@ -81,24 +81,24 @@ class WatchedConnection(psycopg2.extensions.connection):  # type: ignore[misc]
 
 
 class _Cursor(psycopg2.extensions.cursor):  # type: ignore[misc]
-    _is_held_back = False
+    _is_deferred = False
 
     def execute(self, query: Any, values: Any = None) -> None:
         connection: WatchedConnection = self.connection
-        if connection.keeps_prepared and _FORGETS_PREPARED.search(str(query)):
-            connection.keeps_prepared = False
-        if connection.holds_back or connection.ahead:
-            query, values = connection.ahead + self.mogrify(query, values), None
-            connection.ahead = b""
-        self._is_held_back, connection.holds_back = connection.holds_back, False
-        if self._is_held_back:
-            connection.ahead = query + b"; "
+        if connection.may_prepare and _FORGETS_PREPARED.search(str(query)):
+            connection.may_prepare = False
+        if connection.defer_next or connection.pending_sql:
+            query, values = connection.pending_sql + self.mogrify(query, values), None
+            connection.pending_sql = b""
+        self._is_deferred, connection.defer_next = connection.defer_next, False
+        if self._is_deferred:
+            connection.pending_sql = query + b"; "
         else:
             super().execute(query, values)
 
     @property
     def rowcount(self) -> int:
-        return 1 if self._is_held_back else int(super().rowcount)
+        return 1 if self._is_deferred else int(super().rowcount)
 
 
 @contextlib.contextmanager

@@ -8,14 +8,14 @@ import sqlalchemy as sa
 
 from agent_factory.migrate.db.connection import ReconnectedError
 from agent_factory.migrate.db.failures import explain_statement_failure
-from agent_factory.migrate.engine.supervision import Flight, StoppedError
-from agent_factory.migrate.engine.truth import Truth, look_up, outcomes
+from agent_factory.migrate.engine.database_state import DatabaseState, outcomes, read_state_after_failure
+from agent_factory.migrate.engine.supervision import RunState, StoppedError
 from agent_factory.migrate.engine.watch import Running, TransactionEndedError
 from agent_factory.migrate.model.errors import (
     InterruptedRunError,
-    LeftBehindError,
     MigrationError,
     Outcome,
+    PartiallyAppliedError,
     RevisionOutcome,
     RolledBackError,
 )
@@ -55,7 +55,7 @@ class RunFailedError(Exception):
         self.lost_session = lost_session
         self.left_index = left_index
         self.blockers = blockers
-        self.truth: Truth | None = None
+        self.truth: DatabaseState | None = None
 
     def outcomes(self, project: Project, plan: Plan) -> tuple[RevisionOutcome, ...]:
         """Say of each revision of the plan how it ended."""
@@ -64,17 +64,17 @@ class RunFailedError(Exception):
         partly = self.running.revision.id if self.running is not None and self.running.committed else None
         return outcomes(project, plan, self.truth, partly)
 
-    def to_error(self, project: Project, target: Target, plan: Plan, flight: Flight) -> MigrationError:
+    def to_error(self, project: Project, target: Target, plan: Plan, run_state: RunState) -> MigrationError:
         """Look up where the database is, and return the error to raise."""
         if self.truth is None:
-            self.truth = look_up(project, target, lost_session=self.lost_session)
+            self.truth = read_state_after_failure(project, target, lost_session=self.lost_session)
         ended = self.outcomes(project, plan)
         state = self._state(ended)
         again = f"go on: {target.command(plan.command)}"
-        if flight.signal is not None:
+        if run_state.signal is not None:
             during = f" during revision {self.running.revision.id}" if self.running else ""
             error = InterruptedRunError(
-                flight.signal, during=during, state=state, next_steps=(again,), revisions=ended
+                run_state.signal, during=during, state=state, next_steps=(again,), revisions=ended
             )
             if self._leaves_something(ended):
                 error.next_steps = self._undo(target, plan)
@@ -83,14 +83,14 @@ class RunFailedError(Exception):
         if self.lost_session is not None:
             code = "connection-lost"
             cause = f"the connection was lost ({cause})"
-            if flight.was_cut:
+            if run_state.was_aborted:
                 cause = "the network does not answer; the connection was cut"
         if self.left_index:
             code = "invalid-index"
         message = f"{self._what_failed(ended)}{cause}"
         message = "\n".join(line for line in (message, *self._details()) if line)
         if self._leaves_something(ended):
-            return LeftBehindError(
+            return PartiallyAppliedError(
                 code,
                 message,
                 state=state,
@@ -129,7 +129,7 @@ class RunFailedError(Exception):
         if self.running is not None and self.running.committed:
             return f"{truth.at}; a part of {self.running.revision.id} is committed"
         if self.left_index:
-            return f"{truth.at}; the INVALID index {self.left_index} is left behind"
+            return f"{truth.at}; the INVALID index {self.left_index} is still there"
         return truth.at if self._is_applied(ended) else f"rolled back; {truth.at}"
 
     def _details(self) -> list[str]:

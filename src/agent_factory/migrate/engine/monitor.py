@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from agent_factory.migrate.db import server
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.db.cursors import own_cursor
-from agent_factory.migrate.engine.supervision import Flight
+from agent_factory.migrate.engine.supervision import RunState
 from agent_factory.migrate.model.events import LockWait, Progress
 from agent_factory.migrate.model.target import Target
 
@@ -20,13 +20,15 @@ CANCEL_EVERY_S = 0.25
 
 
 @contextlib.contextmanager
-def monitored(target: Target, flight: Flight) -> Iterator[None]:
-    """Watch the flight for this block; the connection is opened when a statement first takes long."""
+def monitored(target: Target, run_state: RunState) -> Iterator[None]:
+    """Watch the run_state for this block; the connection is opened when a statement first takes long."""
     if target.url.backend != "postgresql":
         yield
         return
     done = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(target, flight, done), name="af-db monitor", daemon=True)
+    watcher = threading.Thread(
+        target=_watch, args=(target, run_state, done), name="af-db monitor", daemon=True
+    )
     watcher.start()
     try:
         yield
@@ -35,45 +37,45 @@ def monitored(target: Target, flight: Flight) -> Iterator[None]:
         watcher.join(1)
 
 
-def _watch(target: Target, flight: Flight, done: threading.Event) -> None:
+def _watch(target: Target, run_state: RunState, done: threading.Event) -> None:
     while not done.wait(LOOK_AFTER_S):
-        if flight.backend_pid is None or flight.busy_s() < LOOK_AFTER_S:
+        if run_state.backend_pid is None or run_state.busy_s() < LOOK_AFTER_S:
             continue
         # Whatever is wrong with this connection, the one that does the work will tell.
         with (
             contextlib.suppress(Exception),
             connect(target, read_only=True, application_name="af-db monitor") as connection,
         ):
-            _look_until(connection, flight, done)
+            _look_until(connection, run_state, done)
 
 
-def _look_until(connection: sa.Connection, flight: Flight, done: threading.Event) -> None:
+def _look_until(connection: sa.Connection, run_state: RunState, done: threading.Event) -> None:
     blocked_by: tuple[int, ...] = ()
     shown = -1
     cancelled_at = 0.0
     while True:
-        pid = flight.backend_pid
-        if pid is None or flight.busy_s() < LOOK_AFTER_S:
+        pid = run_state.backend_pid
+        if pid is None or run_state.busy_s() < LOOK_AFTER_S:
             blocked_by, shown = (), -1
-        elif flight.signal is not None:
+        elif run_state.signal is not None:
             if time.monotonic() - cancelled_at > CANCEL_EVERY_S:
-                _cancel(connection, flight)
+                _cancel(connection, run_state)
                 cancelled_at = time.monotonic()
         elif found := server.blockers(connection, pid):
-            flight.blockers = found
+            run_state.blockers = found
             pids = tuple(session.pid for session in found)
             if pids != blocked_by:
-                flight.emit(LockWait(blockers=found, waited_s=flight.busy_s()))
+                run_state.emit(LockWait(blockers=found, waited_s=run_state.busy_s()))
             blocked_by = pids
         elif progress := server.index_progress(connection, pid):
             phase, percent = progress
             if percent // 5 != shown:
                 shown = int(percent // 5)
-                flight.emit(Progress(phase=phase, percent=percent))
+                run_state.emit(Progress(phase=phase, percent=percent))
         if done.wait(LOOK_EVERY_S):
             return
 
 
-def _cancel(connection: sa.Connection, flight: Flight) -> None:
-    with flight.cancelling() as pid, own_cursor(connection) as cursor:
+def _cancel(connection: sa.Connection, run_state: RunState) -> None:
+    with run_state.cancelling() as pid, own_cursor(connection) as cursor:
         cursor.execute("SELECT pg_cancel_backend(%s)", [pid])  # of NULL is NULL

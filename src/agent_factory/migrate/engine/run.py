@@ -18,12 +18,12 @@ from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.db.sent_statements import Sent
 from agent_factory.migrate.db.sql import bare
 from agent_factory.migrate.engine import built_indexes, foreign_keys, preflight, retries
+from agent_factory.migrate.engine.database_state import outcomes, read_state_after_failure
 from agent_factory.migrate.engine.failure import InvalidIndexError, RunFailedError, explain
-from agent_factory.migrate.engine.hold import LockLostError, run_lock_held
 from agent_factory.migrate.engine.monitor import monitored
 from agent_factory.migrate.engine.run_journal import RunJournal
-from agent_factory.migrate.engine.supervision import Flight, StoppedError, supervise
-from agent_factory.migrate.engine.truth import look_up, outcomes
+from agent_factory.migrate.engine.run_session import LockLostError, locked_session
+from agent_factory.migrate.engine.supervision import RunState, StoppedError, supervise
 from agent_factory.migrate.engine.watch import Running, Watch, has_written
 from agent_factory.migrate.journal import write as journal
 from agent_factory.migrate.model.errors import MigrationError, Outcome, RefusedError, RolledBackError
@@ -65,13 +65,13 @@ def run_plan(
     rehearsal: one that sends anything else is told so.
 
     Raises AlreadyRunningError, RefusedError when what was confirmed no longer holds, RolledBackError when a
-    revision failed and left nothing behind, LeftBehindError when it had committed a part of itself or its
+    revision failed and nothing of it is applied, PartiallyAppliedError when a part of it is committed or its
     outcome is not known, InterruptedRunError for a signal, and CannotConnectError.
     """
-    flight = Flight(options.statement_timeout_s)
-    run = _Run(project, target, plan, options, origin, flight, check_again, rehearsed or {})
-    with monitored(target, flight):
-        return supervise(run.work, flight, emit)
+    run_state = RunState(options.statement_timeout_s)
+    run = _Run(project, target, plan, options, origin, run_state, check_again, rehearsed or {})
+    with monitored(target, run_state):
+        return supervise(run.work, run_state, emit)
 
 
 class _Run:
@@ -84,7 +84,7 @@ class _Run:
         plan: Plan,
         options: RunOptions,
         origin: Origin,
-        flight: Flight,
+        run_state: RunState,
         check_again: CheckAgain | None,
         rehearsed: Mapping[str, Sent],
     ) -> None:
@@ -94,7 +94,7 @@ class _Run:
         self._target = target
         self._plan = plan
         self._options = options
-        self._flight = flight
+        self._state = run_state
         self._id = str(uuid.uuid4())
         self._journal = RunJournal(self._id, plan.direction, origin)
         self._is_postgresql = target.url.backend == "postgresql"
@@ -108,7 +108,7 @@ class _Run:
         self._lock_connection: sa.Connection | None = None
         self._facts: server.ServerFacts | None = None
         self._watch = Watch(
-            flight=flight,
+            run_state=run_state,
             before_early_commit=self._mark_started,
             before_autocommit=self._journal.statement,
             lock_timeout_s=options.lock_timeout_s,
@@ -124,28 +124,28 @@ class _Run:
             with connect(self._target, application_name=self._application) as connection:
                 self._connection = connection
                 driver: Any = connection.connection.dbapi_connection
-                self._flight.watch(driver)
+                self._state.watch(driver)
                 try:
-                    with run_lock_held(connection, self._target, self._options, self._flight) as held:
-                        self._facts, self._lock_connection = held.facts, held.beside
+                    with locked_session(connection, self._target, self._options, self._state) as held:
+                        self._facts, self._lock_connection = held.facts, held.lock_connection
                         if self._is_postgresql:
-                            driver.keeps_prepared = not self._options.allow_pooler
+                            driver.may_prepare = not self._options.allow_pooler
                         self._run_under_lock()
                 except (StoppedError, sa.exc.SQLAlchemyError, psycopg2.Error, ReconnectedError) as error:
                     # Before the first revision, or between two: no revision is to blame.
-                    lost = self._lost_session() if self._is_lost() or self._flight.was_cut else None
+                    lost = self._lost_session() if self._is_lost() or self._state.was_aborted else None
                     raise RunFailedError(error, running=None, lost_session=lost) from error
                 finally:
-                    self._flight.watch(None)
+                    self._state.watch(None)
         except RunFailedError as failure:
             if self._lost_only_the_answer(failure):
                 return tuple(self._applied)
-            raise failure.to_error(self._project, self._target, self._plan, self._flight) from failure.cause
+            raise failure.to_error(self._project, self._target, self._plan, self._state) from failure.cause
         return tuple(self._applied)
 
     def _run_under_lock(self) -> None:
         connection = self._connection
-        with self._flight.asking():
+        with self._state.asking():
             current = alembic_project.read_current(self._project, connection)
             if current != self._plan.before and not self._still_holds(current):
                 return
@@ -156,10 +156,10 @@ class _Run:
             else:
                 self._broken_before = foreign_keys.violations(connection)
         for name in self._unfinished.broken:
-            self._flight.enter()
+            self._state.begin_statement()
             indexes.drop_if_invalid(connection, name, lock_timeout_s=DROP_LOCK_TIMEOUT_S)
-            self._flight.leave()
-        self._flight.emit(RunStarted(run_id=self._id, pid=self._flight.backend_pid))
+            self._state.end_statement()
+        self._state.emit(RunStarted(run_id=self._id, pid=self._state.backend_pid))
         self._watch.attach(connection)
         while True:
             try:
@@ -196,7 +196,7 @@ class _Run:
         self._invalid_before = frozenset(invalid)
         if not self._journal.open(connection, may_write=facts.may_write_journal):
             message = "this role may not write to the schema af_db: the run goes on without a journal"
-            self._flight.emit(Warned(code="no-journal", message=message))
+            self._state.emit(Warned(code="no-journal", message=message))
             if not facts.may_read_journal:
                 return
         name = journal.read_environment(connection)
@@ -231,7 +231,7 @@ class _Run:
             self._send_journal_row()
 
         def recorded(_revision: str) -> None:
-            with self._flight.asking():
+            with self._state.asking():
                 self._record()
 
         def committed(_revision: str) -> None:
@@ -267,7 +267,7 @@ class _Run:
                 # Alembic has made its version table in the transaction that becomes this revision's.
                 self._watch.running.was_written = has_written(self._connection)
             self._watch.lock_timeout_s = retries.lock_timeout_s(self._options, 1)
-            self._flight.emit(
+            self._state.emit(
                 RevisionStarted(revision=revision, number=len(self._applied) + 1, total=len(self._plan.steps))
             )
 
@@ -283,7 +283,7 @@ class _Run:
         running = self._require_running()
         driver: Any = self._connection.connection.dbapi_connection
         if self._journal.is_open and not running.is_journalled:
-            driver.ahead = self._journal.applied_row(running) + b"; "
+            driver.pending_sql = self._journal.applied_row(running) + b"; "
             running.is_journalled = True
 
     def _record(self) -> None:
@@ -304,11 +304,11 @@ class _Run:
             with own_cursor(self._lock_connection) as cursor:
                 cursor.execute("SELECT 1")  # the lock lives as long as this connection's transaction
         else:
-            asks_for_lock = driver.keeps_prepared and running.is_journalled
+            asks_for_lock = driver.may_prepare and running.is_journalled
             if not asks_for_lock and not run_lock.still_held(self._connection):
                 raise LockLostError
-        if self._is_postgresql and driver.keeps_prepared:
-            driver.begins_next = running.revision != self._plan.steps[-1]
+        if self._is_postgresql and driver.may_prepare:
+            driver.begin_after_commit = running.revision != self._plan.steps[-1]
 
     def _finish(self) -> None:
         running = self._require_running()
@@ -321,7 +321,7 @@ class _Run:
                 other_statements=running.other_statements,
             )
         )
-        self._flight.emit(
+        self._state.emit(
             RevisionApplied(
                 revision=running.revision,
                 number=len(self._applied),
@@ -347,23 +347,23 @@ class _Run:
 
     def _after_failure(self, error: BaseException) -> float:
         """Clean up; return the pause after which to try again, or raise RunFailedError."""
-        self._flight.leave()
+        self._state.end_statement()
         running = self._watch.running
         self._watch.running = None  # what is done from here on is not the revision's
         driver: Any = self._connection.connection.dbapi_connection if not self._is_lost() else None
-        if driver is None or self._flight.was_cut or isinstance(error, ReconnectedError):
+        if driver is None or self._state.was_aborted or isinstance(error, ReconnectedError):
             raise RunFailedError(error, running=running, lost_session=self._lost_session())
         with contextlib.suppress(sa.exc.SQLAlchemyError):
             self._connection.rollback()
         if journal.lost_lock(error):
             error = LockLostError()
         # Whoever stopped the run does not want to wait for what was in its way.
-        patience_s = 3.0 if self._flight.signal is not None else DROP_LOCK_TIMEOUT_S
+        patience_s = 3.0 if self._state.signal is not None else DROP_LOCK_TIMEOUT_S
         left_index = built_indexes.drop_broken(
             self._connection, running, self._invalid_before, lock_timeout_s=patience_s
         )
         if isinstance(error, MigrationError) and not (running and running.committed):
-            truth = look_up(self._project, self._target)
+            truth = read_state_after_failure(self._project, self._target)
             if self._applied:
                 # "Refused" would mean that nothing has changed.
                 error = RolledBackError(error.code, error.message, next_steps=error.next_steps)
@@ -376,7 +376,7 @@ class _Run:
             and running is not None
             and not running.committed
             and left_index is None
-            and self._flight.signal is None
+            and self._state.signal is None
             and running.seconds < self._options.retry_for_s
         ):
             pause = retries.pause_s(running.attempt)
@@ -384,22 +384,20 @@ class _Run:
             self._retried = running
             if running.is_marked:
                 self._record_failure(running, cause)
-            self._flight.emit(
+            self._state.emit(
                 Retrying(
                     revision=running.revision.id, attempt=running.attempt + 1, pause_s=pause, cause=cause
                 )
             )
             return pause
-        failure = RunFailedError(
-            error, running=running, left_index=left_index, blockers=self._flight.blockers
-        )
+        failure = RunFailedError(error, running=running, left_index=left_index, blockers=self._state.blockers)
         self._record_failure(running, cause)
         raise failure
 
     def _pause(self, seconds: float) -> None:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
-            if self._flight.signal is not None:
+            if self._state.signal is not None:
                 self._record_failure(self._retried, "stopped")
                 raise RunFailedError(StoppedError(), running=self._retried)
             time.sleep(min(left, 0.05))
@@ -417,9 +415,9 @@ class _Run:
     def _record_failure(self, running: Running | None, cause: str) -> None:
         if running is None:
             return
-        if self._flight.signal is not None:
-            cause = f"interrupted by {signal.Signals(self._flight.signal).name}"
-        with self._flight.asking():
+        if self._state.signal is not None:
+            cause = f"interrupted by {signal.Signals(self._state.signal).name}"
+        with self._state.asking():
             self._journal.failed(running, cause)
 
     def _lost_only_the_answer(self, failure: RunFailedError) -> bool:
@@ -427,11 +425,13 @@ class _Run:
         running = failure.running
         if failure.lost_session is None or running is None or not running.is_recorded:
             return False
-        failure.truth = look_up(self._project, self._target, lost_session=failure.lost_session)
+        failure.truth = read_state_after_failure(
+            self._project, self._target, lost_session=failure.lost_session
+        )
         ended = failure.outcomes(self._project, self._plan)
         if any(item.outcome is not Outcome.APPLIED for item in ended):
             return False
-        self._flight.emit(
+        self._state.emit(
             Warned(
                 code="commit-reply-lost",
                 message=f"the answer to the commit of {running.revision.id} was lost; it was looked up, and "

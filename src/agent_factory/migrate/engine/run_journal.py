@@ -57,7 +57,7 @@ class RunJournal:
         if self._connection is None:
             return b""
         driver: Any = self._connection.connection.dbapi_connection
-        if not driver.keeps_prepared:
+        if not driver.may_prepare:
             return self._row(self._connection, running, "applied", running.committed, _remark(running))
         return journal.prepared_row(
             self._connection,

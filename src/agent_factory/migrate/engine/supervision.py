@@ -20,7 +20,7 @@ from agent_factory.migrate.model.events import Emit, Event, Warned
 from agent_factory.migrate.model.session import Session
 
 TICK_S = 0.05
-CUT_AFTER_CANCELLING_S = 5.0
+ABORT_AFTER_CANCELLING_S = 5.0
 STATEMENT_GRACE_S = 5.0
 """How much longer than its ``statement_timeout`` a statement may take before the network is blamed."""
 
@@ -35,13 +35,13 @@ class StoppedError(Exception):
     """A signal asked the run to stop."""
 
 
-class Flight:
+class RunState:
     """What the worker does right now; written by the worker, read by those who watch it."""
 
     def __init__(self, statement_limit_s: float) -> None:
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.signal: int | None = None
-        self.was_cut = False
+        self.was_aborted = False
         self.blockers: tuple[Session, ...] = ()
         self.backend_pid: int | None = None
         self._statement_limit_s = statement_limit_s
@@ -59,7 +59,7 @@ class Flight:
         """Name the driver's connection that is to be cancelled or cut; None when it is done with."""
         self._driver = driver
 
-    def let_go(self) -> None:
+    def release_backend(self) -> None:
         """Say that the server's process is no longer ours, once no request to cancel is on its way to it."""
         with self._cancelling:
             self.backend_pid = None
@@ -75,13 +75,13 @@ class Flight:
         if self.signal is not None:
             raise StoppedError
 
-    def enter(self) -> None:
+    def begin_statement(self) -> None:
         """Say that a revision's statement is sent to the database."""
         self.blockers = ()
         self._limit_s = self._statement_limit_s + STATEMENT_GRACE_S
         self._since = time.monotonic()
 
-    def leave(self) -> None:
+    def end_statement(self) -> None:
         """Say that its answer is here."""
         self._since = None
 
@@ -111,10 +111,10 @@ class Flight:
         with contextlib.suppress(AttributeError):
             self._driver.interrupt()
 
-    def cut(self) -> None:
+    def abort_connection(self) -> None:
         """End the connection under the worker: its statement fails at once."""
         driver = self._driver
-        self.was_cut = True
+        self.was_aborted = True
         if driver is None or not hasattr(driver, "fileno"):
             return
         with contextlib.suppress(OSError, Exception):
@@ -125,7 +125,7 @@ class Flight:
                 duplicate.close()
 
 
-def supervise(work: Callable[[], T], flight: Flight, emit: Emit) -> T:
+def supervise(work: Callable[[], T], run_state: RunState, emit: Emit) -> T:
     """Run ``work`` in a thread, hand its events to ``emit`` in this one, and return or raise what it does."""
     results: list[T] = []
     errors: list[BaseException] = []
@@ -137,32 +137,32 @@ def supervise(work: Callable[[], T], flight: Flight, emit: Emit) -> T:
             errors.append(error)
 
     worker = threading.Thread(target=run, name="af-db worker", daemon=True)
-    with _signals_noted(flight):
+    with _signals_noted(run_state):
         worker.start()
         stopping_since: float | None = None
         while worker.is_alive():
             worker.join(TICK_S)
-            _hand_on(flight, emit)
+            _hand_on(run_state, emit)
             now = time.monotonic()
-            if flight.signal is not None:
+            if run_state.signal is not None:
                 stopping_since = stopping_since or now
                 # Only a revision's statement: what cleans up after it has to come to its end.
-                if flight.busy_s():
-                    flight.interrupt()
-                    if now - stopping_since > CUT_AFTER_CANCELLING_S:
-                        flight.cut()
-            if flight.is_overdue():
-                flight.cut()
-        _hand_on(flight, emit)
+                if run_state.busy_s():
+                    run_state.interrupt()
+                    if now - stopping_since > ABORT_AFTER_CANCELLING_S:
+                        run_state.abort_connection()
+            if run_state.is_overdue():
+                run_state.abort_connection()
+        _hand_on(run_state, emit)
     if errors:
         raise errors[0]
     return results[0]
 
 
-def _hand_on(flight: Flight, emit: Emit) -> None:
+def _hand_on(run_state: RunState, emit: Emit) -> None:
     with contextlib.suppress(queue.Empty):
         while True:
-            _tell(flight.events.get_nowait(), emit)
+            _tell(run_state.events.get_nowait(), emit)
 
 
 def _tell(event: Event, emit: Emit) -> None:
@@ -176,14 +176,14 @@ def _tell(event: Event, emit: Emit) -> None:
 
 
 @contextlib.contextmanager
-def _signals_noted(flight: Flight) -> Iterator[None]:
+def _signals_noted(run_state: RunState) -> Iterator[None]:
     """Note the first signal; further ones change nothing, so that they cannot break the clean-up."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def note(number: int, _frame: FrameType | None) -> None:
-        flight.signal = flight.signal or number
+        run_state.signal = run_state.signal or number
 
     before = {number: signal.signal(number, note) for number in SIGNALS}
     try:
@@ -191,4 +191,4 @@ def _signals_noted(flight: Flight) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             # Once stopped, the process only has to say so: nothing may end it before.
-            signal.signal(number, signal.SIG_IGN if flight.signal is not None else handler)
+            signal.signal(number, signal.SIG_IGN if run_state.signal is not None else handler)

@@ -13,7 +13,7 @@ from agent_factory.migrate.db import indexes
 from agent_factory.migrate.db.connection import WatchedConnection
 from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.db.sent_statements import SentStatements
-from agent_factory.migrate.engine.supervision import Flight
+from agent_factory.migrate.engine.supervision import RunState
 from agent_factory.migrate.model.events import StatementStarted
 from agent_factory.migrate.model.plan import Revision
 from agent_factory.migrate.model.results import OtherStatements
@@ -90,7 +90,7 @@ class Watch:
     statements are skipped. ``sent`` notes what the revisions send, these included.
     """
 
-    flight: Flight
+    run_state: RunState
     before_early_commit: Callable[[Running], None]
     before_autocommit: Callable[[Running, str], None]
     lock_timeout_s: float
@@ -109,13 +109,13 @@ class Watch:
         engine = connection.engine
         sa.event.listen(engine, "before_cursor_execute", self._before, retval=True)
         sa.event.listen(engine, "after_cursor_execute", self._after)
-        sa.event.listen(engine, "handle_error", lambda _context: self.flight.leave())
+        sa.event.listen(engine, "handle_error", lambda _context: self.run_state.end_statement())
         sa.event.listen(engine, "commit", self._commit)
         sa.event.listen(engine, "begin", self._begin)
         sa.event.listen(engine, "rollback", self._rollback)
         driver: Any = connection.connection.dbapi_connection
         if isinstance(driver, WatchedConnection):
-            driver.when_committed = self.flight.leave
+            driver.when_committed = self.run_state.end_statement
 
     def _limit(self, connection: sa.Connection) -> None:
         """Have the limits hold in this transaction, whatever a rollback or a revision has made of them.
@@ -143,7 +143,7 @@ class Watch:
                     "local": not self.for_session,
                 },
             )
-            self.flight.backend_pid = cursor.fetchone()[0]
+            self.run_state.backend_pid = cursor.fetchone()[0]
         self._in_force = wanted if self.for_session else None
 
     def _before(
@@ -155,13 +155,13 @@ class Watch:
         _context: Any,
         is_many: bool,
     ) -> tuple[str, Any]:
-        self.flight.check_stop()
+        self.run_state.check_stop()
         self.sent.note(statement, parameters, is_many=is_many)
         running = self.running
         if running is not None and not running.is_recorded:
             self._check_driver(connection, running)
         if running is not None and not running.is_recorded and "alembic_version" not in statement:
-            self.flight.emit(StatementStarted(revision=running.revision.id, sql=statement))
+            self.run_state.emit(StatementStarted(revision=running.revision.id, sql=statement))
             name = indexes.built_by(statement)
             if name is not None:
                 if name in self.done:
@@ -172,11 +172,11 @@ class Watch:
                 running.builds_unnamed = True
             driver: Any = connection.connection.dbapi_connection
             if not self.for_session and (_is_autocommit(driver) or _ending(statement)):
-                self.flight.let_go()  # the server may give the process away before we hear of it
+                self.run_state.release_backend()  # the server may give the process away before we hear of it
             if _is_autocommit(driver):
                 self._limit_autocommit(connection, statement)
                 self.before_autocommit(running, statement)
-        self.flight.enter()
+        self.run_state.begin_statement()
         return statement, parameters
 
     def _check_driver(self, connection: sa.Connection, running: Running) -> None:
@@ -210,7 +210,7 @@ class Watch:
         self._in_force = None
 
     def _after(self, connection: sa.Connection, _cursor: Any, statement: str, *_context: Any) -> None:
-        self.flight.leave()
+        self.run_state.end_statement()
         running = self.running
         if running is None or running.is_recorded:
             return
@@ -244,16 +244,16 @@ class Watch:
             running.is_in_transaction = False
             running.ended_by = "commit"
         if isinstance(driver, WatchedConnection):
-            self.flight.enter()  # the driver tells when it is done: SQLAlchemy has no event for that
-        self._let_go()
+            self.run_state.begin_statement()  # the driver tells of its end: SQLAlchemy has no event
+        self._release_backend()
 
-    def _let_go(self) -> None:
+    def _release_backend(self) -> None:
         """Behind a pooler the transaction's process may be a stranger's from here on."""
         if not self.for_session:
-            self.flight.let_go()
+            self.run_state.release_backend()
 
     def _rollback(self, _connection: sa.Connection) -> None:
-        self._let_go()
+        self._release_backend()
         self._in_force = None
         if self.running is not None and not self.running.is_recorded:
             self.running.is_in_transaction = False

@@ -21,7 +21,7 @@ class ExitCode(IntEnum):
     CANNOT_CONNECT = 5
     ALREADY_RUNNING = 6
     ROLLED_BACK = 7
-    LEFT_BEHIND = 8
+    PARTIALLY_APPLIED = 8
 
 
 NOT_TOUCHED = "not touched"
@@ -40,7 +40,7 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.CANNOT_CONNECT: "cannot connect to the database",
     ExitCode.ALREADY_RUNNING: "another migration is running",
     ExitCode.ROLLED_BACK: "failed and rolled back",
-    ExitCode.LEFT_BEHIND: "failed with something left behind, or in an unknown state",
+    ExitCode.PARTIALLY_APPLIED: "failed and partially applied, or in an unknown state",
 }
 
 
@@ -112,15 +112,15 @@ class CannotConnectError(MigrationError):
 
 
 class RolledBackError(MigrationError):
-    """A revision failed and left nothing of itself behind; the ones before it stay applied."""
+    """A revision failed and nothing of it is applied; the ones before it stay applied."""
 
     exit_code = ExitCode.ROLLED_BACK
 
 
-class LeftBehindError(MigrationError):
-    """A revision failed with a part of it committed, or it is not known how it ended."""
+class PartiallyAppliedError(MigrationError):
+    """A revision failed and is partially applied, or it is not known how it ended."""
 
-    exit_code = ExitCode.LEFT_BEHIND
+    exit_code = ExitCode.PARTIALLY_APPLIED
 
 
 class AlreadyRunningError(MigrationError):

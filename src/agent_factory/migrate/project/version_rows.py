@@ -49,7 +49,7 @@ class VersionRows:
             self._announce()
         if isinstance(statement, sa.Update) and self._move is not None:
             # Alembic spells the revisions out, so SQLAlchemy would compile a new statement each time.
-            if _keeps_prepared(connection):
+            if _may_prepare(connection):
                 return self._prepared_move(connection, statement.table), rows, self._move
             return self._cached_update(statement), rows, self._move
         return statement, rows, values
@@ -70,7 +70,7 @@ class VersionRows:
                 " ELSE CAST($2 || ' is not in the version table' || left(count(*)::text, 0) AS integer) END"
                 " FROM moved",
             )
-        driver.holds_back = True
+        driver.defer_next = True
         return _EXECUTE_MOVE
 
     def _cached_update(self, statement: sa.Update) -> sa.Update:
@@ -84,5 +84,5 @@ class VersionRows:
         return self._update
 
 
-def _keeps_prepared(connection: sa.Connection) -> bool:
-    return bool(getattr(connection.connection.dbapi_connection, "keeps_prepared", False))
+def _may_prepare(connection: sa.Connection) -> bool:
+    return bool(getattr(connection.connection.dbapi_connection, "may_prepare", False))

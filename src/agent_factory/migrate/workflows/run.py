@@ -11,7 +11,7 @@ from agent_factory.migrate.db.connection import ReconnectedError, connect
 from agent_factory.migrate.engine import preflight, run_plan
 from agent_factory.migrate.journal import write as journal
 from agent_factory.migrate.journal.read import ran_outside
-from agent_factory.migrate.model.errors import LeftBehindError, MigrationError
+from agent_factory.migrate.model.errors import MigrationError, PartiallyAppliedError
 from agent_factory.migrate.model.events import Emit, Warned
 from agent_factory.migrate.model.options import RehearsalOptions, RunOptions
 from agent_factory.migrate.model.origin import find_origin
@@ -46,22 +46,22 @@ def run(
     What the database is at afterwards is read over a second connection: a transaction that was rolled back
     silently is an error, not a success; and so is a schema that is not the rehearsal's.
     """
-    with connect(target, read_only=True) as looking:
-        current = alembic_project.read_current(project, looking)
-        if saved is not None and _is_carried_out(saved, target, looking, current):
+    with connect(target, read_only=True) as read_connection:
+        current = alembic_project.read_current(project, read_connection)
+        if saved is not None and _is_carried_out(saved, target, read_connection, current):
             done = Plan(direction=direction, target=revision, before=current, after=current, steps=())
             return _nothing_to_do(project, target, done, current)
-        plan, warnings = _plan(project, target, looking, current, direction, revision, options)
+        plan, warnings = _plan(project, target, read_connection, current, direction, revision, options)
         if not plan.steps and saved is None:
             return _nothing_to_do(project, target, plan, current)
-        stage = None
+        rehearsed_run = None
         if saved is not None or (rehearsal.wanted and target.environment is Environment.PROD):
             # A hundred modules that a run without a rehearsal does not need.
-            from agent_factory.migrate.workflows.stage import Stage
+            from agent_factory.migrate.workflows.rehearsed_run import RehearsedRun
 
-            stage = Stage(project, target, plan, looking, rehearsal, saved)
-            warnings = (*warnings, *stage.warnings)
-        confirm(plan, warnings, stage.result if stage else None)
+            rehearsed_run = RehearsedRun(project, target, plan, read_connection, rehearsal, saved)
+            warnings = (*warnings, *rehearsed_run.warnings)
+        confirm(plan, warnings, rehearsed_run.result if rehearsed_run else None)
         applied = run_plan(
             project,
             target,
@@ -69,22 +69,22 @@ def run(
             options,
             find_origin(project.root, ci_url),
             emit,
-            check_again=stage.check_again if stage else None,
-            rehearsed=stage.rehearsed if stage else None,
+            check_again=rehearsed_run.check_again if rehearsed_run else None,
+            rehearsed=rehearsed_run.rehearsed if rehearsed_run else None,
         )
-        reached = _look_again(project, target, looking)
+        reached = _look_again(project, target, read_connection)
     if not applied:
         return _nothing_to_do(project, target, plan, reached)
     if reached != plan.after:
-        raise LeftBehindError(
+        raise PartiallyAppliedError(
             "not-where-planned",
             f"every revision ran, yet the database is at {', '.join(reached) or 'base'} "
             f"and not at {', '.join(plan.after) or 'base'}",
             state=f"at {', '.join(reached) or 'base'}",
             next_steps=(f"compare: {target.command('history')}",),
         )
-    if stage is not None:
-        stage.check_reached(applied)
+    if rehearsed_run is not None:
+        rehearsed_run.check_reached(applied)
     return RunResult(
         database=str(target),
         plan=plan,
@@ -95,12 +95,12 @@ def run(
 
 
 def _is_carried_out(
-    saved: "SavedPlan", target: Target, looking: sa.Connection, current: tuple[str, ...]
+    saved: "SavedPlan", target: Target, read_connection: sa.Connection, current: tuple[str, ...]
 ) -> bool:
     """Say whether a saved plan is done. Raises RefusedError where it is for another database or place."""
     from agent_factory.migrate.review import saved_plan
 
-    return saved_plan.is_carried_out(saved, saved_plan.identify(target, looking), current)
+    return saved_plan.is_carried_out(saved, saved_plan.identify(target, read_connection), current)
 
 
 def _plan(
@@ -131,12 +131,12 @@ def _plan(
     return plan, warnings
 
 
-def _look_again(project: Project, target: Target, looking: sa.Connection) -> tuple[str, ...]:
+def _look_again(project: Project, target: Target, read_connection: sa.Connection) -> tuple[str, ...]:
     """Read where the database is, over the connection that has waited since the plan, or over a new one."""
     if target.url.backend == "postgresql":
         # The server, or a proxy on the way, may have ended a connection that waited for so long.
         with contextlib.suppress(sa.exc.SQLAlchemyError, ReconnectedError, MigrationError):
-            return alembic_project.read_current(project, looking)
+            return alembic_project.read_current(project, read_connection)
     return read_current(project, target)
 
 

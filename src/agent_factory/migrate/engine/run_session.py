@@ -12,7 +12,7 @@ from agent_factory.migrate.db import run_lock, server
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.engine import preflight
-from agent_factory.migrate.engine.supervision import Flight
+from agent_factory.migrate.engine.supervision import RunState
 from agent_factory.migrate.engine.watch import NO_TRANSACTION_TIMEOUT
 from agent_factory.migrate.model.options import RunOptions
 from agent_factory.migrate.model.target import Target
@@ -29,55 +29,55 @@ class LockLostError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
-    """Who and where we are, None on SQLite; ``beside`` is what holds the lock behind a pooler."""
+class RunSession:
+    """Who and where we are, None on SQLite; ``lock_connection`` is what holds the lock behind a pooler."""
 
     facts: server.ServerFacts | None = None
-    beside: sa.Connection | None = None
+    lock_connection: sa.Connection | None = None
 
 
 @contextlib.contextmanager
-def run_lock_held(
-    connection: sa.Connection, target: Target, options: RunOptions, flight: Flight
-) -> Iterator[Held]:
-    """Hold the run lock for the block: on the connection that works, or beside it behind a pooler.
+def locked_session(
+    connection: sa.Connection, target: Target, options: RunOptions, run_state: RunState
+) -> Iterator[RunSession]:
+    """Hold the run lock for the block: on the connection that works, or lock_connection it behind a pooler.
 
     Raises AlreadyRunningError, and RefusedError for a server that is not to be migrated.
     """
     if target.url.backend != "postgresql":
         folder = Path(target.url.database or ".").absolute().parent
         with run_lock.held_on_folder(
-            folder, wait_s=options.lock_wait_s, emit=flight.emit, check_stop=flight.check_stop
+            folder, wait_s=options.lock_wait_s, emit=run_state.emit, check_stop=run_state.check_stop
         ):
-            yield Held()
+            yield RunSession()
         return
-    with flight.asking():
+    with run_state.asking():
         facts = server.read_facts(connection)
     preflight.check_server(facts, target, options)
     # Behind a pooler the process changes with each transaction: another's could be cancelled.
-    flight.backend_pid = None if options.allow_pooler else facts.pid
+    run_state.backend_pid = None if options.allow_pooler else facts.pid
     if not options.allow_pooler:
         _settle_session(connection)
-        _take(connection, options, flight)
-        yield Held(facts=facts)
+        _take(connection, options, run_state)
+        yield RunSession(facts=facts)
         return
-    with connect(target) as beside, beside.begin():
-        with own_cursor(beside) as cursor:
+    with connect(target) as lock_connection, lock_connection.begin():
+        with own_cursor(lock_connection) as cursor:
             cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             cursor.execute(f"SELECT {NO_TRANSACTION_TIMEOUT}", {"local": True})
-        _take(beside, options, flight, for_transaction=True)
-        yield Held(facts=facts, beside=beside)
+        _take(lock_connection, options, run_state, for_transaction=True)
+        yield RunSession(facts=facts, lock_connection=lock_connection)
 
 
 def _take(
-    connection: sa.Connection, options: RunOptions, flight: Flight, *, for_transaction: bool = False
+    connection: sa.Connection, options: RunOptions, run_state: RunState, *, for_transaction: bool = False
 ) -> None:
     run_lock.take(
         connection,
         wait_s=options.lock_wait_s,
-        emit=flight.emit,
-        check_stop=flight.check_stop,
-        asking=flight.asking,
+        emit=run_state.emit,
+        check_stop=run_state.check_stop,
+        asking=run_state.asking,
         for_transaction=for_transaction,
     )
 

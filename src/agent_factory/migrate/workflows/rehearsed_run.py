@@ -8,7 +8,12 @@ import sqlalchemy as sa
 from agent_factory.migrate.catalog import Difference, compare, read_catalog
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.db.sent_statements import Sent
-from agent_factory.migrate.model.errors import UNCHANGED, CannotConnectError, LeftBehindError, RefusedError
+from agent_factory.migrate.model.errors import (
+    UNCHANGED,
+    CannotConnectError,
+    PartiallyAppliedError,
+    RefusedError,
+)
 from agent_factory.migrate.model.events import Warned
 from agent_factory.migrate.model.options import RehearsalOptions
 from agent_factory.migrate.model.plan import Plan
@@ -31,7 +36,7 @@ from agent_factory.migrate.workflows.status import describe
 SHOWN_DIFFERENCES = 20
 
 
-class Stage:
+class RehearsedRun:
     """What is known of one plan from its rehearsal to its end. ``local`` rehearses nothing.
 
     ``result`` is the reviewed plan, None where it was not asked for, and ``warnings`` go with it.
@@ -42,7 +47,7 @@ class Stage:
         project: Project,
         target: Target,
         plan: Plan,
-        looking: sa.Connection,
+        read_connection: sa.Connection,
         options: RehearsalOptions,
         saved: SavedPlan | None,
     ) -> None:
@@ -54,7 +59,7 @@ class Stage:
         self.result: PlanResult | None = None
         if target.environment is Environment.PROD and options.wanted:
             allowed = (*options.allow, *(saved.allowed if saved else ()))
-            review, self._rehearsal = review_plan(project, target, plan, looking, options)
+            review, self._rehearsal = review_plan(project, target, plan, read_connection, options)
             self.result = PlanResult(
                 database=str(target),
                 before=describe(project, plan.before),
@@ -65,7 +70,7 @@ class Stage:
             if review.drift and DRIFT not in allowed:
                 raise self._drifted(review.drift, self.result.allow)
         self.warnings: tuple[Warned, ...] = not_compared(self._rehearsal)
-        self._check_saved(looking)
+        self._check_saved(read_connection)
         if saved is not None and self._rehearsal is None:
             # What was found at the review counts here too, though it cannot be found again.
             flag = flag_for(saved.needed, (*options.allow, *saved.allowed))
@@ -92,14 +97,14 @@ class Stage:
             )
 
     def check_reached(self, applied: Sequence[AppliedRevision]) -> None:
-        """Raise LeftBehindError when the database's schema is not what the rehearsal came to."""
+        """Raise PartiallyAppliedError when the database's schema is not what the rehearsal came to."""
         if self._rehearsal is None:
             return
         try:
             with connect(self._target, read_only=True) as connection:
                 reached = read_catalog(connection, COPIED)
         except (CannotConnectError, sa.exc.SQLAlchemyError, psycopg2.Error) as error:
-            raise LeftBehindError(
+            raise PartiallyAppliedError(
                 "not-looked-at",
                 f"every revision ran; whether the schema is the rehearsal's could not be looked at: {error}",
                 state=f"at {', '.join(self._plan.after) or 'base'}",
@@ -107,7 +112,7 @@ class Stage:
             ) from error
         differences = self._rehearsal.find_surprises(reached)
         if differences:
-            raise LeftBehindError(
+            raise PartiallyAppliedError(
                 "not-as-rehearsed",
                 "every revision ran, yet the schema is not what the rehearsal came to:\n"
                 + "\n".join((_listed(differences), *_other_statements(applied))),

@@ -16,14 +16,14 @@ from agent_factory.migrate.model.session import Session
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.project import Project
 
-LOOK_FOR_S = 12.0
+READ_FOR_S = 12.0
 """A server that crashed recovers in seconds; a session whose client is gone notices within two."""
 
 CONNECT_TIMEOUT_S = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Truth:
+class DatabaseState:
     """What was found. ``current`` is None when the database could not be asked, or when the lost session
     still runs and may yet commit."""
 
@@ -37,14 +37,16 @@ class Truth:
         return f"at {', '.join(self.current) or 'base'}"
 
 
-def look_up(project: Project, target: Target, *, lost_session: str | None = None) -> Truth:
+def read_state_after_failure(
+    project: Project, target: Target, *, lost_session: str | None = None
+) -> DatabaseState:
     """Read the version table over a new connection that cannot write.
 
     ``lost_session`` is the application name of a session that was lost: nothing is known for certain until
     the server has ended it.
     """
     why = ""
-    deadline = time.monotonic() + LOOK_FOR_S
+    deadline = time.monotonic() + READ_FOR_S
     while True:
         with contextlib.suppress(Exception):
             why = "the database does not answer"
@@ -57,9 +59,9 @@ def look_up(project: Project, target: Target, *, lost_session: str | None = None
                     if not server.read_facts(connection).behind_pooler:
                         _end_idle(connection, still_there)
                 else:
-                    return Truth(current=alembic_project.read_current(project, connection))
+                    return DatabaseState(current=alembic_project.read_current(project, connection))
         if time.monotonic() > deadline or (lost_session is None and why):
-            return Truth(current=None, why_unknown=why)
+            return DatabaseState(current=None, why_unknown=why)
         time.sleep(0.2)
 
 
@@ -72,7 +74,9 @@ def _end_idle(connection: sa.Connection, sessions: tuple[Session, ...]) -> None:
                 cursor.execute("SELECT pg_terminate_backend(%s)", [session.pid])
 
 
-def outcomes(project: Project, plan: Plan, truth: Truth, partly: str | None) -> tuple[RevisionOutcome, ...]:
+def outcomes(
+    project: Project, plan: Plan, truth: DatabaseState, partly: str | None
+) -> tuple[RevisionOutcome, ...]:
     """Say of each revision of the plan how it ended; ``partly`` is one that committed a part of itself."""
     applied: frozenset[str] | None = None
     if truth.current is not None:
