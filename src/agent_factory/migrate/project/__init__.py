@@ -34,6 +34,7 @@ from agent_factory.migrate.project.opening import (
     open_project,
     read_history_files,
 )
+from agent_factory.migrate.project.version_rows import sends_version_row
 from agent_factory.migrate.project.version_table import VersionTable, read_version_table
 
 __all__ = [
@@ -62,6 +63,7 @@ __all__ = [
     "require_known",
     "revisions",
     "run",
+    "sends_version_row",
     "several_heads",
     "stamp",
 ]

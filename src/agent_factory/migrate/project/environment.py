@@ -87,7 +87,7 @@ def sharing(
         environment = EnvironmentContext(config, script, **options)
         # Alembic finds the module-level proxies by the exact class, so a subclass would not do.
         environment.configure = _configure_shared(  # type: ignore[method-assign]
-            project, environment.configure, connection, hooks
+            project, environment, connection, hooks, rows
         )
         return environment
 
@@ -134,9 +134,14 @@ IncludeName = Callable[[str | None, Any, Any], bool]
 
 
 def _configure_shared(
-    project: Project, configure: Callable[..., None], connection: sa.Connection, hooks: Hooks | None
+    project: Project,
+    environment: EnvironmentContext,
+    connection: sa.Connection,
+    hooks: Hooks | None,
+    rows: VersionRows,
 ) -> Callable[..., None]:
     """``context.configure()`` as env.py calls it, with af-db's rules laid over what env.py asks for."""
+    configure = environment.configure
 
     def configure_shared(*arguments: Any, **options: Any) -> None:
         given = arguments[0] if arguments else options.get("connection")
@@ -154,6 +159,7 @@ def _configure_shared(
             options["on_version_apply"] = (*own, _announce_recorded(hooks))
         options["include_name"] = _without_own_schema(options.get("include_name"))
         configure(*arguments, **options)
+        rows.recognise(environment.get_context())
 
     return configure_shared
 
@@ -174,11 +180,11 @@ def _announce_steps(
 ) -> Callable[..., Iterator[RevisionStep]]:
     """The plan's own steps, announced one by one: what runs is what was shown, whatever its target meant."""
 
-    def steps(_current: Any, context: MigrationContext) -> Iterator[RevisionStep]:
+    def steps(_current: Any, _context: MigrationContext) -> Iterator[RevisionStep]:
         for revision in plan.steps:
             step = migration_step(project, plan.direction, revision, hooks.reused)
             hooks.started(revision.id)
-            rows.expect(context, step, functools.partial(hooks.recording, revision.id))
+            rows.expect(step, functools.partial(hooks.recording, revision.id))
             yield step
             # Alembic asks for the next step after the transaction of this one has ended.
             hooks.committed(revision.id)

@@ -1,7 +1,7 @@
 """The SQL of a plan without a database, as far as Alembic can write it."""
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from alembic.runtime.environment import EnvironmentContext
@@ -12,7 +12,8 @@ from agent_factory.migrate.project.environment import migration_step
 from agent_factory.migrate.project.history import Project
 from agent_factory.migrate.project.output import stdout_kept_clean
 
-_OWN = ("BEGIN", "COMMIT", "-- Running")
+_OWN = ("BEGIN", "COMMIT")
+"""What Alembic writes around an autocommit block."""
 
 
 def render_offline(project: Project, plan: Plan) -> dict[str, tuple[str, ...] | Exception]:
@@ -50,10 +51,20 @@ def _render(
     def announce(_current: Any, _context: MigrationContext) -> Iterator[RevisionStep]:
         for revision in steps:
             began.append(revision)
+            step = migration_step(project, direction, revision)
+            step.migration_fn = keep_written(revision, step.migration_fn)
+            yield step
+
+    def keep_written(revision: Revision, migrate: Callable[..., None]) -> Callable[..., None]:
+        """The revision's own part: Alembic's version table and row are written before and after it."""
+
+        def run(**arguments: Any) -> None:
             buffer.seek(0)
             buffer.truncate()
-            yield migration_step(project, direction, revision)
+            migrate(**arguments)
             rendered[revision.id] = _statements(buffer.getvalue())
+
+        return run
 
     before, project.config.output_buffer = project.config.output_buffer, buffer
     try:
@@ -74,13 +85,6 @@ def _render(
 
 
 def _statements(sql: str) -> tuple[str, ...]:
-    """Alembic ends each statement with a semicolon and an empty line, and adds its own around them."""
+    """Alembic ends each statement with a semicolon and an empty line."""
     parts = (part.strip() for part in sql.split(";\n\n"))
-    lines = (
-        "\n".join(line for line in part.splitlines() if not line.startswith("-- Running")) for part in parts
-    )
-    return tuple(
-        line.strip()
-        for line in lines
-        if line.strip() and line.strip() not in _OWN and "alembic_version" not in line
-    )
+    return tuple(part for part in parts if part and part not in _OWN)

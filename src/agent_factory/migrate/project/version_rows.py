@@ -12,6 +12,18 @@ _Statement = tuple[Any, Any, Any]
 _MOVE = "af_db_alembic_version"
 _EXECUTE_MOVE = sa.text(f"EXECUTE {_MOVE} (:after, :before)")
 
+_SENDS = "af_db_sends_version_row"
+"""Under this name the connection's ``info`` says whether it executes such a statement right now."""
+
+
+def sends_version_row(connection: sa.Connection) -> bool:
+    """Say whether the statement that this connection executes is Alembic's own for its version table.
+
+    For listeners to what a cursor executes, inside ``sharing()``. Its text does not answer this: a revision
+    may have a table whose name is like the version table's, and a project may give that any name.
+    """
+    return bool(connection.info.get(_SENDS))
+
 
 class VersionRows:
     """What is expected of the version table on one connection."""
@@ -23,9 +35,12 @@ class VersionRows:
         self._move: dict[str, str] | None = None
         self._update: sa.Update | None = None
 
-    def expect(self, context: MigrationContext, step: RevisionStep, announce: Callable[[], None]) -> None:
-        """Call ``announce`` when the row of this step is about to be sent."""
-        self._table = context._version  # not by its name: a revision may have a table of its own for it
+    def recognise(self, context: MigrationContext) -> None:
+        """Take the version table from what env.py has configured: as an object, not by its name."""
+        self._table = context._version
+
+    def expect(self, step: RevisionStep, announce: Callable[[], None]) -> None:
+        """Call ``announce`` when a row of this step is about to be sent."""
         self._announce = announce
         self._move = None
         if len(step.from_revisions) == len(step.to_revisions) == 1:
@@ -35,15 +50,18 @@ class VersionRows:
     def noticed(self) -> Iterator[None]:
         """Listen for the block."""
         sa.event.listen(self._connection, "before_execute", self._before, retval=True)
+        sa.event.listen(self._connection, "after_execute", self._after)
         try:
             yield
         finally:
             sa.event.remove(self._connection, "before_execute", self._before)
+            sa.event.remove(self._connection, "after_execute", self._after)
 
     def _before(
         self, connection: sa.Connection, statement: Any, rows: Any, values: Any, _options: Any
     ) -> _Statement:
-        if not isinstance(statement, sa.Update | sa.Insert | sa.Delete) or statement.table is not self._table:
+        connection.info[_SENDS] = is_own = self._is_own(statement)
+        if not is_own or isinstance(statement, sa.schema.DDLElement):
             return statement, rows, values
         if self._announce is not None:
             self._announce()
@@ -54,7 +72,16 @@ class VersionRows:
             return self._cached_update(statement), rows, self._move
         return statement, rows, values
 
-    def _prepared_move(self, connection: sa.Connection, table: sa.Table) -> sa.TextClause:
+    def _after(self, connection: sa.Connection, *_facts: Any) -> None:
+        connection.info[_SENDS] = False
+
+    def _is_own(self, statement: Any) -> bool:
+        table = getattr(
+            statement, "element" if isinstance(statement, sa.schema.DDLElement) else "table", None
+        )
+        return table is not None and table is self._table
+
+    def _prepared_move(self, connection: sa.Connection, table: Any) -> sa.TextClause:
         """The update as a statement that fails where it moves no row, so that its answer need not be awaited.
 
         It says so in the words that a failed cast to a number quotes; without the count in these words

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
+from agent_factory.migrate.project import sends_version_row
 from agent_factory.migrate.rehearsal.trace.postgresql import PostgreSQLTracer
 from agent_factory.migrate.rehearsal.trace.sqlite import SQLiteTracer
 from agent_factory.migrate.rehearsal.trace.statements import TracedStatement
@@ -42,7 +43,7 @@ def tracing(connection: sa.Connection, *, version_table: str = "alembic_version"
         def execute() -> None:
             context.dialect.do_execute(cursor, statement, parameters, context)
 
-        return run(cursor, execute, context)
+        return run(cursor, execute)
 
     def on_execute_without_parameters(cursor: Any, statement: str, context: Any) -> bool:
         if cursor.connection is not driver:
@@ -51,7 +52,7 @@ def tracing(connection: sa.Connection, *, version_table: str = "alembic_version"
         def execute() -> None:
             context.dialect.do_execute_no_params(cursor, statement, context)
 
-        return run(cursor, execute, context)
+        return run(cursor, execute)
 
     def on_executemany(cursor: Any, statement: str, parameters: Sequence[Any], context: Any) -> bool:
         if cursor.connection is not driver:
@@ -61,12 +62,10 @@ def tracing(connection: sa.Connection, *, version_table: str = "alembic_version"
             context.dialect.do_executemany(cursor, statement, parameters, context)
 
         first = tracer.fill_in(cursor, statement, parameters[0])
-        return run(cursor, execute, context, sql=first, times=len(parameters))
+        return run(cursor, execute, sql=first, times=len(parameters))
 
-    def run(
-        cursor: Any, execute: Callable[[], None], context: Any, *, sql: str | None = None, times: int = 1
-    ) -> bool:
-        if _table_name(context) == version_table:
+    def run(cursor: Any, execute: Callable[[], None], *, sql: str | None = None, times: int = 1) -> bool:
+        if sends_version_row(connection):
             return False
         tracer.run(cursor, execute, sql=sql, times=times)
         return True
@@ -90,12 +89,3 @@ def tracing(connection: sa.Connection, *, version_table: str = "alembic_version"
                 sa.event.listen(target, name, listener)
                 undo.callback(sa.event.remove, target, name, listener)
         yield tracer
-
-
-def _table_name(context: Any) -> str | None:
-    """Return the table that a construct of SQLAlchemy's writes to or makes; None for text and for reads."""
-    statement = getattr(getattr(context, "compiled", None), "statement", None)
-    table = getattr(statement, "table", None)
-    if isinstance(statement, sa.schema.DDLElement):
-        table = getattr(statement, "element", None)
-    return table.name if isinstance(table, sa.Table) else None
