@@ -1,10 +1,9 @@
-"""Where the database really is, after something went wrong: looked up, never guessed."""
+"""Where the database really is after something went wrong: read from it, never guessed."""
 
 import contextlib
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
-
-import sqlalchemy as sa
 
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.db import server
@@ -24,17 +23,51 @@ CONNECT_TIMEOUT_S = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseState:
-    """What was found. ``current`` is None when the database could not be asked, or when the lost session
-    still runs and may yet commit."""
+    """What was found.
+
+    ``current`` are the revisions that it is at; None, with ``why_unknown``, when it could not be asked, or
+    when the lost session still runs and may yet commit.
+    """
 
     current: tuple[str, ...] | None
     why_unknown: str = ""
 
     @property
     def at(self) -> str:
+        """The words that say it: ``at 003``."""
         if self.current is None:
             return f"not known: {self.why_unknown}"
         return f"at {', '.join(self.current) or 'base'}"
+
+    def outcomes(
+        self, project: Project, plan: Plan, partly_committed: str | None = None
+    ) -> tuple[RevisionOutcome, ...]:
+        """Say of each revision of the plan how it ended.
+
+        ``partly_committed`` is the id of one that has committed a part of itself.
+        """
+        applied: frozenset[str] | None = None
+        if self.current is not None:
+            with contextlib.suppress(MigrationError):
+                applied = alembic_project.ancestors(project, self.current)
+        return tuple(
+            RevisionOutcome(
+                revision=step.id,
+                outcome=find_outcome(step.id, applied, plan.direction, partly_committed),
+            )
+            for step in plan.steps
+        )
+
+
+def find_outcome(
+    revision: str, applied: frozenset[str] | None, direction: Direction, partly_committed: str | None
+) -> Outcome:
+    """Say how a revision ended. ``applied`` are all that the database has; None when that is not known."""
+    if applied is None:
+        return Outcome.UNKNOWN
+    if (revision in applied) is (direction is Direction.UPGRADE):
+        return Outcome.APPLIED
+    return Outcome.PARTLY_COMMITTED if revision == partly_committed else Outcome.NOT_APPLIED
 
 
 def read_state_after_failure(
@@ -52,43 +85,23 @@ def read_state_after_failure(
             why = "the database does not answer"
             with connect(
                 target, read_only=True, application_name="af-db look-up", timeout_s=CONNECT_TIMEOUT_S
-            ) as connection:
-                still_there = server.sessions_called(connection, lost_session) if lost_session else ()
-                if still_there:
-                    why = "the lost session still runs on the server"
-                    if not server.read_facts(connection).behind_pooler:
-                        _end_idle(connection, still_there)
-                else:
-                    return DatabaseState(current=alembic_project.read_current(project, connection))
+            ) as read_connection:
+                still_there = server.sessions_called(read_connection, lost_session) if lost_session else ()
+                if not still_there:
+                    return DatabaseState(current=alembic_project.read_current(project, read_connection))
+                why = "the lost session still runs on the server"
+                if not server.read_facts(read_connection).behind_pooler:
+                    with own_cursor(read_connection) as cursor:
+                        for session in may_be_ended(still_there):
+                            cursor.execute("SELECT pg_terminate_backend(%s)", [session.pid])
         if time.monotonic() > deadline or (lost_session is None and why):
             return DatabaseState(current=None, why_unknown=why)
         time.sleep(0.2)
 
 
-def _end_idle(connection: sa.Connection, sessions: tuple[Session, ...]) -> None:
-    """End lost sessions of our own that wait for a client who will not come, and hold the run lock."""
-    with own_cursor(connection) as cursor:
-        for session in sessions:
-            # An active one may be in the middle of its COMMIT: it ends by itself, or stays "unknown".
-            if session.state != "active":
-                cursor.execute("SELECT pg_terminate_backend(%s)", [session.pid])
+def may_be_ended(sessions: Iterable[Session]) -> tuple[Session, ...]:
+    """Return those of our own lost sessions that only wait for a client who will not come, and hold the lock.
 
-
-def outcomes(
-    project: Project, plan: Plan, truth: DatabaseState, partly: str | None
-) -> tuple[RevisionOutcome, ...]:
-    """Say of each revision of the plan how it ended; ``partly`` is one that committed a part of itself."""
-    applied: frozenset[str] | None = None
-    if truth.current is not None:
-        with contextlib.suppress(MigrationError):
-            applied = alembic_project.ancestors(project, truth.current)
-    found = []
-    for step in plan.steps:
-        if applied is None:
-            outcome = Outcome.UNKNOWN
-        elif (step.id in applied) is (plan.direction is Direction.UPGRADE):
-            outcome = Outcome.APPLIED
-        else:
-            outcome = Outcome.PARTLY_COMMITTED if step.id == partly else Outcome.NOT_APPLIED
-        found.append(RevisionOutcome(revision=step.id, outcome=outcome))
-    return tuple(found)
+    An active one may be in the middle of its COMMIT: it ends by itself, or its outcome stays "unknown".
+    """
+    return tuple(session for session in sessions if (session.state or "").startswith("idle"))

@@ -8,9 +8,9 @@ import sqlalchemy as sa
 
 from agent_factory.migrate.db.connection import ReconnectedError
 from agent_factory.migrate.db.failures import explain_statement_failure
-from agent_factory.migrate.engine.database_state import DatabaseState, outcomes, read_state_after_failure
-from agent_factory.migrate.engine.supervision import RunState, StoppedError
-from agent_factory.migrate.engine.watch import Running, TransactionEndedError
+from agent_factory.migrate.engine.database_state import DatabaseState, read_state_after_failure
+from agent_factory.migrate.engine.run_state import RunState, StoppedError
+from agent_factory.migrate.engine.running_revision import RunningRevision, TransactionEndedError
 from agent_factory.migrate.model.errors import (
     InterruptedRunError,
     MigrationError,
@@ -44,7 +44,7 @@ class RunFailedError(Exception):
         self,
         cause: BaseException,
         *,
-        running: Running | None,
+        running: RunningRevision | None,
         lost_session: str | None = None,
         left_index: str | None = None,
         blockers: tuple[Session, ...] = (),
@@ -55,20 +55,19 @@ class RunFailedError(Exception):
         self.lost_session = lost_session
         self.left_index = left_index
         self.blockers = blockers
-        self.truth: DatabaseState | None = None
+        self.database: DatabaseState | None = None
 
-    def outcomes(self, project: Project, plan: Plan) -> tuple[RevisionOutcome, ...]:
-        """Say of each revision of the plan how it ended."""
-        if self.truth is None:
-            raise RuntimeError("nothing was looked up yet")
-        partly = self.running.revision.id if self.running is not None and self.running.committed else None
-        return outcomes(project, plan, self.truth, partly)
+    def read_outcomes(self, project: Project, target: Target, plan: Plan) -> tuple[RevisionOutcome, ...]:
+        """Read where the database is, unless it was read before; say of each revision how it ended."""
+        if self.database is None:
+            self.database = read_state_after_failure(project, target, lost_session=self.lost_session)
+        running = self.running
+        partly = running.revision.id if running is not None and running.committed else None
+        return self.database.outcomes(project, plan, partly)
 
     def to_error(self, project: Project, target: Target, plan: Plan, run_state: RunState) -> MigrationError:
-        """Look up where the database is, and return the error to raise."""
-        if self.truth is None:
-            self.truth = read_state_after_failure(project, target, lost_session=self.lost_session)
-        ended = self.outcomes(project, plan)
+        """Read where the database is, and return the error to raise."""
+        ended = self.read_outcomes(project, target, plan)
         state = self._state(ended)
         again = f"go on: {target.command(plan.command)}"
         if run_state.signal is not None:
@@ -76,7 +75,7 @@ class RunFailedError(Exception):
             error = InterruptedRunError(
                 run_state.signal, during=during, state=state, next_steps=(again,), revisions=ended
             )
-            if self._leaves_something(ended):
+            if self._may_be_partially_applied(ended):
                 error.next_steps = self._undo(target, plan)
             return error
         code, cause, next_steps = explain(self.cause, target)
@@ -89,7 +88,7 @@ class RunFailedError(Exception):
             code = "invalid-index"
         message = f"{self._what_failed(ended)}{cause}"
         message = "\n".join(line for line in (message, *self._details()) if line)
-        if self._leaves_something(ended):
+        if self._may_be_partially_applied(ended):
             return PartiallyAppliedError(
                 code,
                 message,
@@ -118,19 +117,19 @@ class RunFailedError(Exception):
             item.revision == self.running.revision.id and item.outcome is Outcome.APPLIED for item in ended
         )
 
-    def _leaves_something(self, ended: tuple[RevisionOutcome, ...]) -> bool:
+    def _may_be_partially_applied(self, ended: tuple[RevisionOutcome, ...]) -> bool:
         unclear = (Outcome.UNKNOWN, Outcome.PARTLY_COMMITTED)
         return self.left_index is not None or any(item.outcome in unclear for item in ended)
 
     def _state(self, ended: tuple[RevisionOutcome, ...]) -> str:
-        truth = self.truth
-        if truth is None or truth.current is None:
-            return truth.at if truth else "not known"
+        found = self.database
+        if found is None or found.current is None:
+            return found.at if found else "not known"
         if self.running is not None and self.running.committed:
-            return f"{truth.at}; a part of {self.running.revision.id} is committed"
+            return f"{found.at}; a part of {self.running.revision.id} is committed"
         if self.left_index:
-            return f"{truth.at}; the INVALID index {self.left_index} is still there"
-        return truth.at if self._is_applied(ended) else f"rolled back; {truth.at}"
+            return f"{found.at}; the INVALID index {self.left_index} is still there"
+        return found.at if self._is_applied(ended) else f"rolled back; {found.at}"
 
     def _details(self) -> list[str]:
         running = self.running

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from agent_factory.migrate.db import server
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.db.cursors import own_cursor
-from agent_factory.migrate.engine.supervision import RunState
+from agent_factory.migrate.engine.run_state import RunState
 from agent_factory.migrate.model.events import LockWait, Progress
 from agent_factory.migrate.model.target import Target
 

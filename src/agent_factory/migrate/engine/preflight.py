@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
+from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.db import indexes, run_lock, server
 from agent_factory.migrate.db.sql import bare
 from agent_factory.migrate.journal import write as journal
@@ -15,6 +16,7 @@ from agent_factory.migrate.model.events import Warned
 from agent_factory.migrate.model.options import RunOptions
 from agent_factory.migrate.model.plan import Plan, Revision
 from agent_factory.migrate.model.target import Environment, Target
+from agent_factory.migrate.project import Project
 from agent_factory.url import DatabaseURL
 
 PRODUCTION = "production"
@@ -79,6 +81,26 @@ def direct_address(url: DatabaseURL) -> str | None:
     if url.port == 6543 and host.endswith((".supabase.com", ".supabase.co")):
         return f"{host}:5432"
     return None
+
+
+def is_still_needed(project: Project, target: Target, plan: Plan, current: tuple[str, ...]) -> bool:
+    """Say whether a plan is still to be run, on a database that is at ``current`` now.
+
+    False when somebody else has done all of it. Raises RefusedError when the database has moved elsewhere
+    since the plan was made.
+    """
+    if current == plan.before:
+        return True
+    if plan.target[:1] not in "+-":
+        again = alembic_project.plan(project, target, plan.direction, plan.target, current)
+        if not again.steps:
+            return False
+    raise RefusedError(
+        "plan-changed",
+        f"the database has moved since the plan was made: from {_shown(plan.before)} to {_shown(current)}",
+        state=f"at {_shown(current)}, unchanged by this run",
+        next_steps=(f"look at the new plan: {target.command(plan.command)}",),
+    )
 
 
 def find_refusals(
@@ -226,7 +248,7 @@ def check_unfinished(
             raise RefusedError(
                 "unfinished-revision",
                 f"an earlier run ended inside {step.id}, after it had committed:\n{committed}",
-                state=f"at {', '.join(plan.before) or 'base'}; a part of {step.id} is committed",
+                state=f"at {_shown(plan.before)}; a part of {step.id} is committed",
                 next_steps=(
                     f"undo these statements by hand, then run with --resume {step.id}",
                     f"or, where the revision can run over them, at once: --resume {step.id}",
@@ -242,7 +264,7 @@ def check_unfinished(
             raise AlreadyRunningError(
                 "still-building",
                 f"PostgreSQL still builds the index {name} of an earlier run (pid {pid})",
-                state=f"at {', '.join(plan.before) or 'base'}",
+                state=f"at {_shown(plan.before)}",
                 next_steps=("run the command again when it has ended; a finished index is recognised",),
             )
         valid = server.find_index(connection, name)
@@ -251,3 +273,7 @@ def check_unfinished(
         elif valid is False:
             broken.append(name)
     return Unfinished(statements=statements, done=frozenset(done), broken=tuple(broken))
+
+
+def _shown(revisions: tuple[str, ...]) -> str:
+    return ", ".join(revisions) or "base"

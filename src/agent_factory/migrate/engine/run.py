@@ -12,19 +12,20 @@ import psycopg2
 import sqlalchemy as sa
 
 from agent_factory.migrate import project as alembic_project
-from agent_factory.migrate.db import indexes, run_lock, server
+from agent_factory.migrate.db import indexes, server
 from agent_factory.migrate.db.connection import ReconnectedError, connect
-from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.db.sent_statements import Sent
 from agent_factory.migrate.db.sql import bare
 from agent_factory.migrate.engine import built_indexes, foreign_keys, preflight, retries
-from agent_factory.migrate.engine.database_state import outcomes, read_state_after_failure
-from agent_factory.migrate.engine.failure import InvalidIndexError, RunFailedError, explain
+from agent_factory.migrate.engine.database_state import read_state_after_failure
+from agent_factory.migrate.engine.failure import RunFailedError, explain
 from agent_factory.migrate.engine.monitor import monitored
 from agent_factory.migrate.engine.run_journal import RunJournal
-from agent_factory.migrate.engine.run_session import LockLostError, locked_session
-from agent_factory.migrate.engine.supervision import RunState, StoppedError, supervise
-from agent_factory.migrate.engine.watch import Running, Watch, has_written
+from agent_factory.migrate.engine.run_session import LockLostError, RunSession, locked_session
+from agent_factory.migrate.engine.run_state import RunState, StoppedError
+from agent_factory.migrate.engine.running_revision import RevisionState, RunningRevision
+from agent_factory.migrate.engine.supervision import supervise
+from agent_factory.migrate.engine.watch import Watch, has_written
 from agent_factory.migrate.journal import write as journal
 from agent_factory.migrate.model.errors import MigrationError, Outcome, RefusedError, RolledBackError
 from agent_factory.migrate.model.events import (
@@ -38,13 +39,12 @@ from agent_factory.migrate.model.events import (
 from agent_factory.migrate.model.options import RunOptions
 from agent_factory.migrate.model.origin import Origin
 from agent_factory.migrate.model.plan import Plan, Revision
-from agent_factory.migrate.model.results import AppliedRevision, OtherStatements
+from agent_factory.migrate.model.results import AppliedRevision
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.project import Hooks, Project
 
 DROP_LOCK_TIMEOUT_S = 60.0
 CheckAgain = Callable[[sa.Connection], None]
-_RETRIED = frozenset({"lock-timeout", "deadlock"})
 
 
 def run_plan(
@@ -102,11 +102,10 @@ class _Run:
         self._applied: list[AppliedRevision] = []
         self._invalid_before: frozenset[str] = frozenset()
         self._unfinished = preflight.Unfinished()
-        self._retried: Running | None = None
+        self._retried: RunningRevision | None = None
         self._broken_before: list[foreign_keys.Violation] = []
         self._connection: sa.Connection
-        self._lock_connection: sa.Connection | None = None
-        self._facts: server.ServerFacts | None = None
+        self._session: RunSession
         self._watch = Watch(
             run_state=run_state,
             before_early_commit=self._mark_started,
@@ -126,10 +125,8 @@ class _Run:
                 driver: Any = connection.connection.dbapi_connection
                 self._state.watch(driver)
                 try:
-                    with locked_session(connection, self._target, self._options, self._state) as held:
-                        self._facts, self._lock_connection = held.facts, held.lock_connection
-                        if self._is_postgresql:
-                            driver.may_prepare = not self._options.allow_pooler
+                    with locked_session(connection, self._target, self._options, self._state) as session:
+                        self._session = session
                         self._run_under_lock()
                 except (StoppedError, sa.exc.SQLAlchemyError, psycopg2.Error, ReconnectedError) as error:
                     # Before the first revision, or between two: no revision is to blame.
@@ -147,12 +144,12 @@ class _Run:
         connection = self._connection
         with self._state.asking():
             current = alembic_project.read_current(self._project, connection)
-            if current != self._plan.before and not self._still_holds(current):
+            if not preflight.is_still_needed(self._project, self._target, self._plan, current):
                 return
             if self._check_again is not None:
                 self._check_again(connection)
-            if self._facts is not None:
-                self._look_at_the_past(self._facts)
+            if self._session.facts is not None:
+                self._look_at_the_past(self._session.facts)
             else:
                 self._broken_before = foreign_keys.violations(connection)
         for name in self._unfinished.broken:
@@ -168,26 +165,6 @@ class _Run:
                 self._pause(self._after_failure(error))
             else:
                 return
-
-    def _still_holds(self, current: tuple[str, ...]) -> bool:
-        """The database has moved since the plan was confirmed: False when nothing is left to do."""
-        relative = self._plan.target[:1] in "+-"
-        if not relative:
-            again = alembic_project.plan(
-                self._project, self._target, self._plan.direction, self._plan.target, current
-            )
-            if not again.steps:
-                return False
-        raise RefusedError(
-            "plan-changed",
-            f"the database has moved since the plan was made: from {_shown(self._plan.before)} "
-            f"to {_shown(current)}",
-            state=f"at {_shown(current)}, unchanged by this run",
-            next_steps=(f"look at the new plan: {self._command()}",),
-        )
-
-    def _command(self) -> str:
-        return self._target.command(self._plan.command)
 
     def _look_at_the_past(self, facts: server.ServerFacts) -> None:
         """Open the journal, and check under the lock what was checked before the question."""
@@ -227,87 +204,57 @@ class _Run:
 
         def recording(_revision: str) -> None:
             self._watch.sent.end()
-            self._compare_with_rehearsal()
             self._send_journal_row()
 
         def recorded(_revision: str) -> None:
             with self._state.asking():
                 self._record()
 
-        def committed(_revision: str) -> None:
-            self._finish()
-
         return Hooks(
             started=started,
             recording=recording,
             recorded=recorded,
-            committed=committed,
+            committed=lambda _revision: self._finish(),
             reused=self._warn_of_reuse,
         )
 
     def _warn_of_reuse(self, revision: str, why: Exception) -> None:
         said = f"{type(why).__name__}: {why}"
         message = f"{revision} cannot be executed again, and runs as an earlier use left its module: {said}"
-        self._flight.emit(Warned(code="not-executed-anew", message=message))
+        self._state.emit(Warned(code="not-executed-anew", message=message))
 
     def _start(self, revision: Revision) -> None:
-        running, self._retried = self._retried, None
-        if running is not None:
-            # Tried again: the budget and the clock go on.
-            running.statements, running.built = [], []
-            running.is_recorded = running.is_journalled = running.is_marked = False
-            running.is_in_transaction = False
-            running.ended_by = ""
-            running.other_statements = None
-            running.attempt += 1
-            self._watch.running = running
-        else:
-            self._watch.running = Running(revision)
-            if self._connection.in_transaction():
-                # Alembic has made its version table in the transaction that becomes this revision's.
-                self._watch.running.was_written = has_written(self._connection)
-            self._watch.lock_timeout_s = retries.lock_timeout_s(self._options, 1)
-            self._state.emit(
-                RevisionStarted(revision=revision, number=len(self._applied) + 1, total=len(self._plan.steps))
-            )
-
-    def _compare_with_rehearsal(self) -> None:
-        running = self._require_running()
-        rehearsed = self._rehearsed.get(running.revision.id)
-        sent = self._watch.sent.by(running.revision.id)
-        if rehearsed is not None and sent != rehearsed:
-            running.other_statements = OtherStatements(sent=sent.count, rehearsed=rehearsed.count)
+        retried, self._retried = self._retried, None
+        if retried is not None:
+            self._watch.running = retried.next_attempt()
+            return
+        # Alembic may have made its version table in the transaction that becomes this revision's.
+        has_written_before = self._connection.in_transaction() and has_written(self._connection)
+        self._watch.running = RunningRevision(revision=revision, has_written_before=has_written_before)
+        self._watch.lock_timeout_s = retries.lock_timeout_s(self._options, 1)
+        self._state.emit(
+            RevisionStarted(revision=revision, number=len(self._applied) + 1, total=len(self._plan.steps))
+        )
 
     def _send_journal_row(self) -> None:
-        """Have the journal's row travel with the version row, which is about to be sent."""
+        """Have the journal's row travel with the version row, which is about to be sent: with the first of
+        several. By then the revision has sent all that it sends."""
         running = self._require_running()
+        running.compare(self._watch.sent.by(running.revision.id), self._rehearsed.get(running.revision.id))
         driver: Any = self._connection.connection.dbapi_connection
-        if self._journal.is_open and not running.is_journalled:
+        if self._journal.is_open and running.state is not RevisionState.RECORDING:
             driver.pending_sql = self._journal.applied_row(running) + b"; "
-            running.is_journalled = True
 
     def _record(self) -> None:
         """Inside the revision's transaction, after its version row and the journal's: the checks."""
         running = self._require_running()
-        running.is_recorded = True
-        driver: Any = self._connection.connection.dbapi_connection
-        if self._journal.is_open and not running.is_journalled:
-            raise RuntimeError("a version row was written unseen, so without the journal's")
-        try:
-            built_indexes.check(self._connection, running, self._invalid_before)
-        except InvalidIndexError:
-            running.is_recorded = False
-            raise
+        built_indexes.check(self._connection, running, self._invalid_before)
+        running.is_now_recorded()
         if not self._is_postgresql:
             foreign_keys.check(self._connection, self._broken_before)
-        elif self._lock_connection is not None:
-            with own_cursor(self._lock_connection) as cursor:
-                cursor.execute("SELECT 1")  # the lock lives as long as this connection's transaction
-        else:
-            asks_for_lock = driver.may_prepare and running.is_journalled
-            if not asks_for_lock and not run_lock.still_held(self._connection):
-                raise LockLostError
-        if self._is_postgresql and driver.may_prepare:
+        self._session.check_lock(row_checks=self._journal.is_open)
+        if self._session.may_prepare:
+            driver: Any = self._connection.connection.dbapi_connection
             driver.begin_after_commit = running.revision != self._plan.steps[-1]
 
     def _finish(self) -> None:
@@ -329,14 +276,13 @@ class _Run:
                 seconds=running.seconds,
             )
         )
-
         if running.other_statements is not None:
             message = f"{running.revision.id} {running.other_statements}"
-            self._flight.emit(Warned(code="other-statements", message=message))
+            self._state.emit(Warned(code="other-statements", message=message))
 
-    def _mark_started(self, running: Running) -> None:
+    def _mark_started(self, running: RunningRevision) -> None:
         """A revision is about to commit before its end: from here on it cannot be rolled back as a whole."""
-        if self._lock_connection is not None:
+        if self._session.lock_connection is not None:
             raise RefusedError(
                 "pooler-needs-autocommit",
                 f"{running.revision.id} has an autocommit block, which a transaction pooler cannot guard",
@@ -359,40 +305,44 @@ class _Run:
             error = LockLostError()
         # Whoever stopped the run does not want to wait for what was in its way.
         patience_s = 3.0 if self._state.signal is not None else DROP_LOCK_TIMEOUT_S
-        left_index = built_indexes.drop_broken(
-            self._connection, running, self._invalid_before, lock_timeout_s=patience_s
-        )
-        if isinstance(error, MigrationError) and not (running and running.committed):
-            truth = read_state_after_failure(self._project, self._target)
-            if self._applied:
-                # "Refused" would mean that nothing has changed.
-                error = RolledBackError(error.code, error.message, next_steps=error.next_steps)
-            error.state = f"rolled back; {truth.at}"
-            error.revisions = outcomes(self._project, self._plan, truth, None)
-            raise error
-        code, cause, _next_steps = explain(error, self._target)
-        if (
-            code in _RETRIED
-            and running is not None
-            and not running.committed
-            and left_index is None
-            and self._state.signal is None
-            and running.seconds < self._options.retry_for_s
-        ):
-            pause = retries.pause_s(running.attempt)
-            self._watch.lock_timeout_s = retries.lock_timeout_s(self._options, running.attempt + 1)
-            self._retried = running
-            if running.is_marked:
-                self._record_failure(running, cause)
-            self._state.emit(
-                Retrying(
-                    revision=running.revision.id, attempt=running.attempt + 1, pause_s=pause, cause=cause
-                )
+        left_index = None
+        if running is not None:
+            left_index = built_indexes.drop_broken(
+                self._connection, running, self._invalid_before, lock_timeout_s=patience_s
             )
-            return pause
+        if isinstance(error, MigrationError) and not (running and running.committed):
+            raise self._as_rolled_back(error)
+        code, cause, _next_steps = explain(error, self._target)
+        is_stopped = self._state.signal is not None
+        if running is not None and retries.may_retry(
+            running, code, self._options, leaves_index=left_index is not None, is_stopped=is_stopped
+        ):
+            return self._prepare_retry(running, cause)
         failure = RunFailedError(error, running=running, left_index=left_index, blockers=self._state.blockers)
         self._record_failure(running, cause)
         raise failure
+
+    def _as_rolled_back(self, error: MigrationError) -> MigrationError:
+        """Return a refusal that comes from within a revision, with the state that the database is in."""
+        found = read_state_after_failure(self._project, self._target)
+        if self._applied:
+            # "Refused" would mean that nothing has changed.
+            error = RolledBackError(error.code, error.message, next_steps=error.next_steps)
+        error.state = f"rolled back; {found.at}"
+        error.revisions = found.outcomes(self._project, self._plan)
+        return error
+
+    def _prepare_retry(self, running: RunningRevision, cause: str) -> float:
+        """Have the revision run once more after the pause that is returned."""
+        pause = retries.pause_s(running.attempt)
+        self._watch.lock_timeout_s = retries.lock_timeout_s(self._options, running.attempt + 1)
+        self._retried = running
+        if self._journal.has_marked(running):
+            self._record_failure(running, cause)
+        self._state.emit(
+            Retrying(revision=running.revision.id, attempt=running.attempt + 1, pause_s=pause, cause=cause)
+        )
+        return pause
 
     def _pause(self, seconds: float) -> None:
         until = time.monotonic() + seconds
@@ -412,7 +362,7 @@ class _Run:
         driver: Any = self._connection.connection.dbapi_connection
         return bool(getattr(driver, "closed", 0))
 
-    def _record_failure(self, running: Running | None, cause: str) -> None:
+    def _record_failure(self, running: RunningRevision | None, cause: str) -> None:
         if running is None:
             return
         if self._state.signal is not None:
@@ -425,10 +375,7 @@ class _Run:
         running = failure.running
         if failure.lost_session is None or running is None or not running.is_recorded:
             return False
-        failure.truth = read_state_after_failure(
-            self._project, self._target, lost_session=failure.lost_session
-        )
-        ended = failure.outcomes(self._project, self._plan)
+        ended = failure.read_outcomes(self._project, self._target, self._plan)
         if any(item.outcome is not Outcome.APPLIED for item in ended):
             return False
         self._state.emit(
@@ -442,11 +389,7 @@ class _Run:
         self._finish()
         return True
 
-    def _require_running(self) -> Running:
+    def _require_running(self) -> RunningRevision:
         if self._watch.running is None:
             raise RuntimeError("a revision ended that had not begun")
         return self._watch.running
-
-
-def _shown(revisions: tuple[str, ...]) -> str:
-    return ", ".join(revisions) or "base"

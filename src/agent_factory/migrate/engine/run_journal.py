@@ -8,25 +8,34 @@ import psycopg2
 import sqlalchemy as sa
 
 from agent_factory.migrate.db.cursors import own_cursor
-from agent_factory.migrate.engine.watch import Running
+from agent_factory.migrate.engine.running_revision import RunningRevision
 from agent_factory.migrate.journal import write as journal
 from agent_factory.migrate.model.origin import Origin
 from agent_factory.migrate.model.plan import Direction
 
 
 class RunJournal:
-    """The journal on the connection that does the work; it writes nothing until it is opened."""
+    """The journal on the connection that does the work; it writes nothing until it is opened.
+
+    It knows which revision has a row that says "started": a part of that one may be committed.
+    """
 
     def __init__(self, run_id: str, direction: Direction, origin: Origin) -> None:
         self._run_id = run_id
         self._direction = direction
         self._origin = origin
         self._connection: sa.Connection | None = None
+        self._marked: str | None = None
         self._earlier: tuple[str, ...] = ()
 
     @property
     def is_open(self) -> bool:
+        """Whether rows are written."""
         return self._connection is not None
+
+    def has_marked(self, running: RunningRevision) -> bool:
+        """Say whether the revision has a row that says "started"."""
+        return self._marked == running.revision.id
 
     def open(self, connection: sa.Connection, *, may_write: bool) -> bool:
         """Make the journal where it is missing; False, and nothing is written, where this role may not."""
@@ -34,22 +43,22 @@ class RunJournal:
             self._connection = connection
         return self._connection is not None
 
-    def started(self, running: Running, earlier: Sequence[str]) -> None:
+    def started(self, running: RunningRevision, earlier: Sequence[str]) -> None:
         """Mark, in the transaction that is about to commit early, that the revision is no longer atomic.
 
         ``earlier`` is what a killed run has committed of it: a second kill must not forget that.
         """
-        if self._connection is not None and not running.is_marked:
+        if self._connection is not None and not self.has_marked(running):
             self._earlier = tuple(earlier)
             self._write(running, "started", [*earlier, *running.statements])
-            running.is_marked = True
+            self._marked = running.revision.id
 
-    def statement(self, running: Running, statement: str) -> None:
+    def statement(self, running: RunningRevision, statement: str) -> None:
         """Note a statement before it runs outside a transaction."""
         if self._connection is not None:
             journal.note_statement(self._connection, self._run_id, running.revision.id, statement)
 
-    def applied_row(self, running: Running) -> bytes:
+    def applied_row(self, running: RunningRevision) -> bytes:
         """Return the SQL of the row that belongs into the revision's own transaction; none without a journal.
 
         Where it is prepared it fails without the run lock.
@@ -70,13 +79,14 @@ class RunJournal:
             error=_remark(running),
         )
 
-    def failed(self, running: Running, cause: str) -> None:
+    def failed(self, running: RunningRevision, cause: str) -> None:
         """Write the failure in a transaction of its own, where the connection still can."""
         if self._connection is None:
             return
+        is_marked, self._marked = self.has_marked(running), None
         with contextlib.suppress(sa.exc.SQLAlchemyError, psycopg2.Error), self._connection.begin():
-            committed = [*self._earlier, *running.committed] if running.is_marked else running.committed
-            if running.is_marked:
+            committed = [*self._earlier, *running.committed] if is_marked else running.committed
+            if is_marked:
                 journal.close_mark(self._connection, self._run_id, running.revision.id, committed)
             elif committed:
                 # It has committed by itself, unmarked: the next run must not run it again unasked.
@@ -84,7 +94,7 @@ class RunJournal:
             self._write(running, "failed", running.committed, error=cause)
 
     def _write(
-        self, running: Running, state: str, statements: Sequence[str], error: str | None = None
+        self, running: RunningRevision, state: str, statements: Sequence[str], error: str | None = None
     ) -> None:
         if self._connection is not None:
             row = self._row(self._connection, running, state, statements, error)
@@ -94,7 +104,7 @@ class RunJournal:
     def _row(
         self,
         connection: sa.Connection,
-        running: Running,
+        running: RunningRevision,
         state: str,
         statements: Sequence[str],
         error: str | None = None,
@@ -112,5 +122,5 @@ class RunJournal:
         )
 
 
-def _remark(running: Running) -> str | None:
+def _remark(running: RunningRevision) -> str | None:
     return str(running.other_statements) if running.other_statements is not None else None

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ from agent_factory.migrate.db import run_lock, server
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.engine import preflight
-from agent_factory.migrate.engine.supervision import RunState
+from agent_factory.migrate.engine.run_state import RunState
 from agent_factory.migrate.engine.watch import NO_TRANSACTION_TIMEOUT
 from agent_factory.migrate.model.options import RunOptions
 from agent_factory.migrate.model.target import Target
@@ -30,17 +31,42 @@ class LockLostError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunSession:
-    """Who and where we are, None on SQLite; ``lock_connection`` is what holds the lock behind a pooler."""
+    """The session that works, while the run lock is held.
 
+    ``facts`` say who and where we are, None on SQLite. ``lock_connection`` holds the lock where a pooler
+    stands before the session that works; None where that one holds it itself.
+    """
+
+    connection: sa.Connection
     facts: server.ServerFacts | None = None
     lock_connection: sa.Connection | None = None
+
+    @property
+    def may_prepare(self) -> bool:
+        """Whether what is prepared stays prepared, as far as is known."""
+        driver: Any = self.connection.connection.dbapi_connection
+        return bool(getattr(driver, "may_prepare", False))
+
+    def check_lock(self, *, row_checks: bool) -> None:
+        """Raise LockLostError where the run lock is not held any more.
+
+        ``row_checks``: a journal's row goes along. Where it may be prepared it fails without the lock, so
+        that no question of its own is needed. On SQLite nothing can release the lock.
+        """
+        if self.lock_connection is not None:
+            with own_cursor(self.lock_connection) as cursor:
+                cursor.execute("SELECT 1")  # the lock lives as long as this connection's transaction
+        elif self.facts is not None:
+            is_checked = row_checks and self.may_prepare
+            if not is_checked and not run_lock.still_held(self.connection):
+                raise LockLostError
 
 
 @contextlib.contextmanager
 def locked_session(
     connection: sa.Connection, target: Target, options: RunOptions, run_state: RunState
 ) -> Iterator[RunSession]:
-    """Hold the run lock for the block: on the connection that works, or lock_connection it behind a pooler.
+    """Hold the run lock for the block: on the connection that works, or on another one behind a pooler.
 
     Raises AlreadyRunningError, and RefusedError for a server that is not to be migrated.
     """
@@ -49,7 +75,7 @@ def locked_session(
         with run_lock.held_on_folder(
             folder, wait_s=options.lock_wait_s, emit=run_state.emit, check_stop=run_state.check_stop
         ):
-            yield RunSession()
+            yield RunSession(connection=connection)
         return
     with run_state.asking():
         facts = server.read_facts(connection)
@@ -59,14 +85,16 @@ def locked_session(
     if not options.allow_pooler:
         _settle_session(connection)
         _take(connection, options, run_state)
-        yield RunSession(facts=facts)
+        driver: Any = connection.connection.dbapi_connection
+        driver.may_prepare = True
+        yield RunSession(connection=connection, facts=facts)
         return
     with connect(target) as lock_connection, lock_connection.begin():
         with own_cursor(lock_connection) as cursor:
             cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             cursor.execute(f"SELECT {NO_TRANSACTION_TIMEOUT}", {"local": True})
         _take(lock_connection, options, run_state, for_transaction=True)
-        yield RunSession(facts=facts, lock_connection=lock_connection)
+        yield RunSession(connection=connection, facts=facts, lock_connection=lock_connection)
 
 
 def _take(
@@ -82,15 +110,24 @@ def _take(
     )
 
 
+def durable_commit(synchronous_commit: str) -> str:
+    """Return the ``synchronous_commit`` to work with where the session has this one.
+
+    What is reported as applied has to survive a crash of the server. All values but ``off`` wait for its
+    disk; how many standbys they wait for is the administrator's to say.
+    """
+    return "on" if synchronous_commit == "off" else synchronous_commit
+
+
 def _settle_session(connection: sa.Connection) -> None:
     """Set what holds for the whole session; not behind a pooler, where others would inherit it."""
     with own_cursor(connection) as cursor:
-        # What is told as applied has to survive a crash of the server.
         cursor.execute(
-            "SELECT set_config('synchronous_commit', 'on', false) "
-            "WHERE current_setting('synchronous_commit') = 'off'"
+            f"SELECT current_setting('synchronous_commit'), {NO_TRANSACTION_TIMEOUT}", {"local": False}
         )
-        cursor.execute(f"SELECT {NO_TRANSACTION_TIMEOUT}", {"local": False})
+        (given, _) = cursor.fetchone()
+        if durable_commit(given) != given:
+            cursor.execute("SELECT set_config('synchronous_commit', %s, false)", [durable_commit(given)])
         connection.connection.commit()
     # PostgreSQL 14 and newer have the setting, and refuse it on systems that cannot do it.
     with contextlib.suppress(psycopg2.Error), own_cursor(connection) as cursor:

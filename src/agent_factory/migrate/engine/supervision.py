@@ -2,127 +2,26 @@
 
 psycopg2 does not see Ctrl-C until a statement ends (measured), and a network that swallows packets is
 waited for without end. So the database is used in a worker thread, and this thread can cancel what runs
-there, or cut its socket.
+there, or abort its connection.
 """
 
 import contextlib
-import os
 import queue
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from agent_factory.migrate.engine.run_state import RunState
 from agent_factory.migrate.model.events import Emit, Event, Warned
-from agent_factory.migrate.model.session import Session
 
 TICK_S = 0.05
 ABORT_AFTER_CANCELLING_S = 5.0
-STATEMENT_GRACE_S = 5.0
-"""How much longer than its ``statement_timeout`` a statement may take before the network is blamed."""
-
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
-OWN_STATEMENT_LIMIT_S = 30.0
-
 T = TypeVar("T")
-
-
-class StoppedError(Exception):
-    """A signal asked the run to stop."""
-
-
-class RunState:
-    """What the worker does right now; written by the worker, read by those who watch it."""
-
-    def __init__(self, statement_limit_s: float) -> None:
-        self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self.signal: int | None = None
-        self.was_aborted = False
-        self.blockers: tuple[Session, ...] = ()
-        self.backend_pid: int | None = None
-        self._statement_limit_s = statement_limit_s
-        self._cancelling = threading.Lock()
-        self._driver: Any = None
-        self._since: float | None = None
-        self._asking_since: float | None = None
-        self._limit_s = 0.0
-
-    def emit(self, event: Event) -> None:
-        """Hand an event to the main thread."""
-        self.events.put(event)
-
-    def watch(self, driver: Any) -> None:
-        """Name the driver's connection that is to be cancelled or cut; None when it is done with."""
-        self._driver = driver
-
-    def release_backend(self) -> None:
-        """Say that the server's process is no longer ours, once no request to cancel is on its way to it."""
-        with self._cancelling:
-            self.backend_pid = None
-
-    @contextlib.contextmanager
-    def cancelling(self) -> Iterator[int | None]:
-        """The process whose statement may be cancelled in the block, None when none may: it stays ours."""
-        with self._cancelling:
-            yield self.backend_pid if self.busy_s() else None
-
-    def check_stop(self) -> None:
-        """Raise StoppedError when a signal has come."""
-        if self.signal is not None:
-            raise StoppedError
-
-    def begin_statement(self) -> None:
-        """Say that a revision's statement is sent to the database."""
-        self.blockers = ()
-        self._limit_s = self._statement_limit_s + STATEMENT_GRACE_S
-        self._since = time.monotonic()
-
-    def end_statement(self) -> None:
-        """Say that its answer is here."""
-        self._since = None
-
-    @contextlib.contextmanager
-    def asking(self) -> Iterator[None]:
-        """Statements of af-db's own: they are short, so the watchdog is quick; no signal cancels them."""
-        self._limit_s = OWN_STATEMENT_LIMIT_S
-        self._asking_since = time.monotonic()
-        try:
-            yield
-        finally:
-            self._asking_since = None
-
-    def busy_s(self) -> float:
-        """How long a revision's statement has run; 0 when none does."""
-        since = self._since
-        return time.monotonic() - since if since is not None else 0.0
-
-    def is_overdue(self) -> bool:
-        """Say whether an answer is so late that the network has to be the reason."""
-        since = self._asking_since or self._since
-        return since is not None and time.monotonic() - since > self._limit_s
-
-    def interrupt(self) -> None:
-        """Have SQLite end the running statement. PostgreSQL's is cancelled by the monitor: psycopg2's own
-        ``cancel()`` keeps the interpreter's lock while it waits for the network."""
-        with contextlib.suppress(AttributeError):
-            self._driver.interrupt()
-
-    def abort_connection(self) -> None:
-        """End the connection under the worker: its statement fails at once."""
-        driver = self._driver
-        self.was_aborted = True
-        if driver is None or not hasattr(driver, "fileno"):
-            return
-        with contextlib.suppress(OSError, Exception):
-            duplicate = socket.socket(fileno=os.dup(driver.fileno()))
-            try:
-                duplicate.shutdown(socket.SHUT_RDWR)
-            finally:
-                duplicate.close()
 
 
 def supervise(work: Callable[[], T], run_state: RunState, emit: Emit) -> T:

@@ -1,7 +1,6 @@
 """What af-db sees of a revision while it runs: every statement and every commit on its connection."""
 
 import re
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,14 +8,18 @@ from typing import Any
 import psycopg2.extensions
 import sqlalchemy as sa
 
+from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.db import indexes
 from agent_factory.migrate.db.connection import WatchedConnection
 from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.db.sent_statements import SentStatements
-from agent_factory.migrate.engine.supervision import RunState
+from agent_factory.migrate.engine.run_state import RunState
+from agent_factory.migrate.engine.running_revision import (
+    WRITTEN_UNSEEN,
+    RunningRevision,
+    TransactionEndedError,
+)
 from agent_factory.migrate.model.events import StatementStarted
-from agent_factory.migrate.model.plan import Revision
-from agent_factory.migrate.model.results import OtherStatements
 
 NO_STATEMENT = "DO $$ BEGIN END $$"
 """What runs in place of a statement whose work an earlier run has done."""
@@ -46,60 +49,26 @@ _ENDS_TRANSACTION = re.compile(
 )
 
 
-class TransactionEndedError(Exception):
-    """A revision ran COMMIT or ROLLBACK itself: the rest would not be one transaction with its version."""
-
-    def __init__(self, how: str) -> None:
-        super().__init__(f"the revision ends its transaction itself ({how})")
-
-
-@dataclass(slots=True)
-class Running:
-    """The revision that runs. ``statements`` are those of its open transaction that change something,
-    ``committed`` those that are committed before its end, ``built`` the indexes it builds CONCURRENTLY;
-    ``builds_unnamed`` says that it builds more, under names that the server picks.
-    ``ended_by`` is how its transaction was ended before the revision was. ``other_statements`` says that it
-    did not send what was rehearsed."""
-
-    revision: Revision
-    attempt: int = 1
-    began: float = field(default_factory=time.monotonic)
-    statements: list[str] = field(default_factory=list)
-    committed: list[str] = field(default_factory=list)
-    built: list[str] = field(default_factory=list)
-    builds_unnamed: bool = False
-    is_marked: bool = False
-    is_journalled: bool = False
-    is_recorded: bool = False
-    is_in_transaction: bool = False
-    was_written: bool = False
-    ended_by: str = ""
-    other_statements: OtherStatements | None = None
-
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self.began
-
-
 @dataclass(slots=True, kw_only=True)
 class Watch:
-    """The listeners on one connection, and the limits they set for each transaction.
+    """The listeners on one connection: they tell the running revision what happens, and set the limits.
 
     ``before_early_commit`` is called, inside the transaction, when a revision is about to commit before its
     end; ``before_autocommit`` before each statement outside a transaction. ``done`` are indexes whose
-    statements are skipped. ``sent`` notes what the revisions send, these included.
+    statements are skipped. ``sent`` notes what the revisions send, these included. ``for_session``: no pooler
+    stands between, so limits are set for the whole session; else they are set for each transaction.
     """
 
     run_state: RunState
-    before_early_commit: Callable[[Running], None]
-    before_autocommit: Callable[[Running, str], None]
+    before_early_commit: Callable[[RunningRevision], None]
+    before_autocommit: Callable[[RunningRevision, str], None]
     lock_timeout_s: float
     lock_timeout_max_s: float
     statement_timeout_s: float
     concurrent_lock_timeout_s: float
     idle_timeout_s: float = 600.0
     for_session: bool = True
-    running: Running | None = None
+    running: RunningRevision | None = None
     done: frozenset[str] = frozenset()
     sent: SentStatements = field(default_factory=SentStatements)
     _in_force: tuple[float, ...] | None = None
@@ -160,36 +129,39 @@ class Watch:
         running = self.running
         if running is not None and not running.is_recorded:
             self._check_driver(connection, running)
-        if running is not None and not running.is_recorded and "alembic_version" not in statement:
-            self.run_state.emit(StatementStarted(revision=running.revision.id, sql=statement))
-            name = indexes.built_by(statement)
-            if name is not None:
-                if name in self.done:
-                    running.committed.append(statement)
-                    return NO_STATEMENT, ()
-                running.built.append(name)
-            elif indexes.builds_unnamed(statement):
-                running.builds_unnamed = True
-            driver: Any = connection.connection.dbapi_connection
-            if not self.for_session and (_is_autocommit(driver) or _ending(statement)):
-                self.run_state.release_backend()  # the server may give the process away before we hear of it
-            if _is_autocommit(driver):
-                self._limit_autocommit(connection, statement)
-                self.before_autocommit(running, statement)
+            if alembic_project.sends_version_row(connection):
+                running.records()
+            elif self._skips(connection, running, statement):
+                return NO_STATEMENT, ()
         self.run_state.begin_statement()
         return statement, parameters
 
-    def _check_driver(self, connection: sa.Connection, running: Running) -> None:
+    def _skips(self, connection: sa.Connection, running: RunningRevision, statement: str) -> bool:
+        """Prepare for a statement of the revision's own; say whether an earlier run has done its work."""
+        self.run_state.emit(StatementStarted(revision=running.revision.id, sql=statement))
+        if indexes.built_by(statement) in self.done:
+            running.note_committed(statement)
+            return True
+        running.note_build(statement)
+        is_autocommit = _is_autocommit(connection.connection.dbapi_connection)
+        if not self.for_session and (is_autocommit or _ending(statement)):
+            self.run_state.release_backend()  # the server may give the process away before we hear of it
+        if is_autocommit:
+            self._limit_autocommit(connection, statement)
+            self.before_autocommit(running, statement)
+        return False
+
+    def _check_driver(self, connection: sa.Connection, running: RunningRevision) -> None:
         """Raise when the driver's transaction has ended under SQLAlchemy's, by a call on psycopg2 itself."""
         driver: Any = connection.connection.dbapi_connection
-        if not running.is_in_transaction or not isinstance(driver, WatchedConnection):
+        if not running.has_open_transaction or not isinstance(driver, WatchedConnection) or driver.autocommit:
             return
         if driver.info.transaction_status == psycopg2.extensions.TRANSACTION_STATUS_IDLE:
-            self._end(running, driver.ended_by or "commit", f"{driver.ended_by}() of psycopg2")
+            self._stop(running, driver.ended_by or "commit", f"{driver.ended_by}() of psycopg2")
 
-    def _end(self, running: Running, kind: str, how: str) -> None:
+    def _stop(self, running: RunningRevision, kind: str, how: str) -> None:
         if kind == "commit":
-            running.committed += running.statements
+            running.note_commit()
         raise TransactionEndedError(how)
 
     def _limit_autocommit(self, connection: sa.Connection, statement: str) -> None:
@@ -218,31 +190,27 @@ class Watch:
         changes = not _READS.match(statement) and statement != NO_STATEMENT
         if _is_autocommit(driver):
             # What looks like a read may call a function that writes, and there is no transaction to ask.
-            changes = changes or (bool(_MAY_WRITE.search(statement)) and statement != NO_STATEMENT)
-            running.committed += [statement] if changes else []
+            if changes or (_MAY_WRITE.search(statement) and statement != NO_STATEMENT):
+                running.note_committed(statement)
             return
+        if alembic_project.sends_version_row(connection):
+            return
+        running.note_statement(statement, changes=changes)
         if isinstance(driver, WatchedConnection):
             if ending := _ending(statement):
-                running.statements += [statement] if changes else []
-                self._end(running, "commit" if ending["commit"] else "rollback", statement)
-            running.is_in_transaction = True
+                self._stop(running, "commit" if ending["commit"] else "rollback", statement)
             if _CHANGES_LIMITS.search(statement):
                 self._in_force = None
                 self._limit(connection)
-        if changes and "alembic_version" not in statement:
-            running.statements.append(statement)
 
     def _commit(self, connection: sa.Connection) -> None:
         running = self.running
         driver: Any = connection.connection.dbapi_connection
         if running is not None and not running.is_recorded and not _is_autocommit(driver):
-            if not running.statements and not running.was_written and has_written(connection):
-                running.statements = ["(what a function or a cursor of the revision has written)"]
+            if not running.statements and not running.has_written_before and has_written(connection):
+                running.note_statement(WRITTEN_UNSEEN, changes=True)
             self.before_early_commit(running)
-            running.committed += running.statements
-            running.statements = []
-            running.is_in_transaction = False
-            running.ended_by = "commit"
+            running.commits()
         if isinstance(driver, WatchedConnection):
             self.run_state.begin_statement()  # the driver tells of its end: SQLAlchemy has no event
         self._release_backend()
@@ -256,17 +224,13 @@ class Watch:
         self._release_backend()
         self._in_force = None
         if self.running is not None and not self.running.is_recorded:
-            self.running.is_in_transaction = False
-            self.running.ended_by = "rollback"
+            self.running.rolls_back()
 
     def _begin(self, connection: sa.Connection) -> None:
         """A transaction begins; for a revision that had one, that is right only for an autocommit block."""
-        running = self.running
         driver: Any = connection.connection.dbapi_connection
-        if running is not None and running.ended_by:
-            how, running.ended_by = running.ended_by, ""
-            if isinstance(driver, WatchedConnection) and not driver.autocommit:
-                raise TransactionEndedError(f"{how}() of SQLAlchemy")
+        if self.running is not None:
+            self.running.begins(may_follow=not isinstance(driver, WatchedConnection) or driver.autocommit)
         if connection.dialect.name == "postgresql":
             self._limit(connection)
 
