@@ -1,7 +1,10 @@
 """lock-held-through-statements: a lock that is held while something else takes long."""
 
-from agent_factory.migrate.review.hazards import Severity
-from tests.integration.hazards.stage import Autocommit, Stage
+from dataclasses import replace
+
+from agent_factory.migrate.model.plan import Direction
+from agent_factory.migrate.review.hazards import Severity, find_hazards
+from tests.integration.hazards.stage import LARGE, Autocommit, Stage, grown
 
 
 def test_a_lock_is_held_while_something_else_takes_long(stage: Stage) -> None:
@@ -32,3 +35,25 @@ def test_revisions_of_their_own_hold_no_lock_for_each_other(stage: Stage) -> Non
 
 def test_many_short_statements_are_no_hazard(stage: Stage) -> None:
     assert not stage.hazards([f"ALTER TABLE users ADD COLUMN extra_{number} text" for number in range(50)])
+
+
+def test_a_lock_that_is_held_on_an_empty_table_is_seen_and_no_hazard(stage: Stage) -> None:
+    """Nobody waits long for a table without rows; with one row somebody uses it."""
+    rehearsed = stage.rehearse(
+        ["ALTER TABLE vacant ADD COLUMN folded text", "CREATE INDEX orders_total ON orders (total)"]
+    )
+    ((_first, second),) = [item.statements for item in rehearsed]
+    assert [(held.table, held.lock.sql) for held in second.held] == [("public.vacant", "ACCESS EXCLUSIVE")]
+
+    sizes, counted = stage.measure(rehearsed)
+    large = grown(sizes, LARGE)
+    used = large | {"public.vacant": replace(large["public.vacant"], rows=1)}
+    held_on = {
+        rows: [
+            hazard.table
+            for hazard in find_hazards(rehearsed, Direction.UPGRADE, sizes_then, counted)
+            if hazard.code == "lock-held-through-statements"
+        ]
+        for rows, sizes_then in ((0, large), (1, used))
+    }
+    assert held_on == {0: [], 1: ["public.vacant"]}
