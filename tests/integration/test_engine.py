@@ -1,12 +1,18 @@
 """What the engine decides about a real PostgreSQL: whose a statement is, what it drops, what it promises."""
 
 import contextlib
+import threading
 from collections.abc import Iterator
 
 import psycopg2
 import pytest
 
+from agent_factory.migrate import project as alembic_project
+from agent_factory.migrate.engine import database_state
+from agent_factory.migrate.engine.database_state import DatabaseState, read_state_after_failure
+from agent_factory.migrate.model.target import Environment, Target
 from agent_factory.url import parse_url
+from tests.acceptance.faults.waiting import until
 from tests.commands import CommandLine
 from tests.conftest import administering
 from tests.projects import AlembicProject
@@ -16,6 +22,8 @@ BUILD = (
     "with op.get_context().autocommit_block():\n"
     "    op.execute('CREATE UNIQUE INDEX CONCURRENTLY {}ix_old ON old_alembic_versions (v)')"
 )
+
+LOST = "af-db/of a test"
 
 
 def execute(url: str, *statements: str) -> list[tuple[object, ...]]:
@@ -172,3 +180,58 @@ def test_nothing_is_committed_without_the_run_lock_where_there_is_no_journal(
     assert "has released af-db's run lock" in ended.error["message"]
     assert ended.error["state"] == "rolled back; at 003"
     assert execute(plain_role_url, "SELECT to_regclass('too_late')") == [(None,)]
+
+
+@pytest.fixture
+def lost(postgresql_url: str) -> Iterator[psycopg2.extensions.connection]:
+    """The session of a run, which the run has lost: the server still has it."""
+    with contextlib.closing(psycopg2.connect(postgresql_url, application_name=LOST)) as session:
+        yield session
+
+
+def read_state(project: AlembicProject, url: str) -> DatabaseState:
+    opened = alembic_project.open_project(project.config)
+    target = Target(url=parse_url(url), environment=Environment.LOCAL)
+    return read_state_after_failure(opened, target, lost_session=LOST)
+
+
+def test_a_lost_session_that_waits_for_its_client_is_ended(
+    project: AlembicProject, postgresql_url: str, lost: psycopg2.extensions.connection
+) -> None:
+    with lost.cursor() as cursor:
+        cursor.execute("CREATE TABLE half_done ()")
+
+    assert read_state(project, postgresql_url) == DatabaseState(current=())
+    with pytest.raises(psycopg2.OperationalError), lost.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def test_a_lost_session_that_is_active_is_waited_for_and_not_ended(
+    project: AlembicProject,
+    postgresql_url: str,
+    lost: psycopg2.extensions.connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may be in the middle of its COMMIT."""
+    monkeypatch.setattr(database_state, "READ_FOR_S", 0.0)
+    answers: list[tuple[object, ...]] = []
+
+    def work() -> None:
+        with lost.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(1)")
+            answers.append(cursor.fetchone())
+
+    with contextlib.closing(psycopg2.connect(postgresql_url)) as holder, holder.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(1)")
+        working = threading.Thread(target=work)
+        working.start()
+        active = (
+            f"SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND application_name = '{LOST}'"
+        )
+        until(lambda: execute(postgresql_url, active) == [(1,)], "the lost session waits for the lock")
+        state = read_state(project, postgresql_url)
+        holder.rollback()
+        working.join()
+
+    assert state == DatabaseState(current=None, why_unknown="the lost session still runs on the server")
+    assert len(answers) == 1

@@ -118,7 +118,7 @@ class _Run:
         )
 
     def work(self) -> tuple[AppliedRevision, ...]:
-        """Do the run, and turn whatever goes wrong into the error that tells the truth about it."""
+        """Do the run, and turn whatever goes wrong into the error that says where the database is."""
         try:
             with connect(self._target, application_name=self._application) as connection:
                 self._connection = connection
