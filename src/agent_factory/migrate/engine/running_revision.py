@@ -39,7 +39,7 @@ class RevisionState(Enum):
 _AT_WORK = frozenset({RevisionState.OUTSIDE, RevisionState.INSIDE, RevisionState.RECORDING})
 _ENDED = {RevisionState.COMMITTED: "commit", RevisionState.ROLLED_BACK: "rollback"}
 _ALLOWED_FROM = {
-    # The block's second transaction is begun; the first has been ended.
+    # Another transaction begins after one that was ended: that of an autocommit block.
     RevisionState.OUTSIDE: frozenset(_ENDED),
     RevisionState.INSIDE: frozenset({RevisionState.OUTSIDE, RevisionState.INSIDE}),
     RevisionState.COMMITTED: _AT_WORK,
@@ -94,7 +94,7 @@ class RunningRevision:
         return time.monotonic() - self.began
 
     def next_attempt(self) -> "RunningRevision":
-        """Return the next try of a revision that left nothing behind; the clock goes on."""
+        """Return the next try of a revision of which nothing is applied; the clock goes on."""
         return RunningRevision(
             revision=self.revision,
             has_written_before=self.has_written_before,
