@@ -666,17 +666,3 @@ def test_this_projects_own_env_py_is_understood() -> None:
     from agent_factory.migrate.quick.env_py import is_plain
 
     assert is_plain((Path(__file__).parents[2] / "alembic" / "env.py").read_bytes())
-
-
-def test_pythons_own_ssl_is_there_after_a_quick_look() -> None:
-    code = (
-        "from agent_factory.migrate.quick.database import _import_psycopg2\n"
-        "import sys\n"
-        "_import_psycopg2()\n"
-        "assert 'ssl' not in sys.modules\n"
-        "import ssl\n"
-        "ssl.create_default_context()\n"
-    )
-    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-
-    assert (finished.returncode, finished.stderr) == (0, "")

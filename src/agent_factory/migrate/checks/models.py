@@ -26,6 +26,7 @@ from agent_factory.migrate.checks.throwaway import (
     reported_once,
 )
 from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.db.sqlalchemy_internals import sequences_of
 from agent_factory.migrate.model.errors import UsageError
 from agent_factory.migrate.model.findings import CannotCheckError, Finding, finding
 from agent_factory.migrate.model.target import Target
@@ -174,7 +175,7 @@ def _sequences(models: Models, schema: str) -> set[str]:
     return {
         f"{sequence.schema or schema}.{sequence.name}"
         for metadata in models.metadatas
-        for sequence in metadata._sequences.values()
+        for sequence in sequences_of(metadata)
     }
 
 

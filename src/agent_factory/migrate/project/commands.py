@@ -10,7 +10,7 @@ from alembic.operations.ops import MigrationScript
 from alembic.script import Script
 
 from agent_factory.migrate.model.plan import Direction, Plan, Revision
-from agent_factory.migrate.project.environment import Hooks, look, sharing
+from agent_factory.migrate.project.environment import Hooks, read_configured, sharing
 from agent_factory.migrate.project.history import Project, as_revision
 from agent_factory.migrate.project.output import stdout_kept_clean
 
@@ -20,9 +20,9 @@ def read_current(project: Project, connection: sa.Connection) -> tuple[str, ...]
 
     Nothing is written. Raises UsageError when env.py does not take the shared connection.
     """
-    found, _context = look(project, connection)
+    configured = read_configured(project, connection)
     connection.rollback()
-    return tuple(sorted(found))
+    return tuple(sorted(configured.rows))
 
 
 def run(project: Project, connection: sa.Connection, plan: Plan, hooks: Hooks) -> None:

@@ -2,8 +2,9 @@
 
 import contextlib
 import functools
+import inspect
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,19 @@ from typing import Any
 import alembic
 import psycopg2
 import sqlalchemy as sa
-from alembic import command
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, MigrationInfo, RevisionStep
-from alembic.script import Script, ScriptDirectory
+from alembic.script import ScriptDirectory
 
 from agent_factory.migrate.model.errors import NOT_TOUCHED, MigrationError, UsageError
 from agent_factory.migrate.model.plan import Direction, Plan, Revision
+from agent_factory.migrate.project.alembic_internals import (
+    WRITES_NOTHING,
+    make_step,
+    replace_configure,
+    replaced_in_commands,
+)
 from agent_factory.migrate.project.history import Project
 from agent_factory.migrate.project.loader import take_module
 from agent_factory.migrate.project.output import stdout_kept_clean
@@ -69,80 +75,103 @@ def sharing(
     plan: Plan | None = None,
     hooks: Hooks | None = None,
     writes: bool = True,
-) -> Iterator[Callable[..., EnvironmentContext]]:
+) -> Iterator[None]:
     """Have Alembic's commands, for this block, run env.py on this connection and by af-db's rules.
 
     Whatever env.py passes to ``context.configure()``, each revision is a transaction of its own, SQLite's
-    DDL is part of it, and the hooks are called. Alembic's commands make their EnvironmentContext themselves
-    and take no options for it, so theirs is replaced; and they would load every revision file once more.
-    They are not safe for threads anyhow: they work on module-level proxies. Unless a command ``writes``,
-    Alembic makes no version table for it.
+    DDL is part of it, and the hooks are called. With a plan, its steps run, whatever the command's target
+    means. Unless a command ``writes``, Alembic makes no version table for it.
     """
+    rows = VersionRows(connection)
 
-    def build_environment(config: Config, script: ScriptDirectory, **options: Any) -> EnvironmentContext:
+    def build(_config: Config, _script: ScriptDirectory, **options: Any) -> EnvironmentContext:
         if plan is not None and hooks is not None:
             options["fn"] = _announce_steps(project, plan, hooks, rows)
-        if not writes:
-            options["dont_mutate"] = True
-        environment = EnvironmentContext(config, script, **options)
-        # Alembic finds the module-level proxies by the exact class, so a subclass would not do.
-        environment.configure = _configure_shared(  # type: ignore[method-assign]
-            project, environment, connection, hooks, rows
+        environment = _build_environment(
+            project, connection, hooks, options if writes else {**options, **WRITES_NOTHING}
         )
+        replace_configure(environment, lambda configure: recognising(environment, configure))
         return environment
 
-    class LoadedScripts:
-        @staticmethod
-        def from_config(_config: Config) -> ScriptDirectory:
-            return project.script
+    def recognising(environment: EnvironmentContext, configure: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(configure)
+        def configure_and_recognise(*arguments: Any, **options: Any) -> None:
+            configure(*arguments, **options)
+            rows.recognise(environment.get_context())
 
-    commands: Any = command  # the names that are replaced are not ones that the module declares as public
-    originals = commands.EnvironmentContext, commands.ScriptDirectory
-    rows = VersionRows(connection)
-    project.config.attributes["connection"] = connection
-    commands.EnvironmentContext, commands.ScriptDirectory = build_environment, LoadedScripts
-    try:
-        with stdout_kept_clean(), rows.noticed():
-            yield build_environment
-    finally:
-        commands.EnvironmentContext, commands.ScriptDirectory = originals
-        del project.config.attributes["connection"]
+        return configure_and_recognise
+
+    with _handing_over(project, connection), replaced_in_commands(build, project.script), rows.noticed():
+        yield
 
 
-def look(project: Project, connection: sa.Connection) -> tuple[tuple[str, ...], MigrationContext]:
-    """Run env.py without a step; return the rows of the version table that it names, and what it configured.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configured:
+    """What env.py configures: the rows of the version table that it names, and the options that it gives."""
+
+    rows: tuple[str, ...]
+    context: MigrationContext
+    given: Mapping[str, Any]
+
+
+def read_configured(project: Project, connection: sa.Connection) -> Configured:
+    """Run env.py without a step, and return what it configures.
 
     Nothing is written, and the transaction is left open. Raises UsageError when env.py does not take the
     shared connection.
     """
-    found: list[tuple[tuple[str, ...], MigrationContext]] = []
+    found: list[Configured] = []
+    given: dict[str, Any] = {}
 
-    def remember(current: Any, context: MigrationContext) -> list[RevisionStep]:
-        found.append((current, context))
+    def remember(rows: tuple[str, ...], context: MigrationContext) -> list[RevisionStep]:
+        found.append(Configured(rows=rows, context=context, given=given))
         return []
 
-    with (
-        sharing(project, connection, writes=False) as build_environment,
-        build_environment(project.config, project.script, fn=remember),
-        env_py_errors(project),
-    ):
+    def note_options(configure: Callable[..., None]) -> Callable[..., None]:
+        def noted(*arguments: Any, **options: Any) -> None:
+            given.update(inspect.signature(configure).bind(*arguments, **options).arguments)
+            configure(*arguments, **options)
+
+        return noted
+
+    environment = _build_environment(project, connection, None, {"fn": remember, **WRITES_NOTHING})
+    replace_configure(environment, note_options)
+    with _handing_over(project, connection), environment, env_py_errors(project):
         project.script.run_env()
+        if not found:  # it configures nothing, or runs nothing
+            raise _ignores_connection(project)
     return found[0]
+
+
+@contextlib.contextmanager
+def _handing_over(project: Project, connection: sa.Connection) -> Iterator[None]:
+    """Have env.py find the connection for this block, as ENV_PY_CONTRACT says, and keep stdout clean."""
+    project.config.attributes["connection"] = connection
+    try:
+        with stdout_kept_clean():
+            yield
+    finally:
+        del project.config.attributes["connection"]
+
+
+def _build_environment(
+    project: Project, connection: sa.Connection, hooks: Hooks | None, options: Mapping[str, Any]
+) -> EnvironmentContext:
+    """Alembic's environment with these options, in which af-db's rules are laid over env.py's configure()."""
+    environment = EnvironmentContext(project.config, project.script, **options)
+    replace_configure(environment, lambda configure: _configure_shared(project, configure, connection, hooks))
+    return environment
 
 
 IncludeName = Callable[[str | None, Any, Any], bool]
 
 
 def _configure_shared(
-    project: Project,
-    environment: EnvironmentContext,
-    connection: sa.Connection,
-    hooks: Hooks | None,
-    rows: VersionRows,
+    project: Project, configure: Callable[..., None], connection: sa.Connection, hooks: Hooks | None
 ) -> Callable[..., None]:
     """``context.configure()`` as env.py calls it, with af-db's rules laid over what env.py asks for."""
-    configure = environment.configure
 
+    @functools.wraps(configure)
     def configure_shared(*arguments: Any, **options: Any) -> None:
         given = arguments[0] if arguments else options.get("connection")
         if given is not connection:
@@ -159,7 +188,6 @@ def _configure_shared(
             options["on_version_apply"] = (*own, _announce_recorded(hooks))
         options["include_name"] = _without_own_schema(options.get("include_name"))
         configure(*arguments, **options)
-        rows.recognise(environment.get_context())
 
     return configure_shared
 
@@ -193,25 +221,12 @@ def _announce_steps(
 
 
 def migration_step(
-    project: Project, direction: Direction, revision: Revision, reused: Reused | None = None
+    project: Project, direction: Direction, revision: Revision, reused: Reused = _ignore_reuse
 ) -> RevisionStep:
     """Return Alembic's step of a revision; ``reused`` is told where its file cannot be executed again."""
-    return _Step(project, project.script.get_revision(revision.id), direction, reused or _ignore_reuse)
-
-
-class _Step(RevisionStep):
-    def __init__(self, project: Project, script: Script, direction: Direction, reused: Reused) -> None:
-        super().__init__(project.script.revision_map, script, direction is Direction.UPGRADE)
-        module = take_module(script, reused)
-        self.migration_fn = module.upgrade if self.is_upgrade else module.downgrade
-
-    def should_delete_branch(self, heads: set[str]) -> bool:
-        """Answer at once where there is one head and one way down; Alembic walks through all ancestors to see
-        that nothing else implies the parent, so a downgrade to base would be quadratic (1.20)."""
-        parents = self.revision._normalized_down_revisions
-        if heads == {self.revision.revision} and len(parents) == 1:
-            return False
-        return super().should_delete_branch(heads)
+    script = project.script.get_revision(revision.id)
+    is_upgrade = direction is Direction.UPGRADE
+    return make_step(project.script, script, take_module(script, reused), is_upgrade=is_upgrade)
 
 
 def _announce_recorded(hooks: Hooks) -> Callable[..., None]:

@@ -1,4 +1,4 @@
-"""The history of an Alembic project: its revisions, and the way between two of them."""
+"""The history of an Alembic project: its revisions, and the path between two of them."""
 
 import contextlib
 import re
@@ -14,6 +14,7 @@ from alembic.util import CommandError
 from agent_factory.migrate.model.errors import NOT_TOUCHED, RefusedError, UsageError
 from agent_factory.migrate.model.plan import Direction, Plan, Revision
 from agent_factory.migrate.model.target import Target
+from agent_factory.migrate.project.alembic_internals import AMBIGUOUS, OVERLAPS, PAST_THE_END
 from agent_factory.migrate.revisions.faults import describe_heads
 
 
@@ -76,7 +77,18 @@ def newest(project: Project, applied: Iterable[str]) -> tuple[str, ...]:
     """
     applied = frozenset(applied)
     scripts = [project.script.get_revision(revision) for revision in applied]
-    return tuple(sorted(applied.difference(*(script._all_down_revisions for script in scripts))))
+    return tuple(sorted(applied.difference(*(_needed(project, script) for script in scripts))))
+
+
+def _needed(project: Project, script: Script) -> tuple[str, ...]:
+    """The revisions that this one builds on, and those that it depends on: each by its id, not by a label."""
+    depends_on = project.script.get_revisions(script.dependencies) if script.dependencies else ()
+    return (*_parents(script), *(other.revision for other in depends_on))
+
+
+def _parents(script: Script) -> tuple[str, ...]:
+    parents = script.down_revision
+    return (parents,) if isinstance(parents, str) else tuple(parents or ())
 
 
 def is_known(project: Project, revision: str) -> bool:
@@ -160,12 +172,11 @@ def _heads_after(
 
 def as_revision(script: Script) -> Revision:
     """Return Alembic's script as plain data."""
-    parents = script.down_revision
     return Revision(
         id=script.revision,
         message=script.doc,
         path=Path(script.path),
-        parents=(parents,) if isinstance(parents, str) else tuple(parents or ()),
+        parents=_parents(script),
         branch_labels=tuple(sorted(script.branch_labels)),
         is_head=script.is_head,
     )
@@ -199,7 +210,7 @@ def _revision_errors(
     except (RevisionError, CommandError, AssertionError, KeyError, ValueError, TypeError) as error:
         # Alembic asserts what it does not expect to be typed.
         said = str(error) if isinstance(error, RevisionError | CommandError) else ""
-        if "overlaps with other requested" in said:
+        if OVERLAPS in said:
             raise UsageError(
                 "overlapping-rows",
                 f"alembic_version holds {at}, though one of them builds on another",
@@ -210,8 +221,8 @@ def _revision_errors(
                     "DELETE FROM alembic_version WHERE version_num = '...'",
                 ),
             ) from error
-        if re.search(r"didn't produce|Walked too far", said):
+        if PAST_THE_END.search(said):
             said = f"from {at}, {revision} leads past the end of the history"
-        if not said or "Ambiguous" in said:
+        if not said or AMBIGUOUS in said:
             said = f"{revision!r} means no revision that can be reached from {at}"
         raise UsageError("no-such-step", said, state=NOT_TOUCHED, next_steps=see) from error

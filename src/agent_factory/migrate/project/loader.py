@@ -1,7 +1,9 @@
 """A revision's module, as its file leaves it: what an earlier call did to it is not there."""
 
 import importlib.util
+import re
 from collections.abc import Callable
+from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -34,6 +36,19 @@ def take_module(script: Script, reused: Callable[[str, Exception], None]) -> Mod
         reused(script.revision, error)
         return module
     return fresh
+
+
+def load_module(path: Path) -> ModuleType:
+    """Execute a revision's file, under the name that Alembic gives to it, and return the new module.
+
+    Raises what the file raises. The module is not kept among those that Python has imported.
+    """
+    spec = importlib.util.spec_from_file_location(re.sub(r"\W", "_", path.name), path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path.name} is no file that Python can execute")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _code_of(module: ModuleType) -> CodeType | Exception:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from alembic.runtime.migration import MigrationContext, RevisionStep
 
-from agent_factory.migrate.project.environment import connecting_refused, env_py_errors, sharing
+from agent_factory.migrate.project.alembic_internals import version_table_name
+from agent_factory.migrate.project.environment import connecting_refused, read_configured
 from agent_factory.migrate.project.history import Project
 
 
@@ -40,33 +40,13 @@ def read_models(project: Project, connection: sa.Connection) -> Models:
 
     Raises UsageError when env.py does not take the shared connection, or breaks; it makes none of its own.
     """
-    given: dict[str, Any] = {}
-    configured: list[MigrationContext] = []
-
-    def no_steps(_current: Any, context: MigrationContext) -> list[RevisionStep]:
-        configured.append(context)
-        return []
-
-    with (
-        sharing(project, connection, writes=False) as build_environment,
-        env_py_errors(project),
-        connecting_refused(project),
-    ):
-        environment = build_environment(project.config, project.script, fn=no_steps)
-        configure = environment.configure
-
-        def remember(*arguments: Any, **options: Any) -> None:
-            given.update(options)
-            configure(*arguments, **options)
-
-        environment.configure = remember  # type: ignore[method-assign]
-        with environment:
-            project.script.run_env()
+    with connecting_refused(project):
+        configured = read_configured(project, connection)
     connection.rollback()
-    context = configured[0]
+    given = configured.given
     return Models(
-        metadatas=_metadatas(context.opts.get("target_metadata")),
-        version_table=context.version_table,
+        metadatas=_metadatas(given.get("target_metadata")),
+        version_table=version_table_name(configured.context)[0],
         # Alembic's own default is not to compare them; one who writes False means it.
         compares_defaults=given.get("compare_server_default") is not False,
         includes=_includes(given.get("include_name"), given.get("include_object")),

@@ -15,11 +15,13 @@ from pathlib import Path
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.script.revision import RevisionError
-from alembic.util import CommandError, load_python_file
+from alembic.util import CommandError
 
 from agent_factory.migrate.model.errors import NOT_TOUCHED, UsageError
 from agent_factory.migrate.model.findings import RULES
+from agent_factory.migrate.project.alembic_internals import ONLY_WARNED
 from agent_factory.migrate.project.history import Project
+from agent_factory.migrate.project.loader import load_module
 from agent_factory.migrate.project.output import stdout_kept_clean
 from agent_factory.migrate.revisions.faults import find_faults
 from agent_factory.migrate.revisions.parse import (
@@ -30,9 +32,6 @@ from agent_factory.migrate.revisions.parse import (
     read_revision_file,
     with_values,
 )
-
-_WARNED = r"Revision \S+ (is present|referenced)|File .* loaded twice"
-"""What Alembic only warns of, and then runs what is left (alembic.script, 1.20)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +79,7 @@ def read_history_files(config_path: Path) -> HistoryFiles:
     return HistoryFiles(
         config_path=config_path,
         files=_loaded_files(project) if refusal is None else _imported_files(project),
-        folders=tuple(folder.resolve() for folder in script._version_locations),
+        folders=tuple(folder.resolve() for folder in _folders(script)),
         has_subfolders=script.recursive_version_locations,
         file_template=script.file_template,
         env_py=Path(script.env_py_location).absolute(),
@@ -115,7 +114,7 @@ def _load(project: Project) -> None:
     """Have Alembic read the revision files."""
     try:
         with warnings.catch_warnings(), stdout_kept_clean():
-            warnings.filterwarnings("error", _WARNED, UserWarning)
+            warnings.filterwarnings("error", ONLY_WARNED, UserWarning)
             project.script.get_heads()
     except (Exception, SystemExit) as error:
         raise _refusal(project, error) from error
@@ -186,7 +185,7 @@ def _imported(file: RevisionFile) -> RevisionFile:
     if file.broken is not None:
         return file
     try:
-        module = load_python_file(file.path.parent, file.path.name)
+        module = load_module(file.path)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a revision may raise anything
         return replace(file, broken=_why_not_imported(error, file.path))
     return with_values(file, {name: getattr(module, name) for name in DECLARATIONS if hasattr(module, name)})
@@ -195,7 +194,7 @@ def _imported(file: RevisionFile) -> RevisionFile:
 def _read_files(project: Project) -> tuple[RevisionFile, ...]:
     """The files that Alembic would take for revisions, in its order, each once."""
     found: dict[Path, None] = {}
-    for folder in project.script._version_locations:
+    for folder in _folders(project.script):
         for root, folders, names in os.walk(folder):
             paths = [Path(root, name) for name in sorted(names) if FILE_NAME.fullmatch(name)]
             found.update((path.resolve(), None) for path in paths)
@@ -206,6 +205,12 @@ def _read_files(project: Project) -> tuple[RevisionFile, ...]:
         for path in found
         if path.is_file()
     )
+
+
+def _folders(script: ScriptDirectory) -> tuple[Path, ...]:
+    """The folders of the revision files; Alembic tells where they are only if it has been given just one."""
+    each = [ScriptDirectory(script.dir, version_locations=[one]) for one in script.version_locations]
+    return tuple(Path(one.versions) for one in each or [script])
 
 
 def _name(project: Project, path: Path) -> str:

@@ -1,10 +1,11 @@
-"""The table in which Alembic keeps where a database is, looked at as a table."""
+"""The table in which Alembic keeps where a database is, read as a table."""
 
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from agent_factory.migrate.project.environment import look
+from agent_factory.migrate.project.alembic_internals import version_table_name
+from agent_factory.migrate.project.environment import read_configured
 from agent_factory.migrate.project.history import Project
 
 
@@ -21,12 +22,12 @@ class VersionTable:
 
 
 def read_version_table(project: Project, connection: sa.Connection) -> VersionTable:
-    """Look at the version table; nothing is written. Raises what ``read_current`` raises."""
-    rows, context = look(project, connection)
-    name, schema = context.version_table, context.version_table_schema
+    """Read the version table; nothing is written. Raises what ``read_current`` raises."""
+    configured = read_configured(project, connection)
+    name, schema = version_table_name(configured.context)
     inspector = sa.inspect(connection)
     has_key = True
     if inspector.has_table(name, schema=schema):
         has_key = bool(inspector.get_pk_constraint(name, schema=schema)["constrained_columns"])
     connection.rollback()
-    return VersionTable(name=name, rows=tuple(sorted(rows)), has_key=has_key)
+    return VersionTable(name=name, rows=tuple(sorted(configured.rows)), has_key=has_key)

@@ -1,7 +1,6 @@
 """The rows of the version table and of the journal, asked of the driver."""
 
 import contextlib
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,9 +41,10 @@ def ask(url: DatabaseURL, *, for_entries: bool = False) -> Answers | None:
 
 
 def _ask_postgresql(url: DatabaseURL, *, for_entries: bool) -> "_Found | None":
-    psycopg2 = _import_psycopg2()
-
     from agent_factory.migrate.db.libpq import connect_options, keywords, with_options
+    from agent_factory.migrate.db.psycopg2_internals import import_without_ssl
+
+    psycopg2 = import_without_ssl()
 
     try:
         connection = psycopg2.connect(**keywords(with_options(url, connect_options())))
@@ -70,22 +70,6 @@ def _ask_journal(cursor: Any) -> "dict[str, Entry] | None":
     cursor.execute(f"SELECT {MAY_READ_JOURNAL}")
     (may_read,) = cursor.fetchone()
     return read_entries(cursor) if may_read else None
-
-
-def _import_psycopg2() -> Any:
-    """Import psycopg2 without Python's own ssl, which it loads only to spare an OpenSSL older than 1.1.
-
-    That is 9 ms and 5 MiB. libpq's TLS is not Python's: it works as ever, and so does ssl later on.
-    """
-    spared = "ssl" not in sys.modules
-    if spared:
-        sys.modules["ssl"] = None  # type: ignore[assignment] # None is how an import is refused
-    try:
-        import psycopg2
-    finally:
-        if spared:
-            del sys.modules["ssl"]
-    return psycopg2
 
 
 def _ask_sqlite(url: DatabaseURL) -> "_Found | None":

@@ -1,0 +1,117 @@
+"""What af-db replaces in Alembic, and what it reads of Alembic that no documentation promises.
+
+No other module does either. Each name has a test of its own, which fails by that name when an Alembic has it
+no more: tests/unit/migrate/project/test_alembic_internals.py. Read in Alembic 1.18.5 and 1.20.1.
+"""
+
+import contextlib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from types import ModuleType
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext, RevisionStep
+from alembic.script import Script, ScriptDirectory
+
+ONLY_WARNED = r"Revision \S+ (is present|referenced)|File .* loaded twice"
+"""Faults of the revision files of which Alembic warns, and then runs what is left. A warning has no class or
+code of its own, so its words tell it."""
+
+OVERLAPS = "overlaps with other requested"
+"""What Alembic says of two rows of the version table of which one builds on the other: a RevisionError, which
+many other faults are too."""
+
+PAST_THE_END = re.compile(r"didn't produce|Walked too far")
+"""What Alembic says of a step, such as +9, that leads past the end of the history; likewise."""
+
+AMBIGUOUS = "Ambiguous"
+"""What Alembic says of a step that could be taken from several heads; likewise."""
+
+WRITES_NOTHING: Mapping[str, Any] = {"dont_mutate": True}
+"""The option with which Alembic's own ``current`` makes its EnvironmentContext. Without it, Alembic makes the
+version table before it calls any function of ours; no documented option keeps it from that."""
+
+
+@contextlib.contextmanager
+def replaced_in_commands(
+    build_environment: Callable[..., EnvironmentContext], script: ScriptDirectory
+) -> Iterator[None]:
+    """Have Alembic's commands, for the block, call ``build_environment`` and use ``script``.
+
+    Each makes its EnvironmentContext and its ScriptDirectory itself, from names of ``alembic.command``, and
+    takes neither as an argument: it would run steps of its own choice, and load every file once more. They
+    are not safe for threads anyhow: they work on module-level proxies.
+    """
+
+    class LoadedScripts:
+        @staticmethod
+        def from_config(_config: Any) -> ScriptDirectory:
+            return script
+
+    commands: Any = command
+    originals = commands.EnvironmentContext, commands.ScriptDirectory
+    commands.EnvironmentContext, commands.ScriptDirectory = build_environment, LoadedScripts
+    try:
+        yield
+    finally:
+        commands.EnvironmentContext, commands.ScriptDirectory = originals
+
+
+def replace_configure(
+    environment: EnvironmentContext, replace: Callable[[Callable[..., None]], Callable[..., None]]
+) -> None:
+    """Have env.py's ``context.configure()`` call what ``replace`` makes of Alembic's own function.
+
+    The options of an EnvironmentContext would not do: what env.py passes overwrites them. Nor would a
+    subclass: Alembic finds the functions of ``alembic.context`` by the exact class.
+    """
+    environment.configure = replace(environment.configure)  # type: ignore[method-assign]
+
+
+def version_rows_table(context: MigrationContext) -> sa.Table:
+    """Return the table object that every statement on the version table is made of.
+
+    The documented names of the table are not enough: a revision may have a table object of its own for it.
+    """
+    return context._version
+
+
+def version_table_name(context: MigrationContext) -> tuple[str, str | None]:
+    """Return the name and the schema of the version table, as env.py or Alembic's defaults have it.
+
+    Documented are the options of ``configure()``, but not where to read what became of them.
+    """
+    return context.version_table, context.version_table_schema
+
+
+def make_step(
+    script: ScriptDirectory, revision: Script, module: ModuleType, *, is_upgrade: bool
+) -> RevisionStep:
+    """Return the step that runs the function of ``module`` for ``revision``.
+
+    Alembic documents that a function of ours returns steps, but not how one is made.
+    """
+    return _Step(script, revision, module, is_upgrade)
+
+
+class _Step(RevisionStep):
+    def __init__(
+        self, script: ScriptDirectory, revision: Script, module: ModuleType, is_upgrade: bool
+    ) -> None:
+        super().__init__(script.revision_map, revision, is_upgrade)
+        self.migration_fn = module.upgrade if is_upgrade else module.downgrade
+
+    def should_delete_branch(self, heads: set[str]) -> bool:
+        """Answer at once where there is one head and one parent to go down to.
+
+        Alembic walks through all ancestors to see that nothing else implies the parent, so a downgrade to
+        base would be quadratic.
+        """
+        revision = self.revision
+        has_one_parent = isinstance(revision.down_revision, str) and not revision.dependencies
+        if has_one_parent and heads == {revision.revision}:
+            return False
+        return super().should_delete_branch(heads)
