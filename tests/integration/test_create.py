@@ -87,6 +87,27 @@ def test_no_change_in_the_models_makes_no_file(
     assert len(list(project.versions.glob("*.py"))) == 3
 
 
+def test_env_py_may_ask_what_alembics_command_line_would_say(
+    af_db: CommandLine, modelled: AlembicProject, database_url: str
+) -> None:
+    """As Alembic's documentation has it: arguments behind -x, and whether the command is autogenerate."""
+    code = modelled.env_py.read_text()
+    hook = (
+        "def own(migration_context, revision, directives):\n"
+        "    assert context.config.cmd_opts.autogenerate\n\n"
+        "assert context.get_x_argument(as_dictionary=True) == {}\n"
+    )
+    modelled.env_py.write_text(
+        code.replace("connection =", f"{hook}connection =", 1).replace(
+            "render_as_batch=True", "render_as_batch=True, process_revision_directives=own"
+        )
+    )
+    upgraded = af_db("local", "upgrade", cwd=modelled.root, url=database_url)
+    created = af_db("local", "create", "add what is missing", cwd=modelled.root, url=database_url)
+
+    assert (upgraded.code, created.code) == (0, 0), upgraded.err + created.err
+
+
 def test_create_behind_the_head_is_refused_with_the_command_to_run_first(
     af_db: CommandLine, modelled: AlembicProject, database_url: str
 ) -> None:

@@ -231,6 +231,16 @@ def test_an_env_py_that_ignores_the_connection_is_refused(
     assert 'attributes.get("connection")' in outcome.error["next_steps"][0]
 
 
+def test_an_env_py_that_configures_nothing_is_told_what_to_write(
+    af_db: CommandLine, project: AlembicProject, sqlite_url: str
+) -> None:
+    project.env_py.write_text("from alembic import context\n")
+
+    outcome = af_db("local", "upgrade", "--json", cwd=project.root, url=sqlite_url)
+
+    assert (outcome.code, outcome.error["code"]) == (2, "env-py-contract")
+
+
 def test_a_version_table_of_another_name_is_found(
     af_db: CommandLine, project: AlembicProject, postgresql_url: str
 ) -> None:

@@ -61,6 +61,7 @@ def create(
         if all(operations.is_empty() for operations in directives[0].upgrade_ops_list):
             directives.clear()
 
+    vars(project.config.cmd_opts)["autogenerate"] = True
     with sharing(project, connection, writes=False), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         warnings.simplefilter("always", sa.exc.SAWarning)

@@ -104,7 +104,8 @@ def configure(config_path: Path) -> Project:
         config_path if config_path.suffix != ".toml" else None,
         toml_file=config_path.with_name("pyproject.toml"),
         stdout=sys.stderr,
-        cmd_opts=argparse.Namespace(quiet=True),
+        # With these, env.py may ask for what was typed behind Alembic's -x, and whether this is autogenerate.
+        cmd_opts=argparse.Namespace(quiet=True, x=None, autogenerate=False),
     )
     with _configuration_errors(config_path), stdout_kept_clean():
         return Project(config_path=config_path, config=config, script=ScriptDirectory.from_config(config))
