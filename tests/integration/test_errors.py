@@ -4,6 +4,7 @@ The password of each URL here is the canary. Each error is shown as text and as 
 it in any spelling.
 """
 
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -462,4 +463,6 @@ def test_a_bug_looks_like_a_bug_without_the_secret(place: Place) -> None:
 
     assert (outcome.code, outcome.error["code"]) == (1, "bug")
     assert "Traceback" in outcome.err
+    assert re.search(r"versions  af-db .*Alembic \d.*psycopg2 \d", outcome.err)
+    assert "report it" in outcome.err.splitlines()[-1]
     assert not [spelling for spelling in SPELLINGS if spelling in outcome.out + outcome.err]

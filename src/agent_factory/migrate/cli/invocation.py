@@ -292,9 +292,11 @@ def _render_check(command: str, result: "CheckResult", form: str, config: Path) 
 
 
 def show_bug(error: BaseException) -> None:
-    """Print a traceback without the secrets in it."""
+    """Print a traceback, the versions and where to report it, without the secrets in them."""
+    from agent_factory.migrate.report.bug import render_report
+
     typer.echo(redact("".join(traceback.format_exception(error))), err=True)
-    typer.echo("this is a bug in af-db; the traceback above says where", err=True)
+    typer.echo(redact(render_report()), err=True)
 
 
 def _read_settings(env_file: Path | None) -> "Settings":

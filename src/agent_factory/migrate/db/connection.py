@@ -16,6 +16,7 @@ from agent_factory.migrate.db.failures import explain_connection_failure
 from agent_factory.migrate.db.libpq import APPLICATION_NAME, CONNECT_TIMEOUT_S, connect_options, with_options
 from agent_factory.migrate.model.errors import MigrationError
 from agent_factory.migrate.model.target import Target
+from agent_factory.migrate.model.version import note_server
 from agent_factory.url import DatabaseURL
 
 _FORGETS_PREPARED = re.compile(r"\b(DEALLOCATE|DISCARD)\b", re.IGNORECASE)
@@ -121,6 +122,7 @@ def connect(
     try:
         try:
             connection = engine.connect()
+            note_server(_server(connection))
             if target.url.backend == "postgresql" and read_only:
                 connection = connection.execution_options(postgresql_readonly=True)
             elif target.url.backend == "sqlite":
@@ -153,6 +155,13 @@ def _build_engine(url: DatabaseURL, options: Mapping[str, str], *, read_only: bo
     )
     sqlite.use_real_transactions(engine, begin="BEGIN" if read_only else "BEGIN IMMEDIATE")
     return engine
+
+
+def _server(connection: sa.Connection) -> str:
+    """The server's name and version, or SQLite's, as they were learned when the connection was made."""
+    if connection.dialect.name == "sqlite":
+        return f"SQLite {sqlite3.sqlite_version}"
+    return f"PostgreSQL {'.'.join(map(str, connection.dialect.server_version_info or ()))}"
 
 
 def _forbid_reconnect(engine: sa.Engine) -> None:

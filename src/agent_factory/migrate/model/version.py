@@ -1,4 +1,6 @@
-"""Which af-db this is."""
+"""Which af-db this is, and which servers it has met."""
+
+_servers: dict[str, None] = {}
 
 
 def af_db_version() -> str:
@@ -11,3 +13,13 @@ def af_db_version() -> str:
 def describe_version() -> str:
     """Return what ``--version`` prints."""
     return f"af-db {af_db_version()}"
+
+
+def note_server(name: str) -> None:
+    """Remember the name and the version of a server that this process is connected to, for a bug's report."""
+    _servers[name] = None
+
+
+def servers_met() -> tuple[str, ...]:
+    """Return what ``note_server`` was told, each once: production's and a rehearsal's may differ."""
+    return tuple(_servers)
