@@ -2,45 +2,31 @@
 
 import typer
 
-from agent_factory.migrate.cli import options
 from agent_factory.migrate.cli.checks import CheckForm, Form
 from agent_factory.migrate.cli.invocation import Invocation
+from agent_factory.migrate.cli.options import ENVIRONMENT, OUTPUT, SCRATCH
 from agent_factory.migrate.cli.runs import OpenTarget
+from agent_factory.migrate.cli.typer_internals import takes
 
 
 def add_check_command(app: typer.Typer, open_target: OpenTarget) -> None:
     """Add the command that looks for what the database which ``open_target`` names should not have."""
 
     @app.command()
-    def check(
-        context: typer.Context,
-        form: Form = CheckForm.TEXT,
-        scratch_url: options.ScratchUrl = None,
-        no_rehearsal: options.NoRehearsal = False,
-        environment: options.Environment = None,
-        config: options.Config = None,
-        json: options.Json = False,
-    ) -> None:
+    @takes(*SCRATCH, ENVIRONMENT, *OUTPUT)
+    def check(context: typer.Context, form: Form = CheckForm.TEXT, *, environment: str | None) -> None:
         """Compare the database with its migrations and its journal: drift, leftovers, edited revisions.
 
         Nothing is written to it; a role that may only read is enough. Exits 3 when something is found.
         """
-        as_json = json or form is CheckForm.JSON
-        with Invocation(context, config, json=as_json) as invocation:
-            from agent_factory.migrate.cli.limits import rehearsal_options
+        with Invocation(context) as invocation:
             from agent_factory.migrate.workflows.check_database import check_database
 
             target = open_target(invocation)
             result = check_database(
                 invocation.project,
                 target,
-                options=rehearsal_options(
-                    invocation.project.root,
-                    invocation.settings,
-                    allow=None,
-                    scratch_url=scratch_url,
-                    no_rehearsal=no_rehearsal,
-                ),
+                options=invocation.rehearsal_options(),
                 environment=environment,
             )
             invocation.show_check(result, form)

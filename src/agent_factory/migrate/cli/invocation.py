@@ -5,7 +5,7 @@ import shlex
 import signal
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 import typer
 
 from agent_factory.migrate.cli.options import ProgressForm
+from agent_factory.migrate.cli.typer_internals import words_typed
 from agent_factory.migrate.model.errors import (
     NOT_TOUCHED,
     ExitCode,
@@ -27,6 +28,7 @@ from agent_factory.redaction import redact
 if TYPE_CHECKING:
     from agent_factory.migrate.model.events import Event
     from agent_factory.migrate.model.findings import CheckResult
+    from agent_factory.migrate.model.options import RehearsalOptions, RunOptions
     from agent_factory.migrate.model.results import Result
     from agent_factory.migrate.model.target import Target
     from agent_factory.migrate.project import Project
@@ -45,21 +47,15 @@ class Invocation:
 
     settings: "Settings"
 
-    def __init__(
-        self,
-        context: typer.Context,
-        config: Path | None,
-        *,
-        json: bool,
-        progress: ProgressForm = ProgressForm.AUTO,
-    ) -> None:
-        chosen = config or context.find_root().obj
+    def __init__(self, context: typer.Context) -> None:
+        self._given = context.params
+        chosen = self._given["config"] or context.find_root().obj
         self._config: Path | None = chosen.absolute() if chosen else None
-        self._json = json
-        self._progress = progress
+        self._json = self._given["json"] or self._given.get("form") == "json"
+        self._progress = self._given.get("progress", ProgressForm.AUTO)
         self._command = context.command_path.removeprefix("af-db ")
         self._called = f"af-db -c {shlex.quote(str(chosen))}" if chosen else "af-db"
-        self._typed = tuple(_typed(context))
+        self._typed = tuple(words_typed(context))
         self._started_in = Path.cwd()
         self._undo = contextlib.ExitStack()
 
@@ -100,15 +96,15 @@ class Invocation:
 
     def local_settings(self) -> "Settings":
         """Read the environment, and for what it leaves unset the project's .env."""
-        return _read_settings(self.config_path.parent / ".env")
+        self.settings = _read_settings(self.config_path.parent / ".env")
+        return self.settings
 
     def local_target(self) -> "Target":
         """The database of the environment, of the project's .env, or the embedded default, in this order."""
         from agent_factory.migrate.model.target import local_target
         from agent_factory.url import DEFAULT_DATABASE_URL
 
-        self.settings = self.local_settings()
-        url = self.settings.database_url
+        url = self.local_settings().database_url
         return local_target(
             url.get_secret_value() if url else DEFAULT_DATABASE_URL, command=self._called, typed=self._typed
         )
@@ -129,6 +125,18 @@ class Invocation:
     def path(self, given: Path) -> Path:
         """Return a path that was typed where the command began; the working directory is another now."""
         return self._started_in / given
+
+    def run_options(self) -> "RunOptions":
+        """The options of a run, as they were typed or set."""
+        from agent_factory.migrate.cli.limits import run_options
+
+        return run_options(self._given, self.settings)
+
+    def rehearsal_options(self, known: "Sequence[str] | None" = None) -> "RehearsalOptions":
+        """Whether, where and how long a plan is rehearsed; ``known`` are the names that --allow takes."""
+        from agent_factory.migrate.cli.limits import rehearsal_options
+
+        return rehearsal_options(self.config_path.parent, self._given, self.settings, known=known)
 
     @property
     def tells_machines(self) -> bool:
@@ -205,26 +213,6 @@ class Invocation:
                 typer.echo(render_bug(self._command, error))
             show_bug(error)
         return int(ExitCode.BUG)
-
-
-def _typed(context: typer.Context) -> Iterator[str]:
-    """Give the command's words, and each argument and option that was typed, as a shell takes them again.
-
-    The configuration is not among them: ``-c`` is how ``af-db`` itself is called.
-    """
-    yield context.command_path.removeprefix("af-db ")
-    for parameter in context.command.params:
-        name = parameter.name or ""
-        source = context.get_parameter_source(name)
-        if source is None or source.name != "COMMANDLINE" or name == "config":
-            continue
-        value = context.params[name]
-        option = parameter.opts[0] if parameter.param_type_name == "option" else ""
-        if value is True:
-            yield option
-            continue
-        for item in value if isinstance(value, list) else [value]:
-            yield f"{option} {shlex.quote(str(item))}".strip()
 
 
 class _EndedBySignal(KeyboardInterrupt):

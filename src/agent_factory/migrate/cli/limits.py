@@ -48,12 +48,9 @@ def parse_limit(option: str, text: str, called: str = "") -> float:
 
 def rehearsal_options(
     root: Path,
+    parameters: Mapping[str, Any],
     settings: Settings,
     *,
-    allow: Sequence[str] | None,
-    scratch_url: str | None,
-    no_rehearsal: bool,
-    rehearsal_timeout: str | None = None,
     known: Sequence[str] | None = None,
 ) -> RehearsalOptions:
     """Return whether, where and how long a plan is rehearsed: the command line's word, else the settings'.
@@ -62,15 +59,17 @@ def rehearsal_options(
     another one, and for a duration that is none.
     """
     from_settings = settings.af_db_scratch_url
-    url = scratch_url or (from_settings.get_secret_value() if from_settings else None)
-    required = read_configuration(root).require_rehearsal and not no_rehearsal
-    option, limit = "--rehearsal-timeout", rehearsal_timeout or settings.af_db_rehearsal_timeout
+    url = parameters["scratch_url"] or (from_settings.get_secret_value() if from_settings else None)
+    is_wanted = not parameters["no_rehearsal"]
+    required = read_configuration(root).require_rehearsal and is_wanted
+    option = "--rehearsal-timeout"
+    limit = parameters.get("rehearsal_timeout") or settings.af_db_rehearsal_timeout
     limits = {"timeout_s": parse_limit(option, limit, f"{option} (AF_DB_REHEARSAL_TIMEOUT)")} if limit else {}
     return RehearsalOptions(
-        wanted=required or (settings.af_db_rehearsal and not no_rehearsal),
+        wanted=required or (settings.af_db_rehearsal and is_wanted),
         required=required,
         scratch_url=url,
-        allow=_allowed(allow or (), known),
+        allow=_allowed(parameters.get("allow") or (), known),
         **limits,
     )
 

@@ -10,6 +10,7 @@ from agent_factory.migrate.cli.invocation import Invocation
 from agent_factory.migrate.cli.plans import add_plan_command
 from agent_factory.migrate.cli.runs import add_run_commands
 from agent_factory.migrate.cli.statuses import add_status_commands
+from agent_factory.migrate.cli.typer_internals import takes
 
 app = typer.Typer(help="Migrate the database of a developer's machine.", no_args_is_help=True)
 
@@ -25,6 +26,7 @@ add_check_command(app, Invocation.local_target)
 
 
 @app.command()
+@takes(*options.OUTPUT)
 def create(
     context: typer.Context,
     message: Annotated[
@@ -33,20 +35,23 @@ def create(
     ] = None,
     same_message: MessageOption = None,
     empty: Annotated[bool, typer.Option("--empty", help="Leave it empty, to be written by hand.")] = False,
-    config: options.Config = None,
-    json: options.Json = False,
 ) -> None:
     """Write the next revision from what the models have and the database lacks."""
     message = _one_of(message, same_message)
     if message is None:
         raise typer.BadParameter("MESSAGE is missing: it becomes the file's name.")
-    with Invocation(context, config, json=json) as invocation:
+    with Invocation(context) as invocation:
         from agent_factory.migrate.workflows import create as workflow
 
         invocation.show(workflow.create(invocation.project, invocation.local_target(), message, empty=empty))
 
 
 @app.command()
+@takes(
+    options.texts("--allow", "same-table", "Join branches that change the same table."),
+    *options.SCRATCH,
+    *options.OUTPUT,
+)
 def merge(
     context: typer.Context,
     message: Annotated[
@@ -54,24 +59,10 @@ def merge(
         typer.Argument(metavar="MESSAGE", help="What the new revision is called.", show_default=False),
     ] = None,
     same_message: MessageOption = None,
-    allow: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--allow",
-            metavar="same-table",
-            help="Join branches that change the same table.",
-            show_default=False,
-        ),
-    ] = None,
-    scratch_url: options.ScratchUrl = None,
-    no_rehearsal: options.NoRehearsal = False,
-    config: options.Config = None,
-    json: options.Json = False,
 ) -> None:
     """Write a revision that joins several heads, unless two of them change the same table."""
     message = _one_of(message, same_message)
-    with Invocation(context, config, json=json) as invocation:
-        from agent_factory.migrate.cli.limits import rehearsal_options
+    with Invocation(context) as invocation:
         from agent_factory.migrate.review.consents import OF_MERGES
         from agent_factory.migrate.workflows.merge import merge as run
 
@@ -81,19 +72,21 @@ def merge(
                 invocation.project,
                 target,
                 message,
-                options=rehearsal_options(
-                    invocation.project.root,
-                    invocation.settings,
-                    allow=allow,
-                    scratch_url=scratch_url,
-                    no_rehearsal=no_rehearsal,
-                    known=OF_MERGES,
-                ),
+                options=invocation.rehearsal_options(known=OF_MERGES),
             )
         )
 
 
 @app.command()
+@takes(
+    options.YES,
+    options.texts(
+        "--allow",
+        "applied,pushed",
+        "Do not look whether the database at hand, or another branch of the remote, has them.",
+    ),
+    *options.OUTPUT,
+)
 def rebase(
     context: typer.Context,
     against: Annotated[
@@ -106,18 +99,9 @@ def rebase(
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and stop.")] = False,
-    yes: options.Yes = False,
-    allow: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--allow",
-            metavar="applied,pushed",
-            help="Do not look whether the database at hand, or another branch of the remote, has them.",
-            show_default=False,
-        ),
-    ] = None,
-    config: options.Config = None,
-    json: options.Json = False,
+    *,
+    yes: bool,
+    allow: list[str] | None,
 ) -> None:
     """Put this branch's revisions behind those of another branch: new ids, file names and parents.
 
@@ -125,7 +109,7 @@ def rebase(
     no other database has it, and no branch that was not fetched, is for you to know. After a pull the
     history is one line again. All files are changed, or none.
     """
-    with Invocation(context, config, json=json) as invocation:
+    with Invocation(context) as invocation:
         from agent_factory.migrate.cli.confirmation import rebase_confirmation
         from agent_factory.migrate.review.consents import OF_REBASES, parse_consents
         from agent_factory.migrate.workflows.rebase import rebase as run

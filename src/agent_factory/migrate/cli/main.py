@@ -1,6 +1,7 @@
 """``af-db``: the commands put together, and the one place where an error becomes a message."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,6 +9,7 @@ import typer
 from agent_factory.migrate.cli import local, options, prod
 from agent_factory.migrate.cli.checks import add_project_check
 from agent_factory.migrate.cli.invocation import Invocation, show_bug
+from agent_factory.migrate.cli.typer_internals import context_of, is_help, takes
 from agent_factory.migrate.model.errors import INTERRUPTED, MEANINGS, NOT_TOUCHED, ExitCode, UsageError
 from agent_factory.migrate.model.version import describe_version
 from agent_factory.migrate.report.screen import flush_output
@@ -39,28 +41,25 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+_VERSION = options.flag("--version", meaning="Print the version.", callback=_print_version, is_eager=True)
+
+
 @app.callback()
-def main_options(
-    context: typer.Context,
-    config: options.Config = None,
-    _version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
-    ] = False,
-) -> None:
+@takes(options.CONFIG, _VERSION)
+def main_options(context: typer.Context, *, config: Path | None) -> None:
     context.obj = config
 
 
 @app.command()
+@takes(*options.OUTPUT)
 def current(
     context: typer.Context,
     check_heads: Annotated[
         bool, typer.Option("--check-heads", help="Exit 3 when the database is not at every head.")
     ] = False,
-    config: options.Config = None,
-    json: options.Json = False,
 ) -> None:
     """Say which revision the database is at; for CI. Reads DATABASE_URL, then .env."""
-    with Invocation(context, config, json=json) as invocation:
+    with Invocation(context) as invocation:
         from agent_factory.migrate.workflows import status
 
         invocation.show(
@@ -86,9 +85,8 @@ def run(arguments: list[str]) -> int:
 
 
 def _show_usage_error(error: typer.TyperException, arguments: list[str]) -> ExitCode:
-    context = getattr(error, "ctx", None)
-    if error.format_message().startswith("Usage:"):
-        # A group that was named without a command: the "error" is its help.
+    context = context_of(error)
+    if is_help(error):
         typer.echo(error.format_message())
         return ExitCode.USAGE if arguments else ExitCode.DONE
     command = context.command_path if context else "af-db"

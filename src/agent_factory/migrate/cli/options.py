@@ -1,24 +1,15 @@
-"""Arguments and options that several commands share."""
+"""The options that several commands share, each declared once, and what two commands say of themselves.
+
+A command takes them with ``@takes(...)``, in the order in which its help lists them.
+"""
 
 from enum import StrEnum
+from inspect import Parameter
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
-Config = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        "-c",
-        metavar="PATH",
-        help="Another alembic.ini; by default the nearest one, going up from here.",
-        show_default=False,
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; for CI and scripts.")]
 RevisionToReach = Annotated[
     str | None,
     typer.Argument(
@@ -31,9 +22,6 @@ RevisionToGoBackTo = Annotated[
         metavar="REVISION", help="An id or its beginning, -1, base, branch@base.", show_default=False
     ),
 ]
-EnvironmentName = Annotated[
-    str | None, typer.Argument(metavar="NAME", help="Its new name.", show_default=False)
-]
 
 
 class ProgressForm(StrEnum):
@@ -42,84 +30,81 @@ class ProgressForm(StrEnum):
     JSON = "json"
 
 
-def _duration(name: str, meaning: str) -> Any:
-    return typer.Option(name, metavar="DURATION", help=meaning, show_default=False)
+def option(of: Any, name: str, *short: str, meaning: str, default: Any = None, **facts: Any) -> Parameter:
+    """Return the parameter that takes an option of this type; ``--a-b`` becomes the parameter ``a_b``."""
+    return Parameter(
+        name.removeprefix("--").replace("-", "_"),
+        Parameter.KEYWORD_ONLY,
+        default=default,
+        annotation=Annotated[of, typer.Option(name, *short, help=meaning, **facts)],
+    )
 
 
-LockWait = Annotated[str | None, _duration("--lock-wait", "How long to wait for another run (60s).")]
-RetryFor = Annotated[
-    str | None, _duration("--retry-for", "How long to try a revision again that meets locks (5min).")
-]
-LockTimeout = Annotated[str | None, _duration("--lock-timeout", "The first try's lock_timeout (200ms).")]
-LockTimeoutMax = Annotated[str | None, _duration("--lock-timeout-max", "The longest lock_timeout (1s).")]
-StatementTimeout = Annotated[
-    str | None, _duration("--statement-timeout", "How long a statement may take (1h).")
-]
-AllowPooler = Annotated[
-    bool, typer.Option("--allow-pooler", help="Run through a transaction pooler, with weaker guards.")
-]
-AcceptEdited = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--accept-edited",
-        metavar="REVISION",
-        help="Accept that this applied revision's file has changed.",
-        show_default=False,
-    ),
-]
-Resume = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--resume",
-        metavar="REVISION",
-        help="Run this revision again over what a killed run has committed of it.",
-        show_default=False,
-    ),
-]
-Environment = Annotated[
-    str | None,
-    typer.Option(
-        "--environment",
-        metavar="NAME",
-        help="What the database has to call itself (prod: production).",
-        show_default=False,
-    ),
-]
-Progress = Annotated[
-    ProgressForm, typer.Option("--progress", help="How progress is told: auto, plain lines, JSON lines.")
-]
+def text(name: str, metavar: str, meaning: str) -> Parameter:
+    """Return the parameter that takes a text, or None."""
+    return option(str | None, name, metavar=metavar, meaning=meaning)
 
-Allow = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--allow",
-        metavar="HAZARD[,...]",
-        help="Consent to serious hazards of the plan by their names, and to drift.",
-        show_default=False,
-    ),
-]
-ScratchUrl = Annotated[
-    str | None,
-    typer.Option(
-        "--scratch-url",
-        metavar="URL",
-        help="A PostgreSQL to rehearse on, else one is started; a password is safer in AF_DB_SCRATCH_URL.",
-        show_default=False,
-    ),
-]
-RehearsalTimeout = Annotated[
-    str | None, _duration("--rehearsal-timeout", "How long the revisions may take at the rehearsal (10min).")
-]
-NoRehearsal = Annotated[bool, typer.Option("--no-rehearsal", help="Do not rehearse (AF_DB_REHEARSAL=false).")]
-PlanFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--plan",
-        metavar="FILE",
-        help="Run this saved plan, and nothing if anything differs from it.",
-        show_default=False,
-    ),
-]
+
+def texts(name: str, metavar: str, meaning: str) -> Parameter:
+    """Return the parameter of an option that may be typed several times."""
+    return option(list[str] | None, name, metavar=metavar, meaning=meaning)
+
+
+def flag(name: str, *short: str, meaning: str, **facts: Any) -> Parameter:
+    """Return the parameter of an option that is typed or not."""
+    return option(bool, name, *short, meaning=meaning, default=False, **facts)
+
+
+def _duration(name: str, meaning: str) -> Parameter:
+    return text(name, "DURATION", meaning)
+
+
+CONFIG = option(
+    *(Path | None, "--config", "-c"),
+    metavar="PATH",
+    meaning="Another alembic.ini; by default the nearest one, going up from here.",
+)
+JSON = flag("--json", meaning="Print one JSON document on stdout.")
+OUTPUT = (CONFIG, JSON)
+YES = flag("--yes", "-y", meaning="Do not ask; for CI and scripts.")
+
+ALLOW = texts(
+    "--allow", "HAZARD[,...]", "Consent to serious hazards of the plan by their names, and to drift."
+)
+SCRATCH_URL = text(
+    "--scratch-url",
+    "URL",
+    "A PostgreSQL to rehearse on, else one is started; a password is safer in AF_DB_SCRATCH_URL.",
+)
+REHEARSAL_TIMEOUT = _duration(
+    "--rehearsal-timeout", "How long the revisions may take at the rehearsal (10min)."
+)
+NO_REHEARSAL = flag("--no-rehearsal", meaning="Do not rehearse (AF_DB_REHEARSAL=false).")
+SCRATCH = (SCRATCH_URL, NO_REHEARSAL)
+REHEARSAL = (SCRATCH_URL, REHEARSAL_TIMEOUT, NO_REHEARSAL)
+
+ENVIRONMENT = text("--environment", "NAME", "What the database has to call itself (prod: production).")
+PLAN = option(
+    *(Path | None, "--plan"),
+    metavar="FILE",
+    meaning="Run this saved plan, and nothing if anything differs from it.",
+)
+PROGRESS = option(
+    *(ProgressForm, "--progress"),
+    meaning="How progress is told: auto, plain lines, JSON lines.",
+    default=ProgressForm.AUTO,
+)
+LIMITS = (
+    _duration("--lock-wait", "How long to wait for another run (60s)."),
+    _duration("--retry-for", "How long to try a revision again that meets locks (5min)."),
+    _duration("--lock-timeout", "The first try's lock_timeout (200ms)."),
+    _duration("--lock-timeout-max", "The longest lock_timeout (1s)."),
+    _duration("--statement-timeout", "How long a statement may take (1h)."),
+    flag("--allow-pooler", meaning="Run through a transaction pooler, with weaker guards."),
+    texts("--accept-edited", "REVISION", "Accept that this applied revision's file has changed."),
+    texts("--resume", "REVISION", "Run this revision again over what a killed run has committed of it."),
+)
+RUN = (YES, *LIMITS, ALLOW, PLAN, *REHEARSAL, ENVIRONMENT, PROGRESS, *OUTPUT)
 
 UPGRADE_HELP = """Upgrade to a revision; the default is the newest.
 
@@ -128,14 +113,3 @@ Shows the target, the current revision and the plan; prod then asks. Durations a
 DOWNGRADE_HELP = """Go back to a revision: -1, -2, 001, base.
 
 Can lose data, so prod wants the database's name typed. Durations are written 200ms, 5s, 2min, 1h or 7d."""
-
-
-class RelativeRevisionCommand(TyperCommand):
-    """A command that takes ``-1`` and ``-2`` as a revision, though they look like options."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        relative = [argument for argument in args if argument[:1] == "-" and argument[1:].isdigit()]
-        if relative and "--" not in args:
-            args = [argument for argument in args if argument not in relative]
-            args = [*args, "--", *relative]
-        return super().parse_args(ctx, args)

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from agent_factory.migrate.cli import options
 from agent_factory.migrate.cli.invocation import Invocation
+from agent_factory.migrate.cli.options import ALLOW, ENVIRONMENT, OUTPUT, REHEARSAL, RevisionToReach
 from agent_factory.migrate.cli.runs import OpenTarget
+from agent_factory.migrate.cli.typer_internals import takes
 from agent_factory.migrate.model.errors import NOT_TOUCHED, UsageError
 from agent_factory.migrate.model.plan import Direction
 
@@ -25,9 +26,10 @@ def add_plan_command(app: typer.Typer, open_target: OpenTarget) -> None:
     """Add the command that rehearses a plan for the database which ``open_target`` names."""
 
     @app.command()
+    @takes(ALLOW, *REHEARSAL, ENVIRONMENT, *OUTPUT)
     def plan(
         context: typer.Context,
-        revision: options.RevisionToReach = None,
+        revision: RevisionToReach = None,
         downgrade: Annotated[
             str | None,
             typer.Option(
@@ -47,21 +49,15 @@ def add_plan_command(app: typer.Typer, open_target: OpenTarget) -> None:
             str, typer.Option("--valid-for", metavar="DURATION", help="How long the saved plan is good.")
         ] = "7d",
         form: Annotated[PlanForm, typer.Option("--format", help="How it is printed.")] = PlanForm.TEXT,
-        allow: options.Allow = None,
-        scratch_url: options.ScratchUrl = None,
-        rehearsal_timeout: options.RehearsalTimeout = None,
-        no_rehearsal: options.NoRehearsal = False,
-        environment: options.Environment = None,
-        config: options.Config = None,
-        json: options.Json = False,
+        *,
+        environment: str | None,
     ) -> None:
         """Rehearse what is pending and show it: what each statement locks, for how long, what is at risk.
 
         Nothing is written to the database; a role that may only read is enough.
         """
-        as_json = json or form is PlanForm.JSON
-        with Invocation(context, config, json=as_json) as invocation:
-            from agent_factory.migrate.cli.limits import parse_limit, rehearsal_options
+        with Invocation(context) as invocation:
+            from agent_factory.migrate.cli.limits import parse_limit
             from agent_factory.migrate.workflows.plan import plan as run
 
             target = open_target(invocation)
@@ -80,14 +76,7 @@ def add_plan_command(app: typer.Typer, open_target: OpenTarget) -> None:
                 target,
                 Direction.UPGRADE if downgrade is None else Direction.DOWNGRADE,
                 next((given for given in (downgrade, revision) if given is not None), "head"),
-                options=rehearsal_options(
-                    invocation.project.root,
-                    invocation.settings,
-                    allow=allow,
-                    scratch_url=scratch_url,
-                    no_rehearsal=no_rehearsal,
-                    rehearsal_timeout=rehearsal_timeout,
-                ),
+                options=invocation.rehearsal_options(),
                 environment=environment,
                 save_to=invocation.path(out) if out else None,
                 valid_for_s=parse_limit("--valid-for", valid_for),

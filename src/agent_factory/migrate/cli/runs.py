@@ -3,12 +3,13 @@
 import gc
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from agent_factory.migrate.cli import options
 from agent_factory.migrate.cli.invocation import Invocation
+from agent_factory.migrate.cli.typer_internals import RelativeRevisionCommand, takes
 from agent_factory.migrate.model.errors import NOT_TOUCHED, UsageError
 from agent_factory.migrate.model.plan import Direction
 
@@ -24,20 +25,22 @@ def add_run_commands(app: typer.Typer, open_target: OpenTarget) -> None:
     app.command("upgrade", help=options.UPGRADE_HELP)(
         _run_command(open_target, Direction.UPGRADE, options.RevisionToReach)
     )
-    app.command("downgrade", help=options.DOWNGRADE_HELP, cls=options.RelativeRevisionCommand)(
+    app.command("downgrade", help=options.DOWNGRADE_HELP, cls=RelativeRevisionCommand)(
         _run_command(open_target, Direction.DOWNGRADE, options.RevisionToGoBackTo)
     )
 
     @app.command()
+    @takes(options.YES, *options.OUTPUT)
     def environment(
         context: typer.Context,
-        name: options.EnvironmentName = None,
-        yes: options.Yes = False,
-        config: options.Config = None,
-        json: options.Json = False,
+        name: Annotated[
+            str | None, typer.Argument(metavar="NAME", help="Its new name.", show_default=False)
+        ] = None,
+        *,
+        yes: bool,
     ) -> None:
         """Show what the database calls itself, or change it: production, staging."""
-        with Invocation(context, config, json=json) as invocation:
+        with Invocation(context) as invocation:
             from agent_factory.migrate.cli.confirmation import name_confirmation
             from agent_factory.migrate.workflows.environment import environment as run
 
@@ -47,33 +50,18 @@ def add_run_commands(app: typer.Typer, open_target: OpenTarget) -> None:
 
 
 def _run_command(open_target: OpenTarget, direction: Direction, revision_type: Any) -> Callable[..., None]:
-    """Return the command of one direction; its limits are read from the context, all at once."""
+    """Return the command of one direction."""
 
+    @takes(*options.RUN)
     def run_command(
         context: typer.Context,
         revision: revision_type = None,
-        yes: options.Yes = False,
-        lock_wait: options.LockWait = None,
-        retry_for: options.RetryFor = None,
-        lock_timeout: options.LockTimeout = None,
-        lock_timeout_max: options.LockTimeoutMax = None,
-        statement_timeout: options.StatementTimeout = None,
-        allow_pooler: options.AllowPooler = False,
-        accept_edited: options.AcceptEdited = None,
-        resume: options.Resume = None,
-        allow: options.Allow = None,
-        plan: options.PlanFile = None,
-        scratch_url: options.ScratchUrl = None,
-        rehearsal_timeout: options.RehearsalTimeout = None,
-        no_rehearsal: options.NoRehearsal = False,
-        environment: options.Environment = None,
-        progress: options.Progress = options.ProgressForm.AUTO,
-        config: options.Config = None,
-        json: options.Json = False,
+        *,
+        yes: bool,
+        plan: Path | None,
     ) -> None:
-        with Invocation(context, config, json=json, progress=progress) as invocation:
+        with Invocation(context) as invocation:
             from agent_factory.migrate.cli.confirmation import confirmation
-            from agent_factory.migrate.cli.limits import rehearsal_options, run_options
             from agent_factory.migrate.workflows.run import run
 
             gc.freeze()  # what is imported stays; from here on there may be garbage
@@ -86,15 +74,8 @@ def _run_command(open_target: OpenTarget, direction: Direction, revision_type: A
                 target,
                 direction,
                 _revision(direction, revision, saved, target),
-                options=run_options(context.params, invocation.settings),
-                rehearsal=rehearsal_options(
-                    invocation.project.root,
-                    invocation.settings,
-                    allow=allow,
-                    scratch_url=scratch_url,
-                    no_rehearsal=no_rehearsal,
-                    rehearsal_timeout=rehearsal_timeout,
-                ),
+                options=invocation.run_options(),
+                rehearsal=invocation.rehearsal_options(),
                 saved=saved,
                 ci_url=invocation.settings.ci_url,
                 confirm=confirmation(invocation, target, yes=yes),

@@ -4,18 +4,20 @@ from typing import Annotated
 
 import typer
 
-from agent_factory.migrate.cli import options
 from agent_factory.migrate.cli.invocation import Invocation
+from agent_factory.migrate.cli.options import OUTPUT
 from agent_factory.migrate.cli.runs import OpenTarget
+from agent_factory.migrate.cli.typer_internals import takes
 
 
 def add_status_commands(app: typer.Typer, open_target: OpenTarget) -> None:
     """Add the commands that look at the database which ``open_target`` names."""
 
     @app.command()
-    def current(context: typer.Context, config: options.Config = None, json: options.Json = False) -> None:
+    @takes(*OUTPUT)
+    def current(context: typer.Context, *, json: bool) -> None:
         """Say which revision the database is at."""
-        with Invocation(context, config, json=json) as invocation:
+        with Invocation(context) as invocation:
             from agent_factory.migrate.workflows import status
 
             target = open_target(invocation)
@@ -25,16 +27,15 @@ def add_status_commands(app: typer.Typer, open_target: OpenTarget) -> None:
             invocation.show(result)
 
     @app.command()
+    @takes(*OUTPUT)
     def history(
         context: typer.Context,
         diff: Annotated[
             bool, typer.Option("--diff", help="Show what changed in revisions edited since they ran.")
         ] = False,
-        config: options.Config = None,
-        json: options.Json = False,
     ) -> None:
         """List the revisions, newest first, which are applied, and who applied them."""
-        with Invocation(context, config, json=json) as invocation:
+        with Invocation(context) as invocation:
             from agent_factory.migrate.workflows import status
 
             target = open_target(invocation)
