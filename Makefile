@@ -3,10 +3,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LOWEST := .venv-lowest
 CONSTRAINTS ?= -c constraints.txt
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet $(CONSTRAINTS)
+INSTALL := -m pip --disable-pip-version-check install --quiet
+PIP := $(BIN)/python $(INSTALL) $(CONSTRAINTS)
 
-.PHONY: help migrate test test-debian test-wheel lint check format bench-smoke clean
+.PHONY: help migrate test test-debian test-lowest test-wheel lint check format bench-smoke clean
 
 help: ## Show these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +22,9 @@ test: $(VENV)/.installed-test ## Run the whole test suite, PostgreSQL included
 test-debian: $(VENV)/.installed-test ## Plans, upgrades and checks on this machine's own PostgreSQL 15
 	@AF_DB_TEST_POSTGRESQL=15 $(BIN)/python -m pytest tests/integration/plan tests/integration/check_database \
 		tests/integration/test_runs.py tests/acceptance/test_installed.py
+
+test-lowest: $(LOWEST)/.installed ## Unit tests and runs with the oldest libraries that pyproject.toml takes
+	@$(LOWEST)/bin/python -m pytest tests/unit tests/integration/test_runs.py
 
 check: lint test ## What a developer runs before a commit: lint, then the tests
 
@@ -42,7 +47,7 @@ bench-smoke: $(VENV)/.installed-test ## Try the benchmarks with small sizes, in 
 	@$(BIN)/python -m benchmarks --short
 
 clean: ## Remove what these commands made, but never a database
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist
+	rm -rf $(VENV) $(LOWEST) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it: make PYTHON=python3.12 ...")'
@@ -61,4 +66,11 @@ $(VENV)/.installed-test: $(VENV)/.installed
 $(VENV)/.installed-dev: $(VENV)/.installed-test
 	@echo "installing the development tools"
 	@$(PIP) -e '.[dev]'
+	@touch $@
+
+$(LOWEST)/.installed: $(VENV)/bin/python pyproject.toml constraints-lowest.txt
+	@echo "installing the oldest libraries into $(LOWEST)"
+	@rm -rf $(LOWEST)
+	@$(BIN)/python -m venv $(LOWEST)
+	@$(LOWEST)/bin/python $(INSTALL) -c constraints-lowest.txt -e '.[test]'
 	@touch $@
