@@ -13,6 +13,7 @@ from agent_factory.migrate.db import indexes
 from agent_factory.migrate.db.connection import WatchedConnection
 from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.db.sent_statements import SentStatements
+from agent_factory.migrate.db.sql import blanked
 from agent_factory.migrate.engine.run_state import RunState
 from agent_factory.migrate.engine.running_revision import (
     WRITTEN_UNSEEN,
@@ -37,11 +38,7 @@ _READS = re.compile(
 _MAY_WRITE = re.compile(r"^(?!.*\bpg_catalog\.).*(\w\s*\(|;\s*\S)", re.DOTALL)
 _CHANGES_LIMITS = re.compile(r"_timeout\b|\bRESET\s+ALL\b|\bDISCARD\b", re.IGNORECASE)
 _CONCURRENTLY = re.compile(r"\bCONCURRENTLY\b", re.IGNORECASE)
-_QUOTED = re.compile(
-    r"\$(\w*)\$.*?\$\1\$|'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/"
-    r"|(?i:\bBEGIN\s+ATOMIC\b.*?;\s*END\b)",
-    re.DOTALL,
-)
+_ATOMIC_BODY = re.compile(r"\bBEGIN\s+ATOMIC\b.*?;\s*END\b", re.IGNORECASE | re.DOTALL)
 _MAY_END = re.compile(r"COMMIT|END|ROLLBACK|ABORT|PREPARE", re.IGNORECASE)
 _ENDS_TRANSACTION = re.compile(
     r"(?:^|;)\s*(?P<commit>COMMIT|END|PREPARE\s+TRANSACTION)\b|(?:^|;)\s*(?:ROLLBACK|ABORT)\b(?!.*\bTO\b)",
@@ -249,7 +246,7 @@ def _ending(statement: str) -> re.Match[str] | None:
     """Find the COMMIT or ROLLBACK in a statement, or None."""
     if not _MAY_END.search(statement):
         return None
-    return _ENDS_TRANSACTION.search(_QUOTED.sub(" ", statement).strip())
+    return _ENDS_TRANSACTION.search(_ATOMIC_BODY.sub(" ", blanked(statement)).strip())
 
 
 def _is_autocommit(driver: Any) -> bool:
