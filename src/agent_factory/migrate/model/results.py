@@ -44,7 +44,7 @@ class CurrentResult:
 
     @property
     def exit_code(self) -> ExitCode:
-        return ExitCode.NOT_WELL if self.check_heads and not self.at_head else ExitCode.DONE
+        return ExitCode.CHECK_FAILED if self.check_heads and not self.at_head else ExitCode.DONE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

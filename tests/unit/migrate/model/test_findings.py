@@ -44,8 +44,8 @@ def test_a_finding_has_the_level_of_its_rule() -> None:
     [
         ((), ExitCode.DONE),
         ((Level.NOTE,), ExitCode.DONE),
-        ((Level.NOTE, Level.WARNING), ExitCode.NOT_WELL),
-        ((Level.ERROR,), ExitCode.NOT_WELL),
+        ((Level.NOTE, Level.WARNING), ExitCode.CHECK_FAILED),
+        ((Level.ERROR,), ExitCode.CHECK_FAILED),
     ],
 )
 def test_errors_and_warnings_fail_a_check(levels: tuple[Level, ...], code: ExitCode) -> None:

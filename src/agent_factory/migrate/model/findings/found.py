@@ -53,7 +53,7 @@ class CheckResult:
     @property
     def exit_code(self) -> ExitCode:
         bad = any(finding.level is not Level.NOTE for finding in self.findings)
-        return ExitCode.NOT_WELL if bad else ExitCode.DONE
+        return ExitCode.CHECK_FAILED if bad else ExitCode.DONE
 
 
 class CannotCheckError(Exception):
