@@ -14,7 +14,7 @@ def test_a_change_is_found_and_nothing_else_is(sample: Sample, change: Change) -
         changed = read_catalog(connection)
         differences = compare(sample.catalog, changed)
 
-        assert tuple((one.kind, one.name) for one in differences) == change.told
+        assert tuple((one.kind, one.name) for one in differences) == change.reported
         assert changed.sha256 != sample.catalog.sha256
         assert all(one.expected != one.found for one in differences)
 

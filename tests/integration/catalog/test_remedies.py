@@ -29,7 +29,7 @@ def test_a_remedy_undoes_what_was_done(newest_sample: Sample, change: Change) ->
         execute(connection, change.sql)
         changed = read_catalog(connection)
         undo = remedies(compare(newest_sample.catalog, changed))
-        assert (undo is not None) is change.mended
+        assert (undo is not None) is change.has_remedy
         for statements in undo or ():
             execute(connection, statements)
         assert undo is None or compare(newest_sample.catalog, read_catalog(connection)) == ()
@@ -56,7 +56,7 @@ def changed_by_hand(
         return before, compare(before, read_catalog(connection))
 
 
-def mend(sample: Sample, database: str, *statements: str) -> Catalog:
+def fix(sample: Sample, database: str, *statements: str) -> Catalog:
     with connected(sample.server, database, isolation_level="AUTOCOMMIT") as connection:
         for statement in statements:
             execute(connection, statement)
@@ -75,12 +75,12 @@ def test_an_index_that_a_failed_build_left_invalid(sample: Sample, copy_of_sampl
     assert difference.expected is None
     assert difference.found == "CREATE UNIQUE INDEX ix_left ON app.parents USING btree (id) INVALID"
     assert difference.remedy == "DROP INDEX CONCURRENTLY app.ix_left"
-    assert mend(sample, copy_of_sample, difference.remedy) == before
+    assert fix(sample, copy_of_sample, difference.remedy) == before
 
 
 def test_an_index_that_should_be_valid(sample: Sample, copy_of_sample: str) -> None:
     build = "CREATE UNIQUE INDEX CONCURRENTLY ix_parents ON app.parents (id)"
-    mend(sample, copy_of_sample, build)
+    fix(sample, copy_of_sample, build)
     before, (difference,) = changed_by_hand(
         sample,
         copy_of_sample,
@@ -92,7 +92,7 @@ def test_an_index_that_should_be_valid(sample: Sample, copy_of_sample: str) -> N
     assert difference.expected == "CREATE UNIQUE INDEX ix_parents ON app.parents USING btree (id)"
     assert difference.found == f"{difference.expected} INVALID"
     assert difference.remedy == "REINDEX INDEX CONCURRENTLY app.ix_parents"
-    assert mend(sample, copy_of_sample, "DELETE FROM app.parents", difference.remedy) == before
+    assert fix(sample, copy_of_sample, "DELETE FROM app.parents", difference.remedy) == before
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_indexes_are_mended_concurrently(
     before, (difference,) = changed_by_hand(sample, copy_of_sample, *statements)
 
     assert difference.remedy == remedy
-    assert mend(sample, copy_of_sample, *remedy.split(";\n")) == before
+    assert fix(sample, copy_of_sample, *remedy.split(";\n")) == before
 
 
 def test_a_not_null_that_is_not_valid(newest_sample: Sample) -> None:

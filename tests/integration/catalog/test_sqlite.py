@@ -45,23 +45,28 @@ CREATE TABLE alembic_version (
 """
 
 CHANGES = [
-    change("table added", "CREATE TABLE extra (id INTEGER PRIMARY KEY)", ("table", "extra"), mended=False),
-    change("table dropped", "DROP TABLE notes", ("table", "notes"), mended=False),
+    change(
+        "table added", "CREATE TABLE extra (id INTEGER PRIMARY KEY)", ("table", "extra"), has_remedy=False
+    ),
+    change("table dropped", "DROP TABLE notes", ("table", "notes"), has_remedy=False),
     change(
         "table renamed",
         "ALTER TABLE notes RENAME TO memos",
         ("table", "memos"),
         ("table", "notes"),
-        mended=False,
+        has_remedy=False,
     ),
     change(
         "column added",
         "ALTER TABLE pairs ADD COLUMN c TEXT COLLATE NOCASE",
         ("column", "pairs.c"),
-        mended=False,
+        has_remedy=False,
     ),
     change(
-        "column dropped", 'ALTER TABLE notes DROP COLUMN "order"', ("column", 'notes."order"'), mended=False
+        "column dropped",
+        'ALTER TABLE notes DROP COLUMN "order"',
+        ("column", 'notes."order"'),
+        has_remedy=False,
     ),
     change("index dropped", "DROP INDEX ix_users_age", ("index", "ix_users_age")),
     change("index added", "CREATE UNIQUE INDEX ix_notes ON notes (user_id)", ("index", "ix_notes")),
@@ -161,23 +166,25 @@ def test_a_change_is_found_and_nothing_else_is(change: Change) -> None:
         changed = read_catalog(connection)
         differences = compare(before, changed)
 
-        assert tuple((one.kind, one.name) for one in differences) == change.told
+        assert tuple((one.kind, one.name) for one in differences) == change.reported
         assert changed.sha256 != before.sha256
         remedies = [one.remedy for one in differences if one.remedy is not None]
-        assert (len(remedies) == len(differences)) is change.mended
-        if change.mended:
+        assert (len(remedies) == len(differences)) is change.has_remedy
+        if change.has_remedy:
             execute(connection, ";".join(remedies))
             assert read_catalog(connection) == before
 
 
-@pytest.mark.parametrize(("before", "after", "told"), REBUILT)
-def test_what_a_rebuilt_table_has_otherwise_is_found(before: str, after: str, told: tuple[str, str]) -> None:
+@pytest.mark.parametrize(("before", "after", "reported"), REBUILT)
+def test_what_a_rebuilt_table_has_otherwise_is_found(
+    before: str, after: str, reported: tuple[str, str]
+) -> None:
     assert before in SAMPLE
     differences = compare(catalog_of(SAMPLE), catalog_of(SAMPLE.replace(before, after)))
 
     changed = {(one.kind, one.name) for one in differences}
     # A constraint without a name is known by what it says, so another one has another name.
-    assert told in changed
+    assert reported in changed
     assert len(changed) == 1 or {kind for kind, _ in changed} == {"constraint"}
 
 
@@ -288,9 +295,15 @@ def test_the_version_table_is_left_out() -> None:
     with connected() as connection:
         execute(connection, SAMPLE)
         assert not [one for one in read_catalog(connection).objects if "alembic" in one.name]
-        told = read_catalog(connection, Scope(version_table="users"))
+        reported = read_catalog(connection, Scope(version_table="users"))
 
-    assert {one.table for one in told.objects} == {"alembic_version", "tenants", "notes", "pairs", "adults"}
+    assert {one.table for one in reported.objects} == {
+        "alembic_version",
+        "tenants",
+        "notes",
+        "pairs",
+        "adults",
+    }
 
 
 def test_kinds_can_be_left_out() -> None:

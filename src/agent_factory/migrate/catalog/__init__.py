@@ -1,7 +1,7 @@
 """The catalog fingerprint: every object of a database's schemas as plain data with a hash, and comparison.
 
 Two databases that were made alike have equal catalogs, also after dump and restore. Differences are found
-object by object, with the statement that would mend each where that is certain.
+object by object, with the statement that would fix each where that is certain.
 """
 
 from agent_factory.migrate.catalog.compare import Difference, compare

@@ -1,10 +1,10 @@
-"""Where two catalogs differ, object by object, and the statement that would mend each difference."""
+"""Where two catalogs differ, object by object, and the statement that would fix each difference."""
 
 from dataclasses import dataclass
 
 from agent_factory.migrate.catalog.objects import Catalog, CatalogObject, Key, is_attached
 from agent_factory.migrate.catalog.remedies import find_remedy
-from agent_factory.migrate.catalog.side import Side
+from agent_factory.migrate.catalog.snapshot import Snapshot
 
 _CHANGED_WITH_PARENT = ("column", "constraint")
 """What PostgreSQL changes in a partition or a child table as it is changed in the parent."""
@@ -44,7 +44,7 @@ def compare(expected: Catalog, found: Catalog) -> tuple[Difference, ...]:
         raise ValueError(f"a catalog of {found.backend} cannot be compared with one of {expected.backend}")
     if expected.objects == found.objects:
         return ()
-    wanted, there = Side.of(expected), Side.of(found)
+    wanted, there = Snapshot.of(expected), Snapshot.of(found)
     return tuple(
         Difference(
             kind=kind,
@@ -59,57 +59,57 @@ def compare(expected: Catalog, found: Catalog) -> tuple[Difference, ...]:
     )
 
 
-def _told(key: Key, side: Side, other: Side) -> str | None:
+def _told(key: Key, snapshot: Snapshot, other: Snapshot) -> str | None:
     """The definition; that of a table which the other side lacks with its columns, as they are not told."""
-    one = side.get(key)
+    one = snapshot.get(key)
     if one is None or one.kind not in ("table", "foreign table") or key in other.objects:
         return one.definition if one is not None else None
     columns = ", ".join(
         f"{part.name.removeprefix(f'{one.name}.')} {part.definition}"
-        for part in side.objects.values()
+        for part in snapshot.objects.values()
         if part.kind == "column" and part.table == one.name
     )
     return f"{one.definition} ({columns})"
 
 
-def _follows(key: Key, wanted: Side, there: Side) -> bool:
+def _follows(key: Key, wanted: Snapshot, there: Snapshot) -> bool:
     """Say whether this difference follows from another one, which is told."""
     expected, found = wanted.get(key), there.get(key)
-    if (expected is None or _lacks_its_whole(expected, wanted, there)) and (
-        found is None or _lacks_its_whole(found, there, wanted)
+    if (expected is None or _lacks_its_parent(expected, wanted, there)) and (
+        found is None or _lacks_its_parent(found, there, wanted)
     ):
         return True
     if _follows_from_attaching(expected, found, wanted, there):
         return True
     one = expected or there.objects[key]
-    whole = wanted.get(one.whole), there.get(one.whole)
-    if whole[0] is None or whole[1] is None or whole[0] == whole[1]:
+    parent = wanted.get(one.parent), there.get(one.parent)
+    if parent[0] is None or parent[1] is None or parent[0] == parent[1]:
         return False
     if one.kind == "sequence" and (expected is None or found is None):
-        return any("IDENTITY" in clause for clause in set(whole[0].clauses) ^ set(whole[1].clauses))
+        return any("IDENTITY" in clause for clause in set(parent[0].clauses) ^ set(parent[1].clauses))
     if not is_attached(one):
         return False
     if one.kind in _WITHOUT_LIFE_OF_ITS_OWN:
         return True
     if expected is None or found is None:
         return False
-    return one.kind in _CHANGED_WITH_PARENT and _change(expected, found) == _change(whole[0], whole[1])
+    return one.kind in _CHANGED_WITH_PARENT and _change(expected, found) == _change(parent[0], parent[1])
 
 
-def _lacks_its_whole(one: CatalogObject, side: Side, other: Side) -> bool:
+def _lacks_its_parent(one: CatalogObject, snapshot: Snapshot, other: Snapshot) -> bool:
     """Say whether what the object is part of is on its side only."""
-    wholes = [one.whole] if one.whole is not None else []
+    parents = [one.parent] if one.parent is not None else []
     if one.table is not None and one.kind != "table":
-        wholes.append(("table", one.table))
+        parents.append(("table", one.table))
     return any(
-        whole in side.objects
-        and (whole not in other.objects or _lacks_its_whole(side.objects[whole], side, other))
-        for whole in wholes
+        parent in snapshot.objects
+        and (parent not in other.objects or _lacks_its_parent(snapshot.objects[parent], snapshot, other))
+        for parent in parents
     )
 
 
 def _follows_from_attaching(
-    expected: CatalogObject | None, found: CatalogObject | None, wanted: Side, there: Side
+    expected: CatalogObject | None, found: CatalogObject | None, wanted: Snapshot, there: Snapshot
 ) -> bool:
     """Say whether it is what attaching or detaching a partition does to the partition's parts."""
     one = expected or found

@@ -17,7 +17,7 @@ class CatalogObject:
     comment, an owner and a grant are named by what they are of, ``TABLE public.users``. ``table`` is the
     table or view that it is or belongs to. ``clauses`` say what it is, each an independent part of it;
     ``settings`` has beside each the name of the setting that it is, None where it is a part of the
-    definition; it is empty where nothing is known to be a setting. ``whole`` is what it goes and comes with:
+    definition; it is empty where nothing is known to be a setting. ``parent`` is what it goes and comes with:
     a column's table, an index's partitioned index.
     """
 
@@ -26,7 +26,7 @@ class CatalogObject:
     table: str | None
     clauses: tuple[str, ...]
     settings: tuple[str | None, ...] = field(default=(), compare=False)
-    whole: Key | None = field(default=None, compare=False)
+    parent: Key | None = field(default=None, compare=False)
 
     @property
     def key(self) -> Key:
@@ -39,7 +39,7 @@ class CatalogObject:
 
 def is_attached(one: CatalogObject) -> bool:
     """Say whether it belongs to the same thing of a parent table, as a partition's index may."""
-    return one.whole is not None and one.whole[0] == one.kind
+    return one.parent is not None and one.parent[0] == one.kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

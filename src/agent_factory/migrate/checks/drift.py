@@ -71,17 +71,19 @@ def confirmed(differences: Sequence[Difference], others: Sequence[Difference]) -
 def _plain_partitions(catalog: Catalog, extra: Collection[str]) -> frozenset[str]:
     """Return the extra tables that are partitions and have nothing that their table has not."""
     objects = {one.key: one for one in catalog.objects}
-    others = {one.table for one in catalog.objects if one.table in extra and not _is_as_whole(one, objects)}
+    others = {
+        one.table for one in catalog.objects if one.table in extra and not _is_like_its_parent(one, objects)
+    }
     return frozenset(extra) - others
 
 
-def _is_as_whole(one: CatalogObject, objects: Mapping[Key, CatalogObject]) -> bool:
+def _is_like_its_parent(one: CatalogObject, objects: Mapping[Key, CatalogObject]) -> bool:
     """Say whether it belongs to the same thing of the parent table, and is like it."""
-    whole = objects.get(one.whole) if one.whole is not None and is_attached(one) else None
-    if whole is None or one.kind not in ("table", "column"):
-        return whole is not None  # PostgreSQL attaches only what is the same
-    clauses = {clause for clause in (*one.clauses, *whole.clauses) if not clause.startswith(_OF_PARTITIONS)}
-    return clauses <= {*one.clauses} & {*whole.clauses}
+    parent = objects.get(one.parent) if one.parent is not None and is_attached(one) else None
+    if parent is None or one.kind not in ("table", "column"):
+        return parent is not None  # PostgreSQL attaches only what is the same
+    clauses = {clause for clause in (*one.clauses, *parent.clauses) if not clause.startswith(_OF_PARTITIONS)}
+    return clauses <= {*one.clauses} & {*parent.clauses}
 
 
 def _is_looked_at(difference: Difference, schemas: Collection[str] | None) -> bool:

@@ -1,23 +1,22 @@
-"""One thing that somebody may do to a database by hand, and what should be said of it."""
+"""One thing that somebody may do to a database by hand, and what a comparison reports of it."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-Told = tuple[str, str]
-"""Kind and name."""
+from agent_factory.migrate.catalog import Key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """``told`` is all that a comparison should tell; ``mended`` whether it should know how to undo it."""
+    """``reported`` are all the objects that a comparison finds; ``has_remedy``: it knows how to undo it."""
 
     sql: str
-    told: tuple[Told, ...]
-    mended: bool
+    reported: tuple[Key, ...]
+    has_remedy: bool
 
 
-def change(name: str, sql: str, *told: Told, mended: bool = True) -> Any:
+def change(name: str, sql: str, *reported: Key, has_remedy: bool = True) -> Any:
     """Return the change as a parameter of a test."""
-    return pytest.param(Change(sql=sql, told=tuple(sorted(told)), mended=mended), id=name)
+    return pytest.param(Change(sql=sql, reported=tuple(sorted(reported)), has_remedy=has_remedy), id=name)

@@ -7,7 +7,7 @@ TYPES = [
         "enum label added at the end",
         "ALTER TYPE app.mood ADD VALUE 'great'",
         ("enum", "app.mood"),
-        mended=False,
+        has_remedy=False,
     ),
     change(
         "enum labels missing",
@@ -18,13 +18,13 @@ TYPES = [
         "enum labels in another order",
         "DROP TYPE app.size; CREATE TYPE app.size AS ENUM ('large', 'medium', 'small')",
         ("enum", "app.size"),
-        mended=False,
+        has_remedy=False,
     ),
     change(
         "enum label renamed",
         "ALTER TYPE app.mood RENAME VALUE 'sad' TO 'blue'",
         ("enum", "app.mood"),
-        mended=False,
+        has_remedy=False,
     ),
     change(
         "domain's default",
@@ -47,7 +47,7 @@ TYPES = [
         "composite type",
         "ALTER TYPE app.address ADD ATTRIBUTE country text",
         ("type", "app.address"),
-        mended=False,
+        has_remedy=False,
     ),
     change(
         "range type added",
@@ -80,7 +80,7 @@ VIEWS = [
         "view with another column",
         "CREATE OR REPLACE VIEW app.names AS SELECT name, age FROM app.users",
         ("view", "app.names"),
-        mended=False,
+        has_remedy=False,
     ),
     change(
         "view's options",
@@ -91,7 +91,7 @@ VIEWS = [
         "view's default",
         "ALTER VIEW app.names ALTER COLUMN name SET DEFAULT 'x'",
         ("view", "app.names"),
-        mended=False,
+        has_remedy=False,
     ),
     change(
         "materialized view dropped",
@@ -107,7 +107,7 @@ VIEWS = [
         "materialized view filled",
         "REFRESH MATERIALIZED VIEW app.unfilled",
         ("populated", "app.unfilled"),
-        mended=False,
+        has_remedy=False,
     ),
 ]
 FUNCTIONS = [
@@ -142,7 +142,7 @@ FUNCTIONS = [
         "CREATE OR REPLACE FUNCTION app.double(value integer, times integer DEFAULT 3) RETURNS integer "
         "LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE COST 5 AS 'SELECT value * times'",
         ("function", "app.double(integer, integer)"),
-        mended=False,
+        has_remedy=False,
     ),
     change(
         "function overloaded",
@@ -163,7 +163,7 @@ FUNCTIONS = [
         "operator",
         "DROP OPERATOR app.=~= (text, text)",
         ("operator", "app.=~= (text, text)"),
-        mended=False,
+        has_remedy=False,
     ),
     change(
         "cast",

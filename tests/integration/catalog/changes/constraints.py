@@ -67,7 +67,7 @@ CONSTRAINTS = [
         "unique index's parameters",
         "ALTER INDEX app.tenants_name_key SET (fillfactor = 50)",
         ("constraint", "app.tenants.tenants_name_key"),
-        mended=False,
+        has_remedy=False,
     ),
     change(
         "exclusion constraint dropped",
@@ -102,7 +102,7 @@ CONSTRAINTS = [
         "foreign key not enforced",
         "ALTER TABLE app.tickets DISABLE TRIGGER ALL",
         ("constraint", "app.tickets.fk_tickets_user"),
-        mended=False,
+        has_remedy=False,
     ),
     change(
         "foreign key of a partitioned table",
@@ -173,7 +173,7 @@ INDEXES = [
         "index's statistics target",
         "ALTER INDEX app.ix_users_active ALTER COLUMN 1 SET STATISTICS 400",
         ("index", "app.ix_users_active"),
-        mended=False,
+        has_remedy=False,
     ),
     change(
         "index of a partitioned table added",
@@ -186,7 +186,7 @@ INDEXES = [
         ("index", "app.ix_events_user"),
     ),
     change(
-        "index of a partitioned table made anew",
+        "index of a partitioned table made again",
         "DROP INDEX app.ix_events_user; CREATE INDEX ix_events_user ON app.events (user_id DESC)",
         ("index", "app.ix_events_user"),
     ),

@@ -134,7 +134,7 @@ OF_THE_WHOLE_DATABASE = [
         "schema added",
         "CREATE SCHEMA extra; CREATE TABLE extra.t (id integer)",
         ("schema", "extra"),
-        mended=False,
+        has_remedy=False,
     ),
     change(
         "schema added, empty",
@@ -146,13 +146,13 @@ OF_THE_WHOLE_DATABASE = [
         'DROP SCHEMA "Odd Schema" CASCADE',
         ("publication", "oddities"),
         ("schema", '"Odd Schema"'),
-        mended=False,
+        has_remedy=False,
     ),
     change(
         "extension of another version",
         "UPDATE pg_extension SET extversion = '0.9'",
         ("extension", "plpgsql"),
-        mended=False,
+        has_remedy=False,
     ),
     change(
         "event trigger disabled",
@@ -183,18 +183,18 @@ OF_THE_WHOLE_DATABASE = [
         "foreign server's host",
         "ALTER SERVER elsewhere OPTIONS (SET host 'db2.example.org')",
         ("foreign server", "elsewhere"),
-        mended=False,
+        has_remedy=False,
     ),
     change(
         "text search mapping",
         "ALTER TEXT SEARCH CONFIGURATION app.words DROP MAPPING FOR word",
         ("text search configuration", "app.words"),
-        mended=False,
+        has_remedy=False,
     ),
     change(
         "text search dictionary",
         "ALTER TEXT SEARCH DICTIONARY app.plain (accept = true)",
         ("text search dictionary", "app.plain"),
-        mended=False,
+        has_remedy=False,
     ),
 ]

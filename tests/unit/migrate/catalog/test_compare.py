@@ -1,4 +1,4 @@
-"""Which differences are told, and which follow from others."""
+"""Which differences are reported, and which follow from others."""
 
 import pytest
 
@@ -11,21 +11,21 @@ def catalog(*objects: CatalogObject, backend: str = "postgresql") -> Catalog:
 
 
 def one(
-    kind: str, name: str, *clauses: str, table: str | None = None, whole: Key | None = None
+    kind: str, name: str, *clauses: str, table: str | None = None, parent: Key | None = None
 ) -> CatalogObject:
-    return CatalogObject(kind=kind, name=name, table=table, clauses=clauses or (kind.upper(),), whole=whole)
+    return CatalogObject(kind=kind, name=name, table=table, clauses=clauses or (kind.upper(),), parent=parent)
 
 
-def table(name: str, *clauses: str, whole: Key | None = None) -> CatalogObject:
-    return one("table", name, "TABLE", *clauses, table=name, whole=whole)
+def table(name: str, *clauses: str, parent: Key | None = None) -> CatalogObject:
+    return one("table", name, "TABLE", *clauses, table=name, parent=parent)
 
 
-def column(name: str, *clauses: str, whole: Key | None = None) -> CatalogObject:
+def column(name: str, *clauses: str, parent: Key | None = None) -> CatalogObject:
     of = name.rpartition(".")[0]
-    return one("column", name, *(clauses or ("integer",)), table=of, whole=whole or ("table", of))
+    return one("column", name, *(clauses or ("integer",)), table=of, parent=parent or ("table", of))
 
 
-def told(expected: Catalog, found: Catalog) -> list[tuple[str, str]]:
+def reported(expected: Catalog, found: Catalog) -> list[tuple[str, str]]:
     return [(difference.kind, difference.name) for difference in compare(expected, found)]
 
 
@@ -50,10 +50,10 @@ def test_a_missing_table_is_one_difference_that_tells_its_columns() -> None:
     parts = (
         column("t.a", "integer", "NOT NULL"),
         column("t.b", "text"),
-        one("index", "ix", table="t", whole=("table", "t")),
-        one("comment", "INDEX ix", table="t", whole=("index", "ix")),
-        one("sequence", "t_a_seq", table="t", whole=("column", "t.a")),
-        one("owner", "TABLE t", table="t", whole=("table", "t")),
+        one("index", "ix", table="t", parent=("table", "t")),
+        one("comment", "INDEX ix", table="t", parent=("index", "ix")),
+        one("sequence", "t_a_seq", table="t", parent=("column", "t.a")),
+        one("owner", "TABLE t", table="t", parent=("table", "t")),
     )
     (difference,) = compare(catalog(table("t"), *parts), catalog())
 
@@ -67,24 +67,28 @@ def test_a_missing_table_is_one_difference_that_tells_its_columns() -> None:
 
 def test_a_renamed_table_is_a_missing_and_an_extra_one() -> None:
     def named(name: str) -> Catalog:
-        index = one("index", "ix", f"CREATE INDEX ix ON {name} (a)", table=name, whole=("table", name))
-        sequence = one("sequence", "s", f"OWNED BY {name}.a", table=name, whole=("column", f"{name}.a"))
+        index = one("index", "ix", f"CREATE INDEX ix ON {name} (a)", table=name, parent=("table", name))
+        sequence = one("sequence", "s", f"OWNED BY {name}.a", table=name, parent=("column", f"{name}.a"))
         return catalog(table(name), column(f"{name}.a"), index, sequence)
 
-    assert told(named("old"), named("new")) == [("table", "new"), ("table", "old")]
+    assert reported(named("old"), named("new")) == [("table", "new"), ("table", "old")]
 
 
 def test_a_missing_schema_takes_what_it_had() -> None:
     schema = one("schema", "s")
-    inside = (table("s.t", whole=("schema", "s")), column("s.t.a"), one("enum", "s.e", whole=("schema", "s")))
+    inside = (
+        table("s.t", parent=("schema", "s")),
+        column("s.t.a"),
+        one("enum", "s.e", parent=("schema", "s")),
+    )
 
-    assert told(catalog(schema, *inside), catalog()) == [("schema", "s")]
+    assert reported(catalog(schema, *inside), catalog()) == [("schema", "s")]
 
 
 def test_what_is_not_part_of_it_is_told_beside_a_missing_table() -> None:
-    other = one("constraint", "u.fk", "FOREIGN KEY (a) REFERENCES t(a)", table="u", whole=("table", "u"))
+    other = one("constraint", "u.fk", "FOREIGN KEY (a) REFERENCES t(a)", table="u", parent=("table", "u"))
 
-    assert told(catalog(table("t"), table("u"), other), catalog(table("u"))) == [
+    assert reported(catalog(table("t"), table("u"), other), catalog(table("u"))) == [
         ("constraint", "u.fk"),
         ("table", "t"),
     ]
@@ -92,7 +96,7 @@ def test_what_is_not_part_of_it_is_told_beside_a_missing_table() -> None:
 
 PARENT, CHILD = (
     table("p", "PARTITION BY LIST (a)"),
-    table("c", "PARTITION OF p DEFAULT", whole=("table", "p")),
+    table("c", "PARTITION OF p DEFAULT", parent=("table", "p")),
 )
 
 
@@ -113,48 +117,48 @@ PARENT, CHILD = (
 def test_a_partition_changes_with_its_parent(
     parent: tuple[str, ...], child: tuple[str, ...], expected: list[Key]
 ) -> None:
-    before = catalog(PARENT, CHILD, column("p.a"), column("c.a", whole=("column", "p.a")))
-    after = catalog(PARENT, CHILD, column("p.a", *parent), column("c.a", *child, whole=("column", "p.a")))
+    before = catalog(PARENT, CHILD, column("p.a"), column("c.a", parent=("column", "p.a")))
+    after = catalog(PARENT, CHILD, column("p.a", *parent), column("c.a", *child, parent=("column", "p.a")))
 
-    assert told(before, after) == expected
+    assert reported(before, after) == expected
 
 
 def test_tables_that_change_alike_are_both_told() -> None:
     after = (
         table("p", "PARTITION BY LIST (a)", "ENABLE ROW LEVEL SECURITY"),
-        table("c", "PARTITION OF p DEFAULT", "ENABLE ROW LEVEL SECURITY", whole=("table", "p")),
+        table("c", "PARTITION OF p DEFAULT", "ENABLE ROW LEVEL SECURITY", parent=("table", "p")),
     )
 
-    assert told(catalog(PARENT, CHILD), catalog(*after)) == [("table", "c"), ("table", "p")]
+    assert reported(catalog(PARENT, CHILD), catalog(*after)) == [("table", "c"), ("table", "p")]
 
 
 def test_a_detached_partition_is_one_difference() -> None:
-    def index(*clauses: str, whole: Key) -> CatalogObject:
-        return one("index", "c_ix", "CREATE INDEX", *clauses, table="c", whole=whole)
+    def index(*clauses: str, parent: Key) -> CatalogObject:
+        return one("index", "c_ix", "CREATE INDEX", *clauses, table="c", parent=parent)
 
     before = catalog(
-        *(PARENT, CHILD, one("index", "p_ix", table="p", whole=("table", "p"))),
-        index("PARTITION OF p_ix", whole=("index", "p_ix")),
-        one("trigger", "p.t", table="p", whole=("table", "p")),
-        one("trigger", "c.t", table="c", whole=("trigger", "p.t")),
+        *(PARENT, CHILD, one("index", "p_ix", table="p", parent=("table", "p"))),
+        index("PARTITION OF p_ix", parent=("index", "p_ix")),
+        one("trigger", "p.t", table="p", parent=("table", "p")),
+        one("trigger", "c.t", table="c", parent=("trigger", "p.t")),
     )
     after = catalog(
-        *(PARENT, table("c"), one("index", "p_ix", table="p", whole=("table", "p"))),
-        index(whole=("table", "c")),
-        one("trigger", "p.t", table="p", whole=("table", "p")),
+        *(PARENT, table("c"), one("index", "p_ix", table="p", parent=("table", "p"))),
+        index(parent=("table", "c")),
+        one("trigger", "p.t", table="p", parent=("table", "p")),
     )
 
-    assert told(before, after) == [("table", "c")]
-    assert told(after, before) == [("table", "c")]
+    assert reported(before, after) == [("table", "c")]
+    assert reported(after, before) == [("table", "c")]
 
 
 def test_an_identity_brings_its_sequence() -> None:
     plain = catalog(table("t"), column("t.a"))
-    sequence = one("sequence", "t_a_seq", table="t", whole=("column", "t.a"))
+    sequence = one("sequence", "t_a_seq", table="t", parent=("column", "t.a"))
     identity = catalog(table("t"), column("t.a", "integer", "GENERATED ALWAYS AS IDENTITY"), sequence)
 
-    assert told(plain, identity) == [("column", "t.a")]
-    assert told(identity, plain) == [("column", "t.a")]
+    assert reported(plain, identity) == [("column", "t.a")]
+    assert reported(identity, plain) == [("column", "t.a")]
 
 
 def test_catalogs_of_two_kinds_of_database_cannot_be_compared() -> None:

@@ -54,7 +54,7 @@ def test_the_hash_tells_databases_and_numbers_of_objects_apart() -> None:
 
 
 def test_what_an_object_is_part_of_is_no_difference_by_itself() -> None:
-    part = dataclasses.replace(COLUMN, whole=("table", "public.t"))
+    part = dataclasses.replace(COLUMN, parent=("table", "public.t"))
 
     assert catalog(COLUMN) == catalog(part)
     assert catalog(COLUMN).sha256 == catalog(part).sha256

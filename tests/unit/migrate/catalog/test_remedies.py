@@ -16,11 +16,11 @@ FUNCTION = ("function", "s.f(integer)", None)
 HEAD = "CREATE OR REPLACE FUNCTION s.f(a integer)\n RETURNS integer\n LANGUAGE sql\nAS "
 
 
-def catalog(of: tuple[str, str, str | None], clauses: tuple[str, ...] | None, whole: Key | None) -> Catalog:
+def catalog(of: tuple[str, str, str | None], clauses: tuple[str, ...] | None, parent: Key | None) -> Catalog:
     kind, name, table = of
     if clauses is None:
         return Catalog(backend="postgresql", objects=())
-    one = CatalogObject(kind=kind, name=name, table=table, clauses=clauses, whole=whole)
+    one = CatalogObject(kind=kind, name=name, table=table, clauses=clauses, parent=parent)
     return Catalog(backend="postgresql", objects=(one,))
 
 
@@ -170,16 +170,16 @@ def test_remedies(
     found: tuple[str, ...] | None,
     remedy: str | None,
 ) -> None:
-    whole = ("table", "s.t") if of[2] and of[0] != "table" else None
-    (difference,) = compare(catalog(of, expected, whole), catalog(of, found, whole))
+    parent = ("table", "s.t") if of[2] and of[0] != "table" else None
+    (difference,) = compare(catalog(of, expected, parent), catalog(of, found, parent))
 
     assert difference.remedy == remedy
 
 
 @pytest.mark.parametrize("kind", ["column", "constraint", "index", "trigger"])
 def test_what_a_partition_has_of_its_parent_is_mended_there(kind: str) -> None:
-    of, whole = (kind, "s.p.x", "s.p"), (kind, "s.t.x")
+    of, parent = (kind, "s.p.x", "s.p"), (kind, "s.t.x")
 
     for expected, found in ((("a",), ("b",)), (None, ("b",))):
-        (difference,) = compare(catalog(of, expected, whole), catalog(of, found, whole))
+        (difference,) = compare(catalog(of, expected, parent), catalog(of, found, parent))
         assert difference.remedy is None

@@ -20,7 +20,7 @@ def column(name: str, type_: str = "integer", **settings: str) -> CatalogObject:
         table="public.t",
         clauses=(type_, *settings.values()),
         settings=(None, *settings),
-        whole=("table", "public.t"),
+        parent=("table", "public.t"),
     )
 
 

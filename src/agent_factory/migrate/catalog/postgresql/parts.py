@@ -30,7 +30,7 @@ def parts_of_tables() -> Query:
         "trigger",
         name="r.name || '.' || quote_ident(t.tgname)",
         table="r.name",
-        whole=(
+        parent=(
             "CASE WHEN t.tgparentid = 0 THEN r.kind ELSE 'trigger' END",
             "coalesce((SELECT r2.name || '.' || quote_ident(p.tgname) FROM pg_trigger p"
             " JOIN relations r2 ON r2.oid = p.tgrelid WHERE p.oid = t.tgparentid), r.name)",
@@ -45,7 +45,7 @@ def parts_of_tables() -> Query:
         "rule",
         name="r.name || '.' || quote_ident(w.rulename)",
         table="r.name",
-        whole=("r.kind", "r.name"),
+        parent=("r.kind", "r.name"),
         address="'RULE ' || quote_ident(w.rulename) || ' ON ' || r.name",
         fields=(
             Field("definition", "rtrim(pg_get_ruledef(w.oid), ';')", PRINTED),
@@ -61,7 +61,7 @@ def parts_of_tables() -> Query:
         "policy",
         name="r.name || '.' || quote_ident(p.polname)",
         table="r.name",
-        whole=("r.kind", "r.name"),
+        parent=("r.kind", "r.name"),
         address="'POLICY ' || quote_ident(p.polname) || ' ON ' || r.name",
         fields=(
             Field(
@@ -90,7 +90,7 @@ def parts_of_tables() -> Query:
         "statistics",
         name="s.name || '.' || quote_ident(x.stxname)",
         table="r.name",
-        whole=("r.kind", "r.name"),
+        parent=("r.kind", "r.name"),
         address="'STATISTICS ' || s.name || '.' || quote_ident(x.stxname)",
         fields=(
             Field("definition", "pg_get_statisticsobjdef(x.oid)", PRINTED),

@@ -33,7 +33,7 @@ def of_schemas() -> Query:
     operators = row(
         "operator",
         name=signature,
-        whole=("'schema'", "s.name"),
+        parent=("'schema'", "s.name"),
         address=f"'OPERATOR ' || {signature}",
         fields=(
             Field("function", "'FUNCTION = ' || p.oprcode", NAMES),
@@ -57,7 +57,7 @@ def of_schemas() -> Query:
     operator_classes = row(
         "operator class",
         name=opclass,
-        whole=("'schema'", "s.name"),
+        parent=("'schema'", "s.name"),
         address=f"'OPERATOR CLASS ' || {opclass}",
         fields=(
             Field("default", "CASE WHEN p.opcdefault THEN 'DEFAULT' END", DUMPED),
@@ -96,7 +96,7 @@ def of_schemas() -> Query:
     collations = row(
         "collation",
         name=collation,
-        whole=("'schema'", "s.name"),
+        parent=("'schema'", "s.name"),
         address=f"'COLLATION ' || {collation}",
         fields=(
             Field(
@@ -119,7 +119,7 @@ def of_schemas() -> Query:
     configurations = row(
         "text search configuration",
         name=configuration,
-        whole=("'schema'", "s.name"),
+        parent=("'schema'", "s.name"),
         address=f"'TEXT SEARCH CONFIGURATION ' || {configuration}",
         fields=(
             Field(
@@ -147,7 +147,7 @@ def of_schemas() -> Query:
     dictionaries = row(
         "text search dictionary",
         name=dictionary,
-        whole=("'schema'", "s.name"),
+        parent=("'schema'", "s.name"),
         address=f"'TEXT SEARCH DICTIONARY ' || {dictionary}",
         fields=(
             Field(
@@ -170,7 +170,7 @@ def of_the_database(version: int) -> Query:
     extensions = row(
         "extension",
         name="quote_ident(p.extname)",
-        whole=("CASE WHEN n.nspname <> 'pg_catalog' THEN 'schema' END", "quote_ident(n.nspname)"),
+        parent=("CASE WHEN n.nspname <> 'pg_catalog' THEN 'schema' END", "quote_ident(n.nspname)"),
         address="'EXTENSION ' || quote_ident(p.extname)",
         fields=(
             Field("schema", "'SCHEMA ' || quote_ident(n.nspname)", DUMPED),
@@ -327,7 +327,7 @@ def _default_privileges() -> Query:
         "default privileges",
         name=f"'FOR ROLE ' || {role('x.for_role')} || coalesce(' IN SCHEMA ' || x.schema, '')"
         f" || ' ON ' || {kinds} || ' TO ' || {grantee('y.grantee')}",
-        whole=("CASE WHEN x.schema IS NOT NULL THEN 'schema' END", "x.schema"),
+        parent=("CASE WHEN x.schema IS NOT NULL THEN 'schema' END", "x.schema"),
         address="NULL",
         fields=(
             Field(

@@ -124,8 +124,10 @@ def _objects(
 ) -> Iterator[CatalogObject]:
     """Turn the rows of a query into objects: each, its owner, its grants and its comment."""
     for row in rows:
-        kind, name, table, whole_kind, whole_name, address, owner, owner_lacks, grants, comment, clauses = row
-        whole = (whole_kind, whole_name) if whole_kind else None
+        kind, name, table, parent_kind, parent_name, address, owner, owner_lacks, grants, comment, clauses = (
+            row
+        )
+        parent = (parent_kind, parent_name) if parent_kind else None
         if kind:
             marked = clauses.split(SEPARATOR)
             described = [(fields[kind][position(clause)], clause[1:]) for clause in marked]
@@ -137,16 +139,20 @@ def _objects(
                 table=table,
                 clauses=tuple(clause for _, clause in described),
                 settings=tuple(field.name if field.is_setting else None for field, _ in described),
-                whole=whole,
+                parent=parent,
             )
-            whole = (kind, name)
+            parent = (kind, name)
         if owner:
             owned = (owner, f"WITHOUT {owner_lacks}") if owner_lacks else (owner,)
-            yield CatalogObject(kind="owner", name=address, table=table, clauses=owned, whole=whole)
+            yield CatalogObject(kind="owner", name=address, table=table, clauses=owned, parent=parent)
         for grant in grants or ():
             privileges, _, grantee = grant.partition(" TO ")
             yield CatalogObject(
-                kind="grant", name=f"{address} TO {grantee}", table=table, clauses=(privileges,), whole=whole
+                kind="grant",
+                name=f"{address} TO {grantee}",
+                table=table,
+                clauses=(privileges,),
+                parent=parent,
             )
         if comment:
-            yield CatalogObject(kind="comment", name=address, table=table, clauses=(comment,), whole=whole)
+            yield CatalogObject(kind="comment", name=address, table=table, clauses=(comment,), parent=parent)

@@ -12,8 +12,8 @@ COLUMNS = (
     "kind",  # NULL: only what hangs on it is told, its comment and its grants
     "name",
     "table",
-    "whole_kind",
-    "whole_name",
+    "parent_kind",
+    "parent_name",
     "address",  # as COMMENT ON and GRANT ON name it
     "owner",
     "owner_lacks",  # privileges that the owner gave up
@@ -101,7 +101,7 @@ def row(
     kind: str | None = None,
     where: str = "true",
     table: str = "NULL",
-    whole: tuple[str, str] = ("NULL", "NULL"),
+    parent: tuple[str, str] = ("NULL", "NULL"),
     owner: str | None = None,
     owner_told: str | None = None,
     acl: tuple[str, str] | None = None,
@@ -129,7 +129,7 @@ def row(
     owner_name = role(owner) if owner else "NULL"
     clauses = ", ".join(f"'{mark(number)}' || ({field.sql})" for number, field in enumerate(fields))
     sql = f"""
-        SELECT {kind or f"'{kinds[0]}'"}, {name}, {table}, {whole[0]}, {whole[1]}, {address},
+        SELECT {kind or f"'{kinds[0]}'"}, {name}, {table}, {parent[0]}, {parent[1]}, {address},
                {f"CASE WHEN {owner_told} THEN {owner_name} END" if owner_told else owner_name},
                {_owner_lacks(*acl, owner) if owner and acl else "NULL"},
                {_grants(acl[0], owner) if acl else "NULL::text[]"},

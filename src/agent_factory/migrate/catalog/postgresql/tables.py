@@ -63,7 +63,7 @@ def tables() -> Query:
         kind="r.kind",
         name="r.name",
         table="r.name",
-        whole=(
+        parent=(
             "CASE WHEN c.relispartition THEN 'table' ELSE 'schema' END",
             "CASE WHEN c.relispartition THEN parents.names ELSE r.schema END",
         ),
@@ -154,7 +154,7 @@ def tables() -> Query:
         "populated",
         name="r.name",
         table="r.name",
-        whole=("r.kind", "r.name"),
+        parent=("r.kind", "r.name"),
         address="NULL",
         fields=(
             Field(
@@ -192,7 +192,7 @@ def columns(version: int) -> Query:
         kind="CASE WHEN r.relkind IN ('r', 'p', 'f') THEN 'column' END",
         name="r.name || '.' || quote_ident(a.attname)",
         table="r.name",
-        whole=(
+        parent=(
             "CASE WHEN a.attinhcount > 0 THEN 'column' ELSE r.kind END",
             f"{inherited} ELSE r.name END",
         ),
@@ -299,7 +299,7 @@ def constraints() -> Query:
         "constraint",
         name="r.name || '.' || quote_ident(k.conname)",
         table="r.name",
-        whole=(
+        parent=(
             "CASE WHEN k.conparentid <> 0 OR NOT k.conislocal THEN 'constraint' ELSE r.kind END",
             "CASE WHEN k.conparentid <> 0 THEN"
             f" {relation('parent.conrelid')} || '.' || quote_ident(parent.conname)"
@@ -323,7 +323,7 @@ def constraints() -> Query:
     of_domains = row(
         "constraint",
         name=f"{domain} || '.' || quote_ident(k.conname)",
-        whole=("'domain'", domain),
+        parent=("'domain'", domain),
         address=f"'CONSTRAINT ' || quote_ident(k.conname) || ' ON DOMAIN ' || {domain}",
         fields=(definition, *(replace(field, sql="NULL") for field in of_tables_alone)),
         source="""schemas s
@@ -341,7 +341,7 @@ def indexes() -> Query:
         "index",
         name="r.schema || '.' || quote_ident(c.relname)",
         table="r.name",
-        whole=(
+        parent=(
             "CASE WHEN inh.inhparent IS NULL THEN r.kind ELSE 'index' END",
             f"CASE WHEN inh.inhparent IS NULL THEN r.name ELSE {relation('inh.inhparent')} END",
         ),
@@ -388,7 +388,7 @@ def sequences() -> Query:
         "sequence",
         name="s.name || '.' || quote_ident(c.relname)",
         table=table,
-        whole=(
+        parent=(
             f"CASE WHEN {owned} THEN 'column' ELSE 'schema' END",
             f"CASE WHEN {owned} THEN {column} ELSE s.name END",
         ),

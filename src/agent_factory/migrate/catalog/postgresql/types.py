@@ -35,7 +35,7 @@ def types() -> Query:
         *("enum", "domain", "type"),
         kind="CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'd' THEN 'domain' ELSE 'type' END",
         name=name,
-        whole=("'schema'", "s.name"),
+        parent=("'schema'", "s.name"),
         address=f"CASE t.typtype WHEN 'd' THEN 'DOMAIN ' ELSE 'TYPE ' END || {name}",
         fields=(
             Field(
@@ -121,7 +121,7 @@ def routines() -> Query:
         *("function", "procedure", "aggregate"),
         kind=kind,
         name=signature,
-        whole=("'schema'", "s.name"),
+        parent=("'schema'", "s.name"),
         address=f"upper({kind}) || ' ' || {signature}",
         fields=(
             Field(

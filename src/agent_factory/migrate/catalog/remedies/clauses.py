@@ -12,7 +12,7 @@ Change: TypeAlias = Callable[[CatalogObject, CatalogObject], str | None]
 """Returns what turns the second object, which is there, into the first, which is wanted."""
 
 
-ANEW = "drop it and make it again, with its parts"
+RECREATE = "drop it and make it again, with its parts"
 """The answer of a Change for an object that cannot be altered in this way."""
 
 
@@ -24,7 +24,7 @@ def statements(*some: str | None) -> str | None:
 
 def own_name(one: CatalogObject) -> str:
     """Return the name without that of the table or domain it is part of."""
-    of = one.table or (one.whole[1] if one.whole else "")
+    of = one.table or (one.parent[1] if one.parent else "")
     return one.name.removeprefix(f"{of}.")
 
 

@@ -2,7 +2,7 @@
 
 from agent_factory.migrate.catalog.objects import CatalogObject, is_attached
 from agent_factory.migrate.catalog.remedies.clauses import (
-    ANEW,
+    RECREATE,
     first_words,
     only_in,
     own_name,
@@ -42,7 +42,7 @@ def make_firing(one: CatalogObject) -> str | None:
 def change_firing(wanted: CatalogObject, there: CatalogObject) -> str:
     if wanted.clauses[0] == there.clauses[0]:
         return _switch(wanted)
-    return ANEW
+    return RECREATE
 
 
 def make_policy(one: CatalogObject) -> str:
@@ -55,7 +55,7 @@ def change_policy(wanted: CatalogObject, there: CatalogObject) -> str:
     same_parts = first_words(wanted.clauses) == first_words(there.clauses)
     if same_parts and not first_words(changed) & {"AS", "FOR"}:
         return f"ALTER POLICY {own_name(wanted)} ON {wanted.table} {' '.join(changed)}"
-    return ANEW
+    return RECREATE
 
 
 def make_statistics(one: CatalogObject) -> str | None:
@@ -66,7 +66,7 @@ def change_statistics(wanted: CatalogObject, there: CatalogObject) -> str:
     if wanted.clauses[0] == there.clauses[0]:
         target = wanted.clauses[1] if len(wanted.clauses) > 1 else "SET STATISTICS -1"
         return f"ALTER STATISTICS {wanted.name} {target}"
-    return ANEW
+    return RECREATE
 
 
 def make_event_trigger(one: CatalogObject) -> str | None:
@@ -77,7 +77,7 @@ def make_event_trigger(one: CatalogObject) -> str | None:
 
 def change_event_trigger(wanted: CatalogObject, there: CatalogObject) -> str:
     if any(text not in _FIRING for text in (*only_in(wanted, there), *only_in(there, wanted))):
-        return ANEW
+        return RECREATE
     how = next((text for text in wanted.clauses if text in _FIRING), "ENABLE")
     return f"ALTER EVENT TRIGGER {wanted.name} {how}"
 

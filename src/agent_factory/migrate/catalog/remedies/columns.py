@@ -1,4 +1,4 @@
-"""Columns: all that ALTER TABLE ... ALTER COLUMN mends, in one statement for one column."""
+"""Columns: all that ALTER TABLE ... ALTER COLUMN fixes, in one statement for one column."""
 
 import re
 from collections.abc import Sequence

@@ -1,9 +1,9 @@
-"""From a difference to the statement that mends it: one table of what each kind needs."""
+"""From a difference to the statement that fixes it: one table of what each kind needs."""
 
 from agent_factory.migrate.catalog.objects import CatalogObject, Key, is_attached
 from agent_factory.migrate.catalog.remedies import code, columns, rights, tables, types
-from agent_factory.migrate.catalog.remedies.clauses import ANEW, Change, Make, statements
-from agent_factory.migrate.catalog.side import Side
+from agent_factory.migrate.catalog.remedies.clauses import RECREATE, Change, Make, statements
+from agent_factory.migrate.catalog.snapshot import Snapshot
 
 _MADE_BY_NAME = {  # kind: what comes between CREATE and its name; its definition follows
     "enum": "TYPE",
@@ -96,7 +96,7 @@ _SAID_OF = ("comment", "grant", "owner")
 _COMES_BY_ITSELF = ("owner", "populated", "sequence")
 
 
-def find_remedy(key: Key, wanted: Side, there: Side, *, backend: str) -> str | None:
+def find_remedy(key: Key, wanted: Snapshot, there: Snapshot, *, backend: str) -> str | None:
     """Return what to run where ``there`` is and ``wanted`` should be, as far as that is certain."""
     expected, found = wanted.get(key), there.get(key)
     if backend == "sqlite":
@@ -109,7 +109,7 @@ def find_remedy(key: Key, wanted: Side, there: Side, *, backend: str) -> str | N
     if change is None:
         return None
     remedy = change(expected, found)
-    if remedy is not ANEW:
+    if remedy is not RECREATE:
         return remedy
     drop, make = _drop(found, there), _make(expected, wanted)
     if expected.kind == "constraint" and expected.table and drop and make:
@@ -118,23 +118,23 @@ def find_remedy(key: Key, wanted: Side, there: Side, *, backend: str) -> str | N
     return statements(drop, make)
 
 
-def _make(one: CatalogObject, side: Side) -> str | None:
+def _make(one: CatalogObject, snapshot: Snapshot) -> str | None:
     """Make it with its parts: a view's triggers, a domain's checks, all comments and grants."""
     if one.kind in _MADE_BY_NAME:
         itself: str | None = f"CREATE {_MADE_BY_NAME[one.kind]} {one.name} {one.definition}"
     else:
         make = _MAKE.get(one.kind)
         itself = make(one) if make else None
-    parts = side.parts_of(one)
+    parts = snapshot.parts_of(one)
     if one.kind == "materialized view" and not any(part.kind == "populated" for part in parts):
         itself = f"{itself} WITH NO DATA"
     # PostgreSQL makes by itself what is attached, and the sequence of an identity.
     own_parts = (part for part in parts if not is_attached(part) and part.kind not in _COMES_BY_ITSELF)
-    return statements(itself, *(_make(part, side) for part in own_parts))
+    return statements(itself, *(_make(part, snapshot) for part in own_parts))
 
 
-def _drop(one: CatalogObject, side: Side) -> str | None:
-    if one.kind == "schema" and any(part.kind not in _SAID_OF for part in side.parts_of(one)):
+def _drop(one: CatalogObject, snapshot: Snapshot) -> str | None:
+    if one.kind == "schema" and any(part.kind not in _SAID_OF for part in snapshot.parts_of(one)):
         return None
     if one.kind in _DROPPED_BY_NAME:
         return f"DROP {_DROPPED_BY_NAME[one.kind]} {one.name}"

@@ -4,7 +4,7 @@ import re
 
 from agent_factory.migrate.catalog.objects import CatalogObject, is_attached
 from agent_factory.migrate.catalog.remedies.clauses import (
-    ANEW,
+    RECREATE,
     clause,
     only_in,
     option_actions,
@@ -100,7 +100,7 @@ def change_constraint(wanted: CatalogObject, there: CatalogObject) -> str | None
     if wanted.definition.startswith("FOREIGN KEY ") and without[0] == without[1]:
         deferrable = _DEFERRABLE.search(wanted.definition)
         return f"{alter} ALTER CONSTRAINT {name}{deferrable[0] if deferrable else ' NOT DEFERRABLE'}"
-    return ANEW
+    return RECREATE
 
 
 def _is_of_partitions(one: CatalogObject) -> bool:
@@ -125,4 +125,4 @@ def drop_index(one: CatalogObject) -> str | None:
 def change_index(wanted: CatalogObject, there: CatalogObject) -> str | None:
     if there.clauses == (*wanted.clauses, "INVALID"):
         return None if _is_of_partitions(there) else f"REINDEX INDEX CONCURRENTLY {wanted.name}"
-    return ANEW
+    return RECREATE

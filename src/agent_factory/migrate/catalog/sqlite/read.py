@@ -54,7 +54,7 @@ def read_sqlite(connection: sa.Connection, scope: Scope) -> Catalog:
                     name=written(name),
                     table=written(table),
                     clauses=(spelled(words(statement)),),
-                    whole=of,
+                    parent=of,
                 )
             )
     objects += (
@@ -65,7 +65,7 @@ def read_sqlite(connection: sa.Connection, scope: Scope) -> Catalog:
     found = {
         one.key: one
         for one in objects
-        if one.kind not in scope.leave_out_kinds and version_table not in (one.key, one.whole)
+        if one.kind not in scope.leave_out_kinds and version_table not in (one.key, one.parent)
     }
     return Catalog(backend="sqlite", objects=tuple(found[key] for key in sorted(found)))
 
@@ -83,7 +83,7 @@ def _table(name: str, parsed: TableWords) -> Iterator[CatalogObject]:
             name=f"{name}.{called}{again}",
             table=name,
             clauses=(constraint.definition,),
-            whole=("table", name),
+            parent=("table", name),
         )
 
 
@@ -104,7 +104,7 @@ def _column(
         name=f"{table}.{name}",
         table=table,
         clauses=tuple(clause for clause in clauses if clause),
-        whole=("table", table),
+        parent=("table", table),
     )
 
 

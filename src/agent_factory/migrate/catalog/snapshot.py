@@ -1,4 +1,4 @@
-"""One of two catalogs that are compared: its objects by name, and what each is made of."""
+"""One of two catalogs that are compared: its objects by kind and name, and the parts of each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,18 +7,18 @@ from agent_factory.migrate.catalog.objects import Catalog, CatalogObject, Key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
-    """``parts`` are the objects that come and go with another, by what that is."""
+class Snapshot:
+    """``parts`` are, by the key of an object, those that come and go with it."""
 
     objects: Mapping[Key, CatalogObject]
     parts: Mapping[Key, tuple[CatalogObject, ...]]
 
     @classmethod
-    def of(cls, catalog: Catalog) -> "Side":
+    def of(cls, catalog: Catalog) -> "Snapshot":
         parts: dict[Key, list[CatalogObject]] = {}
         for one in catalog.objects:
-            if one.whole is not None:
-                parts.setdefault(one.whole, []).append(one)
+            if one.parent is not None:
+                parts.setdefault(one.parent, []).append(one)
         return cls(
             objects={one.key: one for one in catalog.objects},
             parts={key: tuple(found) for key, found in parts.items()},
@@ -30,8 +30,8 @@ class Side:
     def parts_of(self, one: CatalogObject) -> tuple[CatalogObject, ...]:
         return self.parts.get(one.key, ())
 
-    def keys_that_differ(self, other: "Side") -> list[Key]:
-        """Return, sorted, what is not the same on both sides."""
+    def keys_that_differ(self, other: "Snapshot") -> list[Key]:
+        """Return, sorted, the keys of the objects that are not the same in both."""
         return sorted(
             key for key in self.objects.keys() | other.objects.keys() if self.get(key) != other.get(key)
         )
