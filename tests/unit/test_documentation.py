@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from agent_factory.migrate.catalog.postgresql.read import compared_fields
-from agent_factory.migrate.catalog.postgresql.rows import Field
+from agent_factory.migrate.catalog.kind import Field
+from agent_factory.migrate.catalog.postgresql.registry import KINDS
 from agent_factory.migrate.cli.main import app
 from agent_factory.migrate.model import findings
 from agent_factory.migrate.model.errors import MEANINGS
@@ -59,8 +59,8 @@ def test_the_page_on_checks_has_the_table_of_findings() -> None:
 
 def test_the_page_on_checks_has_all_that_is_compared() -> None:
     kinds: dict[tuple[Field, ...], list[str]] = {}
-    for kind, fields in compared_fields().items():
-        kinds.setdefault(fields, []).append(kind)
+    for kind in KINDS.values():
+        kinds.setdefault(kind.fields, []).append(kind.name)
     expected = [
         f"| {', '.join(names)} | {field.name} | {'yes' if field.is_setting else ''} | {field.same} |"
         for fields, names in kinds.items()

@@ -11,7 +11,7 @@ from alembic.operations import Operations
 
 from agent_factory import sqlite
 from agent_factory.migrate.catalog import Catalog, Scope, compare, read_catalog
-from tests.integration.catalog.changes.change import Change, change
+from tests.integration.catalog.change import Change, change
 
 SAMPLE = """
 CREATE TABLE tenants (id CHAR(32) NOT NULL PRIMARY KEY, name VARCHAR(100) NOT NULL UNIQUE);
@@ -257,6 +257,30 @@ def test_another_spelling_is_no_difference(one: str, other: str) -> None:
 )
 def test_what_means_something_else_is_a_difference(one: str, other: str) -> None:
     assert catalog_of(f"CREATE TABLE t (a, {one})") != catalog_of(f"CREATE TABLE t (a, {other})")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        pytest.param("DROP VIEW adults", id="missing"),
+        pytest.param(
+            "DROP VIEW adults; CREATE VIEW adults AS SELECT id FROM users;"
+            "CREATE TRIGGER adding INSTEAD OF INSERT ON adults BEGIN SELECT 1; END",
+            id="changed",
+        ),
+    ],
+)
+def test_a_view_is_made_with_its_triggers(sql: str) -> None:
+    with connected() as connection:
+        execute(connection, SAMPLE)
+        execute(connection, "CREATE TRIGGER adding INSTEAD OF INSERT ON adults BEGIN SELECT 1; END")
+        before = read_catalog(connection)
+        execute(connection, sql)
+        (difference,) = compare(before, read_catalog(connection))
+        execute(connection, str(difference.remedy))
+
+        assert (difference.kind, difference.name) == ("view", "adults")
+        assert read_catalog(connection) == before
 
 
 TO_REBUILD = """

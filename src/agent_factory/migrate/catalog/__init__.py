@@ -5,8 +5,9 @@ object by object, with the statement that would fix each where that is certain.
 """
 
 from agent_factory.migrate.catalog.compare import Difference, compare
-from agent_factory.migrate.catalog.objects import Catalog, CatalogObject, Key, Scope, is_attached
+from agent_factory.migrate.catalog.objects import Catalog, CatalogObject, Key, is_attached
 from agent_factory.migrate.catalog.read import read_catalog
+from agent_factory.migrate.catalog.scope import Scope
 from agent_factory.migrate.catalog.unkept import (
     NONE_UNKEPT,
     UnkeptSettings,

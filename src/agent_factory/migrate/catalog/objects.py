@@ -3,8 +3,6 @@
 import hashlib
 from dataclasses import dataclass, field
 
-VERSION_TABLE = "alembic_version"
-
 Key = tuple[str, str]
 """Kind and name: what an object is known by within its catalog."""
 
@@ -14,18 +12,17 @@ class CatalogObject:
     """One thing that a database has.
 
     ``kind`` is PostgreSQL's word for it in lower case. ``name`` is as SQL needs it: ``public.users.email``; a
-    comment, an owner and a grant are named by what they are of, ``TABLE public.users``. ``table`` is the
-    table or view that it is or belongs to. ``clauses`` say what it is, each an independent part of it;
-    ``settings`` has beside each the name of the setting that it is, None where it is a part of the
-    definition; it is empty where nothing is known to be a setting. ``parent`` is what it goes and comes with:
-    a column's table, an index's partitioned index.
+    comment, an owner and a grant have the name of what they are of, ``TABLE public.users``. ``table`` is the
+    table or view that it is or belongs to. ``clauses`` describe it, each an independent part of it;
+    ``fields`` has beside each clause the name of that part, and is empty where the parts have no names.
+    ``parent`` is what it comes and goes with: a column's table, an index's partitioned index.
     """
 
     kind: str
     name: str
     table: str | None
     clauses: tuple[str, ...]
-    settings: tuple[str | None, ...] = field(default=(), compare=False)
+    fields: tuple[str, ...] = field(default=(), compare=False)
     parent: Key | None = field(default=None, compare=False)
 
     @property
@@ -40,6 +37,11 @@ class CatalogObject:
 def is_attached(one: CatalogObject) -> bool:
     """Say whether it belongs to the same thing of a parent table, as a partition's index may."""
     return one.parent is not None and one.parent[0] == one.kind
+
+
+def key_of_table(one: CatalogObject) -> Key | None:
+    """Return the key of the table that it belongs to, None for a table and for what belongs to none."""
+    return ("table", one.table) if one.table is not None and one.kind != "table" else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,21 +62,3 @@ class Catalog:
             "\0".join((one.kind, one.name, one.table or "", *one.clauses)) for one in self.objects
         )
         return hashlib.sha256(f"{self.backend}\0\0{content}".encode()).hexdigest()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
-    """Which objects are told.
-
-    ``schemas`` None is every schema but the system's, the platforms', those of extensions, and af-db's own.
-    Naming them leaves out what is in no schema: event triggers, publications, casts, foreign servers.
-    ``leave_out_kinds`` is for what two databases cannot have in common: ``owner``, ``grant`` and
-    ``default privileges`` of a copy made without roles, ``populated`` of one made without rows.
-    Unless it is for ``one_server``, what two servers need not have in common is left out of each object as
-    well, such as the version of an extension.
-    """
-
-    schemas: tuple[str, ...] | None = None
-    leave_out_kinds: frozenset[str] = frozenset()
-    one_server: bool = True
-    version_table: str = VERSION_TABLE

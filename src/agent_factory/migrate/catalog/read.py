@@ -2,9 +2,10 @@
 
 import sqlalchemy as sa
 
-from agent_factory.migrate.catalog.objects import Catalog, Scope
-from agent_factory.migrate.catalog.postgresql import read_postgresql
-from agent_factory.migrate.catalog.sqlite import read_sqlite
+from agent_factory.migrate.catalog.objects import Catalog
+from agent_factory.migrate.catalog.postgresql.read import read_postgresql
+from agent_factory.migrate.catalog.scope import Scope
+from agent_factory.migrate.catalog.sqlite.read import read_sqlite
 
 
 def read_catalog(connection: sa.Connection, scope: Scope | None = None) -> Catalog:

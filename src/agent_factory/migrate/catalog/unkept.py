@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from agent_factory.migrate.catalog.objects import Catalog, CatalogObject, Key
+from agent_factory.migrate.catalog.registry import kinds_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,7 @@ def find_unkept_settings(
     copy's server has refused a statement, unquoted: what they show proves nothing. A part of an object's
     definition is never among them.
     """
+    settings = {name: kind.settings for name, kind in kinds_of(original.backend).items()}
     copies = {one.key: one for one in copy.objects}
     differ: dict[tuple[Key, str], bool] = {}
     kept: Counter[tuple[str, str]] = Counter()
@@ -52,7 +54,7 @@ def find_unkept_settings(
         if other is None:
             continue
         proves = one.key not in changed and (one.table or one.name).replace('"', "") not in failed
-        mine, theirs = _settings(one), _settings(other)
+        mine, theirs = (_only(settings[one.kind], of) for of in (one, other))
         for name in sorted(mine.keys() | theirs.keys()):
             if mine.get(name) != theirs.get(name):
                 differ[one.key, name] = proves
@@ -88,8 +90,9 @@ def changed_between(before: Catalog, after: Catalog) -> frozenset[Key]:
     return frozenset(key for key in was.keys() | now.keys() if was.get(key) != now.get(key))
 
 
-def _settings(one: CatalogObject) -> Mapping[str, str]:
-    return {name: clause for name, clause in zip(one.settings, one.clauses, strict=False) if name is not None}
+def _only(settings: Collection[str], one: CatalogObject) -> Mapping[str, str]:
+    """Return the object's clauses for these fields, by the fields' names."""
+    return {name: clause for name, clause in zip(one.fields, one.clauses, strict=False) if name in settings}
 
 
 def _without(
@@ -97,9 +100,9 @@ def _without(
 ) -> CatalogObject:
     kept = [
         (clause, name)
-        for clause, name in zip(one.clauses, one.settings, strict=False)
-        if name is None or not ((one.kind, name) in of_kinds or (one.key, name) in of_objects)
+        for clause, name in zip(one.clauses, one.fields, strict=False)
+        if (one.kind, name) not in of_kinds and (one.key, name) not in of_objects
     ]
-    if len(kept) == len(one.settings):
+    if len(kept) == len(one.fields):
         return one
-    return replace(one, clauses=tuple(c for c, _ in kept), settings=tuple(name for _, name in kept))
+    return replace(one, clauses=tuple(c for c, _ in kept), fields=tuple(name for _, name in kept))

@@ -11,9 +11,16 @@ def catalog(*objects: CatalogObject, backend: str = "postgresql") -> Catalog:
 
 
 def one(
-    kind: str, name: str, *clauses: str, table: str | None = None, parent: Key | None = None
+    kind: str,
+    name: str,
+    *clauses: str,
+    table: str | None = None,
+    fields: tuple[str, ...] = (),
+    parent: Key | None = None,
 ) -> CatalogObject:
-    return CatalogObject(kind=kind, name=name, table=table, clauses=clauses or (kind.upper(),), parent=parent)
+    return CatalogObject(
+        kind=kind, name=name, table=table, clauses=clauses or (kind.upper(),), fields=fields, parent=parent
+    )
 
 
 def table(name: str, *clauses: str, parent: Key | None = None) -> CatalogObject:
@@ -155,7 +162,9 @@ def test_a_detached_partition_is_one_difference() -> None:
 def test_an_identity_brings_its_sequence() -> None:
     plain = catalog(table("t"), column("t.a"))
     sequence = one("sequence", "t_a_seq", table="t", parent=("column", "t.a"))
-    identity = catalog(table("t"), column("t.a", "integer", "GENERATED ALWAYS AS IDENTITY"), sequence)
+    clauses = ("integer", "GENERATED ALWAYS AS IDENTITY")
+    counted = one("column", "t.a", *clauses, table="t", fields=("type", "identity"), parent=("table", "t"))
+    identity = catalog(table("t"), counted, sequence)
 
     assert reported(plain, identity) == [("column", "t.a")]
     assert reported(identity, plain) == [("column", "t.a")]

@@ -1,4 +1,4 @@
-"""Settings that a copy does not keep, told from what somebody changed."""
+"""Settings that a copy does not keep, and what somebody changed."""
 
 from agent_factory.migrate.catalog import (
     NONE_UNKEPT,
@@ -14,12 +14,13 @@ from agent_factory.migrate.catalog import (
 
 
 def column(name: str, type_: str = "integer", **settings: str) -> CatalogObject:
+    """A column with these of its settings: storage, compression, options."""
     return CatalogObject(
         kind="column",
         name=f"public.t.{name}",
         table="public.t",
         clauses=(type_, *settings.values()),
-        settings=(None, *settings),
+        fields=("type", *settings),
         parent=("table", "public.t"),
     )
 
@@ -28,37 +29,37 @@ def catalog(*objects: CatalogObject) -> Catalog:
     return Catalog(backend="postgresql", objects=tuple(sorted(objects, key=lambda one: one.key)))
 
 
-COLUMN = ("column", "version")
+COLUMN = ("column", "storage")
 
 
 def test_a_setting_that_most_objects_have_otherwise_is_unkept_for_its_kind() -> None:
     original = catalog(
-        column("a", version="1"), column("b", version="2"), column("c"), column("d", version="4")
+        column("a", storage="1"), column("b", storage="2"), column("c"), column("d", storage="4")
     )
-    copy = catalog(column("a"), column("b", version="3"), column("c"), column("d", version="4"))
+    copy = catalog(column("a"), column("b", storage="3"), column("c"), column("d", storage="4"))
 
     unkept = find_unkept_settings(original, copy)
 
     assert (unkept.of_kinds, unkept.of_objects) == ({COLUMN: 2}, ())
-    assert unkept.named() == ("version of each column (2 differ)",)
+    assert unkept.named() == ("storage of each column (2 differ)",)
 
 
 def test_a_single_object_proves_nothing_of_the_others() -> None:
-    original = catalog(column("a", version="1"), column("b", version="2"))
-    copy = catalog(column("a", version="1"), column("b"))
+    original = catalog(column("a", storage="1"), column("b", storage="2"))
+    copy = catalog(column("a", storage="1"), column("b"))
 
     unkept = find_unkept_settings(original, copy)
 
-    assert (unkept.of_kinds, unkept.of_objects) == ({}, ((("column", "public.t.b"), "version"),))
-    assert unkept.named() == ("version of column public.t.b",)
+    assert (unkept.of_kinds, unkept.of_objects) == ({}, ((("column", "public.t.b"), "storage"),))
+    assert unkept.named() == ("storage of column public.t.b",)
     assert without_settings(original, unkept) == original
     assert without_settings(original, unkept, also_of_objects=True) == catalog(
-        column("a", version="1"), column("b")
+        column("a", storage="1"), column("b")
     )
 
 
 def test_objects_that_a_revision_changes_prove_nothing() -> None:
-    original, copy = catalog(column("a", version="1")), catalog(column("a"))
+    original, copy = catalog(column("a", storage="1")), catalog(column("a"))
 
     unkept = find_unkept_settings(original, copy, changed={("column", "public.t.a")})
 
@@ -73,15 +74,15 @@ def test_a_part_of_the_definition_is_never_left_out() -> None:
 
 
 def test_an_object_that_the_copy_lacks_proves_nothing() -> None:
-    assert find_unkept_settings(catalog(column("a", version="1")), catalog()) == NONE_UNKEPT
+    assert find_unkept_settings(catalog(column("a", storage="1")), catalog()) == NONE_UNKEPT
 
 
 UNKEPT = UnkeptSettings(of_kinds={COLUMN: 1}, of_objects=())
 
 
 def test_what_is_left_of_the_objects_is_compared() -> None:
-    expected = without_settings(catalog(column("a", version="1", storage="MAIN")), UNKEPT)
-    found = without_settings(catalog(column("a", "bigint", version="2", storage="PLAIN")), UNKEPT)
+    expected = without_settings(catalog(column("a", storage="1", options="MAIN")), UNKEPT)
+    found = without_settings(catalog(column("a", "bigint", storage="2", options="PLAIN")), UNKEPT)
 
     (difference,) = compare(expected, found)
     assert (difference.expected, difference.found) == ("integer MAIN", "bigint PLAIN")
@@ -93,7 +94,7 @@ def test_other_kinds_keep_a_setting_of_that_name() -> None:
         name="public.i",
         table="public.t",
         clauses=("CREATE INDEX", "1"),
-        settings=(None, "version"),
+        fields=("definition", "storage"),
     )
 
     assert without_settings(catalog(index), UNKEPT) == catalog(index)

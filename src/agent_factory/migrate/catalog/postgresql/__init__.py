@@ -1,11 +1,7 @@
 """PostgreSQL's catalogs, version 14 and later: queries of one shape, read in one snapshot.
 
-Not told: where things are kept (tablespaces), what a whole server has (roles, databases and their settings),
+Not read: where things are kept (tablespaces), what a whole server has (roles, databases and their settings),
 user mappings and subscriptions, which hold passwords, and what almost nobody makes: procedural languages,
 foreign data wrappers, access methods, transforms, conversions, text search parsers, later members of operator
 families.
 """
-
-from agent_factory.migrate.catalog.postgresql.read import read_postgresql
-
-__all__ = ["read_postgresql"]

@@ -1,17 +1,18 @@
-"""Reading PostgreSQL's catalogs: a fixed number of queries, whatever the number of tables."""
+"""Reading PostgreSQL's catalogs: one query for all objects, whatever their number."""
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg2.extensions
 import sqlalchemy as sa
 
 from agent_factory.migrate.catalog import platforms
-from agent_factory.migrate.catalog.objects import Catalog, CatalogObject, Key, Scope
-from agent_factory.migrate.catalog.postgresql import parts, rare, tables, types
-from agent_factory.migrate.catalog.postgresql.rows import SEPARATOR, Field, Query, fields_by_kind, position
+from agent_factory.migrate.catalog.objects import Catalog
+from agent_factory.migrate.catalog.postgresql.registry import KINDS
+from agent_factory.migrate.catalog.postgresql.rows import objects, select
+from agent_factory.migrate.catalog.scope import Scope
 from agent_factory.migrate.db.cursors import own_cursor
 
 _SETTINGS = {
@@ -27,13 +28,11 @@ _SETTINGS = {
     "enable_nestloop": "off",
     "jit": "off",
 }
-"""What the text of a definition hangs on: nearly the list of pg_dump (setup_connection in pg_dump.c).
+"""What the text of a definition depends on: nearly the list of pg_dump (setup_connection in pg_dump.c).
 
 The last two are for catalogs that nobody has analysed since they grew: a nested loop that was planned for a
-few tables took four times as long as all other queries together with 1,000 (measured, PostgreSQL 18).
+few tables took four times as long as all the rest with 1,000 (measured, PostgreSQL 18).
 """
-
-_NEWEST = 18_00_00
 
 _NAMES = """
 SELECT ARRAY(SELECT nspname::text FROM pg_namespace n
@@ -63,36 +62,13 @@ def read_postgresql(connection: sa.Connection, scope: Scope) -> Catalog:
             "platform_roles": list(platforms.ROLES),
             "platform_publications": list(platforms.PUBLICATIONS),
         }
-        found: dict[Key, CatalogObject] = {}
-        queries = _queries(cursor.connection.server_version)
-        fields = fields_by_kind(queries)
-        for query in queries:
-            cursor.execute(query.sql, values)
-            for one in _objects(cursor.fetchall(), fields, one_server=scope.one_server):
-                if one.kind not in scope.leave_out_kinds:
-                    found[one.key] = one
+        cursor.execute(select(KINDS.values(), cursor.connection.server_version), values)
+        found = {
+            one.key: one
+            for one in objects(cursor, KINDS, one_server=scope.one_server)
+            if one.kind not in scope.leave_out_kinds
+        }
     return Catalog(backend="postgresql", objects=tuple(found[key] for key in sorted(found)))
-
-
-def compared_fields() -> dict[str, tuple[Field, ...]]:
-    """Return what is read of each kind of object, the newest version's."""
-    return fields_by_kind(_queries(_NEWEST))
-
-
-def _queries(version: int) -> tuple[Query, ...]:
-    return (
-        tables.schemas(),
-        tables.tables(),
-        tables.columns(version),
-        tables.constraints(),
-        tables.indexes(),
-        tables.sequences(),
-        parts.parts_of_tables(),
-        types.types(),
-        types.routines(),
-        rare.of_schemas(),
-        rare.of_the_database(version),
-    )
 
 
 @contextlib.contextmanager
@@ -117,42 +93,3 @@ def _fixed_settings(connection: sa.Connection, cursor: Any) -> Iterator[None]:
     finally:
         if end and not driver.closed:
             cursor.execute(end)
-
-
-def _objects(
-    rows: Iterable[tuple[Any, ...]], fields: Mapping[str, Sequence[Field]], *, one_server: bool
-) -> Iterator[CatalogObject]:
-    """Turn the rows of a query into objects: each, its owner, its grants and its comment."""
-    for row in rows:
-        kind, name, table, parent_kind, parent_name, address, owner, owner_lacks, grants, comment, clauses = (
-            row
-        )
-        parent = (parent_kind, parent_name) if parent_kind else None
-        if kind:
-            marked = clauses.split(SEPARATOR)
-            described = [(fields[kind][position(clause)], clause[1:]) for clause in marked]
-            if not one_server:
-                described = [(field, clause) for field, clause in described if not field.of_server]
-            yield CatalogObject(
-                kind=kind,
-                name=name,
-                table=table,
-                clauses=tuple(clause for _, clause in described),
-                settings=tuple(field.name if field.is_setting else None for field, _ in described),
-                parent=parent,
-            )
-            parent = (kind, name)
-        if owner:
-            owned = (owner, f"WITHOUT {owner_lacks}") if owner_lacks else (owner,)
-            yield CatalogObject(kind="owner", name=address, table=table, clauses=owned, parent=parent)
-        for grant in grants or ():
-            privileges, _, grantee = grant.partition(" TO ")
-            yield CatalogObject(
-                kind="grant",
-                name=f"{address} TO {grantee}",
-                table=table,
-                clauses=(privileges,),
-                parent=parent,
-            )
-        if comment:
-            yield CatalogObject(kind="comment", name=address, table=table, clauses=(comment,), parent=parent)

@@ -6,7 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agent_factory.migrate.catalog.objects import Catalog, CatalogObject, Scope
+from agent_factory.migrate.catalog.objects import Catalog, CatalogObject
+from agent_factory.migrate.catalog.scope import Scope
 from agent_factory.migrate.catalog.sqlite.tables import ColumnWords, TableWords, closing, parse_table
 from agent_factory.migrate.catalog.sqlite.words import spelled, word_of, words, written
 

@@ -1,0 +1,116 @@
+"""What a kind of object is: how it is read, the statements for one, and when its difference is no news."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from agent_factory.migrate.catalog.objects import CatalogObject
+
+Make: TypeAlias = Callable[[CatalogObject], str | None]
+"""Returns the statement that makes the object, or the one that drops it; None where none is certain."""
+
+Change: TypeAlias = Callable[[CatalogObject, CatalogObject], str | None]
+"""Returns what turns the second object, which was found, into the first, which is wanted."""
+
+Pair: TypeAlias = tuple[CatalogObject | None, CatalogObject | None]
+"""An object as wanted and as found; one may be missing, not both."""
+
+Follows: TypeAlias = Callable[[Pair, tuple[CatalogObject, CatalogObject]], bool]
+"""Says whether the difference of an object follows from that of its parent, which is in both and differs."""
+
+RECREATE = "drop it and make it again, with its parts"
+"""The answer of a Change for an object that cannot be altered in this way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One part of an object's description.
+
+    ``sql`` gives its clause, NULL for none; ``before`` is a version of PostgreSQL and what is asked of an
+    older one instead. ``same`` says why two databases of one schema have it in common: after dump and
+    restore, on two minor releases, on two machines. A setting is how an object is kept or used, not what it
+    is: where a fresh copy has it otherwise, it can be left out of a comparison. What is ``of_server`` another
+    server need not have in common, and is compared within one database alone.
+    """
+
+    name: str
+    sql: str
+    same: str
+    is_setting: bool = False
+    of_server: bool = False
+    before: tuple[int, str] | None = None
+
+    def of(self, one: CatalogObject) -> str | None:
+        """Return the object's clause for this field, None where it has none."""
+        return one.clauses[one.fields.index(self.name)] if self.name in one.fields else None
+
+    def sql_on(self, version: int) -> str:
+        return self.before[1] if self.before is not None and version < self.before[0] else self.sql
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """A SELECT on PostgreSQL's catalogs that finds the objects of a kind, or of several that are kept alike.
+
+    Every text is SQL. ``source`` is what follows FROM; it may use ``schemas`` and ``relations``, those in
+    scope. ``kind`` says which kind a row is of where there are several; NULL where only its comment and its
+    grants are read. ``address`` is the object as COMMENT ON and GRANT ON name it. ``owner`` is a role's oid,
+    read where ``owner_if`` is true, ``acl`` an aclitem[] and the character by which acldefault() knows the
+    kind of object, ``comment_of`` catalog, oid and column number; ``where`` may call the comment's row ``d``.
+    """
+
+    fields: tuple[Field, ...]
+    kind: str | None = None
+    name: str
+    table: str = "NULL"
+    parent: tuple[str, str] = ("NULL", "NULL")
+    address: str = "NULL"
+    source: str
+    where: str = "true"
+    owner: str | None = None
+    owner_if: str | None = None
+    acl: tuple[str, str] | None = None
+    comment_of: tuple[str, str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A kind of object. What is None of ``make``, ``drop`` and ``change`` no statement does for certain.
+
+    ``queries`` read it from PostgreSQL; the fields of the first are those of the kind, and another has the
+    first ones of them. None is needed for what is read with each object: comments, owners, grants.
+    ``is_remark`` is true of these. What ``comes_by_itself`` is made with what it is part of. What is
+    ``dropped_empty`` may have no parts but remarks. ``filled_by`` is the kind of part without which it is
+    made WITH NO DATA, ``shown_with`` the kind of what is shown with one that is missing.
+    """
+
+    name: str
+    queries: tuple[Query, ...] = ()
+    make: Make | None = None
+    drop: Make | None = None
+    change: Change | None = None
+    follows: Follows | None = None
+    is_remark: bool = False
+    comes_by_itself: bool = False
+    dropped_empty: bool = False
+    filled_by: "Kind | None" = None
+    shown_with: "Kind | None" = None
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        return self.queries[0].fields if self.queries else ()
+
+    @property
+    def settings(self) -> frozenset[str]:
+        """The names of the fields that are settings."""
+        return frozenset(field.name for field in self.fields if field.is_setting)
+
+
+def by_name(kinds: Iterable[Kind]) -> dict[str, Kind]:
+    """Return the kinds by their names; raises ValueError where two have the same."""
+    found: dict[str, Kind] = {}
+    for kind in kinds:
+        if kind.name in found:
+            raise ValueError(f"two kinds of object are called {kind.name}")
+        found[kind.name] = kind
+    return found
