@@ -15,8 +15,9 @@ from agent_factory.migrate.rehearsal.scratch.installations import (
     wheel_installations,
 )
 from agent_factory.migrate.rehearsal.scratch.own_server import OwnServer, own_server
+from tests.integration.catalog.changes import SAMPLES
 
-SAMPLE = (Path(__file__).parent / "sample.sql").read_text()
+SAMPLE = "\n".join([(Path(__file__).parent / "sample.sql").read_text(), *SAMPLES])
 OLDEST_FOR_THE_SAMPLE = 15
 TEMPLATE = "sample_to_copy"
 """The sample again: a database that somebody is connected to cannot be copied."""

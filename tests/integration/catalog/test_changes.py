@@ -3,7 +3,8 @@
 import pytest
 
 from agent_factory.migrate.catalog import compare, read_catalog
-from tests.integration.catalog.changes import CHANGES, Change
+from tests.integration.catalog.change import Change
+from tests.integration.catalog.changes import CHANGES
 from tests.integration.catalog.databases import Sample, execute
 
 

@@ -7,7 +7,8 @@ import psycopg2
 import pytest
 
 from agent_factory.migrate.catalog import Catalog, Difference, compare, read_catalog
-from tests.integration.catalog.changes import CHANGES, Change
+from tests.integration.catalog.change import Change
+from tests.integration.catalog.changes import CHANGES
 from tests.integration.catalog.databases import Sample, connected, execute
 
 DELETES = re.compile(

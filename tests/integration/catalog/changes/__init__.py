@@ -1,14 +1,12 @@
-"""What somebody may do to the sample database by hand, and what a comparison should say of each."""
+"""What somebody may do to the sample database by hand, and what a comparison should report of each.
 
-from tests.integration.catalog.changes.change import Change
-from tests.integration.catalog.changes.code import FUNCTIONS, TRIGGERS, TYPES, VIEWS
-from tests.integration.catalog.changes.constraints import CONSTRAINTS, INDEXES
-from tests.integration.catalog.changes.rights import COMMENTS, OF_THE_WHOLE_DATABASE
-from tests.integration.catalog.changes.tables import COLUMNS, SEQUENCES, TABLES
+Each module here has ``CHANGES``, and may have ``SAMPLE``: SQL that makes more objects in the sample database.
+"""
 
-CHANGES = [
-    *(*TABLES, *COLUMNS, *SEQUENCES, *CONSTRAINTS, *INDEXES, *TYPES, *VIEWS, *FUNCTIONS, *TRIGGERS),
-    *(*COMMENTS, *OF_THE_WHOLE_DATABASE),
-]
+import importlib
+import pkgutil
 
-__all__ = ["CHANGES", "Change"]
+_MODULES = [importlib.import_module(module.name) for module in pkgutil.iter_modules(__path__, f"{__name__}.")]
+
+CHANGES = [change for module in _MODULES for change in module.CHANGES]
+SAMPLES = [module.SAMPLE for module in _MODULES if hasattr(module, "SAMPLE")]

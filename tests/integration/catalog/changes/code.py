@@ -1,6 +1,6 @@
 """What somebody may do to types, views, functions, triggers, policies."""
 
-from tests.integration.catalog.changes.change import change
+from tests.integration.catalog.change import change
 
 TYPES = [
     change(
@@ -255,3 +255,4 @@ TRIGGERS = [
         ("statistics", "app.st_users"),
     ),
 ]
+CHANGES = [*TYPES, *VIEWS, *FUNCTIONS, *TRIGGERS]

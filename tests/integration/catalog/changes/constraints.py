@@ -1,6 +1,6 @@
 """What somebody may do to constraints and indexes."""
 
-from tests.integration.catalog.changes.change import change
+from tests.integration.catalog.change import change
 
 CONSTRAINTS = [
     change(
@@ -201,3 +201,4 @@ INDEXES = [
         ("index", "app.ix_summary"),
     ),
 ]
+CHANGES = [*CONSTRAINTS, *INDEXES]

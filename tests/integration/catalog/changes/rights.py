@@ -1,6 +1,6 @@
 """What somebody may do to comments, owners, grants, and to the database as a whole."""
 
-from tests.integration.catalog.changes.change import change
+from tests.integration.catalog.change import change
 
 COMMENTS = [
     change(
@@ -198,3 +198,4 @@ OF_THE_WHOLE_DATABASE = [
         has_remedy=False,
     ),
 ]
+CHANGES = [*COMMENTS, *OF_THE_WHOLE_DATABASE]

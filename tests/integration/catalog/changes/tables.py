@@ -1,6 +1,6 @@
 """What somebody may do to tables, columns, sequences."""
 
-from tests.integration.catalog.changes.change import change
+from tests.integration.catalog.change import change
 
 TABLES = [
     change(
@@ -309,3 +309,4 @@ SEQUENCES = [
         has_remedy=False,
     ),
 ]
+CHANGES = [*TABLES, *COLUMNS, *SEQUENCES]
