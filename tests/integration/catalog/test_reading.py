@@ -337,3 +337,39 @@ def test_temporary_tables_are_nobodys_schema(sample: Sample) -> None:
         )
 
         assert read_catalog(connection) == sample.catalog
+
+
+def test_a_text_may_hold_any_character(newest_sample: Sample) -> None:
+    with newest_sample.rolled_back() as connection:
+        execute(connection, r"CREATE TABLE odd (a text DEFAULT E'\x1fA\x1e\x1fB')")
+        found = {one.name: one.definition for one in read_catalog(connection).objects}
+
+    assert found["public.odd.a"] == "text DEFAULT '\x1fA\x1e\x1fB'::text"
+
+
+def test_what_is_dropped_while_it_is_read_is_not_there(newest_sample: Sample) -> None:
+    """The snapshot has the index, and PostgreSQL prints a definition of what there is now: none."""
+    with (
+        connected(newest_sample.server, "sample") as reading,
+        connected(newest_sample.server, "sample", isolation_level="AUTOCOMMIT") as other,
+    ):
+        other.exec_driver_sql("CREATE INDEX gone ON app.tickets (id)")
+        try:
+            reading.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            reading.exec_driver_sql("SELECT count(*) FROM pg_class")
+        finally:
+            other.exec_driver_sql("DROP INDEX app.gone")
+        names = {one.name for one in read_catalog(reading).objects}
+
+    assert "app.gone" not in names
+
+
+def test_the_comment_of_an_extension_is_the_servers_own(newest_sample: Sample) -> None:
+    with newest_sample.rolled_back() as connection:
+        execute(connection, "COMMENT ON EXTENSION plpgsql IS 'as another version says it'")
+        here = read_catalog(connection)
+        elsewhere = read_catalog(connection, Scope(one_server=False))
+
+    address = "EXTENSION plpgsql"
+    assert [one.kind for one in here.objects if one.name == address] == ["comment"]
+    assert [one for one in elsewhere.objects if one.name == address] == []

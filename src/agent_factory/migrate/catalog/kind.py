@@ -81,7 +81,8 @@ class Kind:
     first ones of them. None is needed for what is read with each object: comments, owners, grants.
     ``is_remark`` is true of these. What ``comes_by_itself`` is made with what it is part of. What is
     ``dropped_empty`` may have no parts but remarks. ``filled_by`` is the kind of part without which it is
-    made WITH NO DATA, ``shown_with`` the kind of what is shown with one that is missing.
+    made WITH NO DATA, ``shown_with`` the kind of what is shown with one that is missing. ``defined_by`` are
+    fields that are settings of other kinds of the same query, and part of the definition of this one.
     """
 
     name: str
@@ -95,6 +96,8 @@ class Kind:
     dropped_empty: bool = False
     filled_by: "Kind | None" = None
     shown_with: "Kind | None" = None
+    defined_by: tuple[Field, ...] = ()
+    comment_is_of_server: bool = False
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -103,7 +106,9 @@ class Kind:
     @property
     def settings(self) -> frozenset[str]:
         """The names of the fields that are settings."""
-        return frozenset(field.name for field in self.fields if field.is_setting)
+        return frozenset(
+            field.name for field in self.fields if field.is_setting and field not in self.defined_by
+        )
 
 
 def by_name(kinds: Iterable[Kind]) -> dict[str, Kind]:

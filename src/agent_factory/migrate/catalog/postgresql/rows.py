@@ -12,8 +12,9 @@ from agent_factory.migrate.catalog.objects import CatalogObject
 from agent_factory.migrate.catalog.postgresql.kinds.remarks import COMMENT, GRANT, OWNER
 from agent_factory.migrate.catalog.postgresql.sql import grantee, role
 
-_SEPARATOR = "\x1f"
-"""Between the clauses of a row: an array would take three times as long to read."""
+_SEPARATOR = "\x1f\x1e\x1f"
+"""Between the clauses of a row: an array would take three times as long to read. A text of somebody's own may
+have the first of these characters, as a default for example, but hardly all three."""
 
 _FIRST_MARK = ord("A")
 """Before each clause stands a character that says which of its kind's fields it is; this is the first's."""
@@ -60,6 +61,8 @@ def objects(
     fields = {name: kind.fields for name, kind in kinds.items()}
     for kind, name, table, parent_kind, parent_name, address, owner, lacks, grants, comment, clauses in rows:
         parent = (parent_kind, parent_name) if parent_kind else None
+        if kind and not clauses:
+            continue  # dropped since the snapshot: PostgreSQL prints definitions as they are now
         if kind:
             described = [
                 (fields[kind][ord(marked[0]) - _FIRST_MARK], marked[1:])
@@ -80,7 +83,7 @@ def objects(
         for grant in grants or ():
             privileges, _, to = grant.partition(" TO ")
             said.append((GRANT, f"{address} TO {to}", (privileges,)))
-        if comment:
+        if comment and (one_server or not kind or not kinds[kind].comment_is_of_server):
             said.append((COMMENT, address, (comment,)))
         for remark, of, words in said:
             yield CatalogObject(kind=remark.name, name=of, table=table, clauses=words, parent=parent)
@@ -112,7 +115,7 @@ def _select(query: Query, kind: str, version: int) -> str:
                {_owner_lacks(*acl, owner) if owner and acl else "NULL"},
                {_grants(acl[0], owner) if acl else "NULL::text[]"},
                {comment},
-               concat_ws(E'\\x1f', {clauses})
+               concat_ws(E'\\x1f\\x1e\\x1f', {clauses})
         FROM {query.source}{described}
         WHERE {query.where}"""
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 DUMPED = "only a statement sets it, and pg_dump writes that statement"
 NAMES = "names, with their schemas"
-PRINTED = "PostgreSQL prints it from what it has parsed, and pg_dump writes that text"
+PRINTED = "PostgreSQL prints it from what it has parsed, as pg_dump does"
+"""Not for every text: ``CHECK (x IN ('a', 'b'))`` on a varchar is printed otherwise once it was restored."""
 
 
 def role(oid: str) -> str:
@@ -24,6 +25,11 @@ def qualified(schema_oid: str, name: str) -> str:
 def relation(oid: str) -> str:
     """Return SQL for a relation's name with its schema; for the few rows that need it."""
     return f"(SELECT {qualified('relnamespace', 'relname')} FROM pg_class WHERE pg_class.oid = {oid})"
+
+
+FIRST_PARENT = f"""(SELECT {relation("i.inhparent")} FROM pg_inherits i
+        WHERE i.inhrelid = {{0}} ORDER BY i.inhseqno LIMIT 1)"""
+"""The first table that a table inherits from. Its number need not be 1: NO INHERIT leaves a gap."""
 
 
 def operator(oid: str) -> str:

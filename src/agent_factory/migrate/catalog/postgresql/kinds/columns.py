@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from agent_factory.migrate.catalog.follows import changes_with_parent
 from agent_factory.migrate.catalog.kind import Field, Kind, Query
 from agent_factory.migrate.catalog.objects import CatalogObject, is_attached
-from agent_factory.migrate.catalog.postgresql.sql import DUMPED, NAMES, PRINTED, options, relation
+from agent_factory.migrate.catalog.postgresql.sql import (
+    DUMPED,
+    FIRST_PARENT,
+    NAMES,
+    PRINTED,
+    options,
+)
 from agent_factory.migrate.catalog.postgresql.storage_options import set_and_reset
 from agent_factory.migrate.catalog.statements import own_name
 from agent_factory.migrate.db.definitions import COLUMN_OPTIONS
@@ -15,8 +21,7 @@ _NAMED_BY_POSTGRESQL = "_not_null[0-9]*$"
 """How PostgreSQL 18 names a NOT NULL that was given no name; a table that is renamed keeps its old ones."""
 
 _INHERITED = f"""CASE WHEN a.attinhcount > 0 THEN
-    (SELECT {relation("i.inhparent")} FROM pg_inherits i WHERE i.inhrelid = a.attrelid AND i.inhseqno = 1)
-    || '.' || quote_ident(a.attname)"""
+    {FIRST_PARENT.format("a.attrelid")} || '.' || quote_ident(a.attname)"""
 _KNOWN_OPTIONS = f"""
     (SELECT string_agg(o, ', ' ORDER BY o COLLATE "C") FROM unnest(a.attoptions) AS o
      WHERE split_part(o, '=', 1) IN ({", ".join(f"'{name}'" for name in COLUMN_OPTIONS)}))"""

@@ -9,13 +9,19 @@ import re
 from agent_factory.migrate.catalog.follows import changes_with_parent
 from agent_factory.migrate.catalog.kind import RECREATE, Field, Kind, Query
 from agent_factory.migrate.catalog.objects import CatalogObject, is_attached
-from agent_factory.migrate.catalog.postgresql.sql import DUMPED, PRINTED, not_of_extension, relation
+from agent_factory.migrate.catalog.postgresql.sql import (
+    DUMPED,
+    FIRST_PARENT,
+    PRINTED,
+    not_of_extension,
+    relation,
+)
 from agent_factory.migrate.catalog.statements import own_name
 
 _DEFINITION = Field(
     "definition",
     "pg_get_constraintdef(k.oid)",
-    f"{PRINTED}; it is not printed, parsed and printed again, so two spellings of one condition differ",
+    f"{PRINTED}; of some conditions (IN on a varchar) the restored text is printed otherwise, and is told",
 )
 
 _OF_TABLE = Query(
@@ -25,8 +31,7 @@ _OF_TABLE = Query(
         "CASE WHEN k.conparentid <> 0 OR NOT k.conislocal THEN 'constraint' ELSE r.kind END",
         "CASE WHEN k.conparentid <> 0 THEN"
         f" {relation('parent.conrelid')} || '.' || quote_ident(parent.conname)"
-        f" WHEN NOT k.conislocal THEN (SELECT {relation('i.inhparent')} FROM pg_inherits i"
-        " WHERE i.inhrelid = r.oid AND i.inhseqno = 1) || '.' || quote_ident(k.conname)"
+        f" WHEN NOT k.conislocal THEN {FIRST_PARENT.format('r.oid')} || '.' || quote_ident(k.conname)"
         " ELSE r.name END",
     ),
     address="'CONSTRAINT ' || quote_ident(k.conname) || ' ON ' || r.name",
@@ -34,19 +39,20 @@ _OF_TABLE = Query(
         _DEFINITION,
         Field(
             "storage options",
-            "'WITH (' || array_to_string(x.reloptions, ', ') || ')'",
-            DUMPED,
+            "'WITH (' || (SELECT string_agg(o, ', ' ORDER BY o COLLATE \"C\")"
+            " FROM unnest(x.reloptions) AS o) || ')'",
+            f"sorted; {DUMPED}",
             is_setting=True,
         ),
         Field(
             "validity of the index",
             "CASE WHEN NOT (i.indisvalid AND i.indisready) THEN 'INVALID' END",
-            "what a failed build leaves; a copy has it right, or not at all",
+            "what a failed build leaves, or ADD CONSTRAINT on a partitioned table ONLY, which pg_dump writes",
         ),
         Field(
             "disabled triggers",
             "CASE WHEN off.tgconstraint IS NOT NULL THEN 'TRIGGERS DISABLED' END",
-            "no migration leaves them so; pg_dump does not write it, so a copy has them enabled",
+            "it is not, in a copy: pg_dump does not write DISABLE TRIGGER for it, so it is told of a copy",
         ),
     ),
     source="""relations r

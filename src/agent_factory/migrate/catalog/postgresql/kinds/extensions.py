@@ -22,4 +22,5 @@ _EXTENSION = Query(
     comment_of=("pg_extension", "p.oid", "0"),
 )
 
-KINDS = (Kind(name="extension", queries=(_EXTENSION,), make=create("EXTENSION")),)
+# CREATE EXTENSION writes the comment from the machine's own control file.
+KINDS = (Kind(name="extension", queries=(_EXTENSION,), make=create("EXTENSION"), comment_is_of_server=True),)

@@ -20,7 +20,7 @@ _INDEX = Query(
         Field(
             "validity",
             "CASE WHEN NOT (i.indisvalid AND i.indisready AND i.indislive) THEN 'INVALID' END",
-            "what a failed build leaves; pg_dump leaves such an index out",
+            "what a failed build leaves; pg_dump leaves such an index out, but not a partitioned one",
         ),
         Field(
             "parent",

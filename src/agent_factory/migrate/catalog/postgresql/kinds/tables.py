@@ -40,14 +40,14 @@ ACCESS_METHOD = Field(
     "access method",
     "CASE WHEN c.relam <> 0 THEN (SELECT 'USING ' || quote_ident(m.amname) FROM pg_am m"
     " WHERE m.oid = c.relam AND m.amname <> 'heap') END",
-    "a name; pg_dump writes default_table_access_method before each table",
+    "a name; pg_dump sets default_table_access_method where it changes",
     is_setting=True,
 )
 OPTIONS = Field(
     "storage options",
     "CASE WHEN c.reloptions IS NOT NULL OR toast.reloptions IS NOT NULL"
     f" THEN 'WITH (' || {_STORAGE_OPTIONS} || ')' END",
-    f"sorted, those of the TOAST table included; {DUMPED}",
+    f"sorted, those of the TOAST table included; {DUMPED}. Of a view they are part of its definition",
     is_setting=True,
 )
 ROW_SECURITY = Field(
@@ -172,7 +172,14 @@ def _change_materialized_view(wanted: CatalogObject, there: CatalogObject) -> st
 KINDS = (
     Kind(name="table", queries=(_RELATION,), change=_change_table, shown_with=COLUMN),
     Kind(name="foreign table", queries=(_RELATION,), drop=drop("FOREIGN TABLE"), shown_with=COLUMN),
-    Kind(name="view", queries=(_RELATION,), make=_make_view, drop=drop("VIEW"), change=_change_view),
+    Kind(
+        name="view",
+        queries=(_RELATION,),
+        make=_make_view,
+        drop=drop("VIEW"),
+        change=_change_view,
+        defined_by=(OPTIONS,),
+    ),
     Kind(
         name="materialized view",
         queries=(_RELATION,),
