@@ -8,7 +8,7 @@ CONSTRAINTS ?= -c constraints.txt
 INSTALL := -m pip --disable-pip-version-check install --quiet
 PIP := $(BIN)/python $(INSTALL) $(CONSTRAINTS)
 
-.PHONY: help migrate test test-debian test-lowest test-wheel lint check format bench-smoke clean
+.PHONY: help migrate test test-all test-debian test-lowest test-wheel lint check format bench-smoke clean
 
 help: ## Show these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,8 +16,11 @@ help: ## Show these commands
 migrate: $(VENV)/.installed ## Migrate the database of DATABASE_URL, .env or ./agent_factory.db to the head
 	@$(BIN)/af-db local upgrade
 
-test: $(VENV)/.installed-test ## Run the whole test suite, PostgreSQL included
-	@$(BIN)/python -m pytest
+test: $(VENV)/.installed-test ## Run the tests, PostgreSQL included, but for the slow ones
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(VENV)/.installed-test ## Run them all, slow ones included, with a new process for each command
+	@AF_DB_TEST_PROCESSES=new $(BIN)/python -m pytest --hypothesis-profile=whole
 
 test-debian: $(VENV)/.installed-test ## Plans, upgrades and checks on this machine's own PostgreSQL 15
 	@AF_DB_TEST_POSTGRESQL=15 $(BIN)/python -m pytest tests/integration/plan tests/integration/check_database \

@@ -1,9 +1,16 @@
-"""Running ``af-db`` as a user does: in this process for speed, installed in a subprocess for truth."""
+"""Running ``af-db`` as a user does.
 
+In this process for speed; in one of its own, forked from a warm one, where it is killed or one of several;
+the installed script itself for truth.
+"""
+
+import contextlib
+import functools
 import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +19,12 @@ from typing import Any
 import pytest
 
 from agent_factory.migrate.cli.main import run as run_command_line
+from tests.warm import WarmProcess, WarmServer, can_be_warm, warm_server
 
 INSTALLED = Path(sys.executable).with_name("af-db")
+TIMEOUT_S = 60
+processes = contextlib.ExitStack()
+"""What has to end with the test run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,17 +71,68 @@ def run_installed(
     *arguments: str, cwd: Path, url: str | None = None, environment: Mapping[str, str] | None = None
 ) -> Outcome:
     """Run the installed console script, without a terminal and with a bare environment."""
-    finished = subprocess.run(
-        [str(INSTALLED), *arguments],
+    return run_process(*arguments, cwd=cwd, url=url, environment=environment, anew=True)
+
+
+def run_process(
+    *arguments: str,
+    cwd: Path,
+    url: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    program: str = "af-db",
+    anew: bool = False,
+) -> Outcome:
+    """Run ``af-db``, or another console script, to its end as ``start_process`` starts it."""
+    process = start_process(*arguments, cwd=cwd, url=url, environment=environment, program=program, anew=anew)
+    said: dict[str, str] = {}
+
+    def read(name: str) -> None:
+        with getattr(process, name) as stream:
+            said[name] = stream.read()
+
+    readers = [threading.Thread(target=read, args=(name,), daemon=True) for name in ("stdout", "stderr")]
+    for reader in readers:
+        reader.start()
+    try:
+        code = process.wait(TIMEOUT_S)
+    finally:
+        process.kill()
+        for reader in readers:
+            reader.join(TIMEOUT_S)
+    return Outcome(code=code, out=said["stdout"], err=said["stderr"])
+
+
+def start_process(
+    *arguments: str,
+    cwd: Path,
+    url: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    program: str = "af-db",
+    anew: bool = False,
+) -> "subprocess.Popen[str] | WarmProcess":
+    """Start ``af-db``, or another console script, in a process and session of its own.
+
+    It gets a bare environment, and both its streams are to be read. ``anew`` starts an interpreter for it.
+    """
+    whole = bare_environment(url) | dict(environment or {})
+    if not anew and can_be_warm(environment or {}):
+        return the_warm_server().start(program, *arguments, cwd=cwd, environment=whole)
+    return subprocess.Popen(
+        [str(INSTALLED.with_name(program)), *arguments],
         cwd=cwd,
-        env=bare_environment(url) | dict(environment or {}),
+        env=whole,
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=60,
-        check=False,
+        start_new_session=True,  # a signal that the test run gets is not theirs
     )
-    return Outcome(code=finished.returncode, out=finished.stdout, err=finished.stderr)
+
+
+@functools.cache
+def the_warm_server() -> WarmServer:
+    """The one of this test process, which starts when it is needed first."""
+    return processes.enter_context(warm_server())
 
 
 def bare_environment(url: str | None) -> dict[str, str]:

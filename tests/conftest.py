@@ -1,23 +1,36 @@
 """One PostgreSQL per test run, one empty database per test, and no environment of the developer's own."""
 
+import collections
 import contextlib
+import functools
 import os
 import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import psycopg2
 import pytest
+import typer.main
+from hypothesis import settings
 
 from agent_factory.url import DatabaseURL, parse_url
-from tests.commands import CommandLine
+from tests.commands import CommandLine, processes
 from tests.golden_files import GoldenFiles
-from tests.postgres import throwaway_server
+from tests.postgres import FOR_SCRATCH, new_database, throwaway_server
 from tests.projects import AlembicProject, make_project
+from tests.temporary import temporary_files_in_memory
 
 SERVER_VARIABLE = "AF_DB_TEST_URL"
+GOES_ON = "goes_on_at_hangup"
+WAITING = 2
+"""Workers for each processor: many tests wait, for a lock, a limit or another process."""
+
 _run = contextlib.ExitStack()
+# A deadline for one example is a test of how busy the machine is.
+settings.register_profile("quick", max_examples=30, deadline=None)
+settings.register_profile("whole", max_examples=200, deadline=None)
+settings.load_profile("quick")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -26,17 +39,67 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the server in the process that owns the run; the workers of pytest-xdist inherit where it is."""
-    # A shell ignores Ctrl-C in what it starts behind itself, and what a test starts would inherit that.
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    if not hasattr(config, "workerinput") and SERVER_VARIABLE not in os.environ:
+    _let_children_have_signals(config)
+    if hasattr(config, "workerinput"):
+        return
+    _run.enter_context(temporary_files_in_memory())
+    if SERVER_VARIABLE not in os.environ:
         server = _run.enter_context(throwaway_server())
         os.environ[SERVER_VARIABLE] = server.url("postgres")
         _run.callback(os.environ.pop, SERVER_VARIABLE)
 
 
+def _let_children_have_signals(config: pytest.Config) -> None:
+    """Have what a test starts end by SIGINT and SIGHUP, even where this process was started to ignore them.
+
+    A shell ignores Ctrl-C in what it starts behind itself, ``nohup`` ignores a terminal that is closed, and
+    a program inherits what is ignored, but not what is handled. With ``nohup`` the run, its workers included,
+    goes on when its terminal is closed.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    in_controller = getattr(config, "workerinput", {}).get(GOES_ON, False)
+    if in_controller or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _go_on)
+
+
+def _go_on(number: int, frame: object) -> None:
+    """What ignores a signal without handing that on."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    return WAITING * (os.cpu_count() or 1)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name what was not tested and why: a number of skipped tests looks as if all was well."""
+    reasons = collections.Counter(
+        report.longrepr[2].removeprefix("Skipped: ")
+        for report in terminalreporter.stats.get("skipped", [])
+        if isinstance(report.longrepr, tuple)
+    )
+    for reason, count in reasons.items():
+        terminalreporter.write_line(f"NOT TESTED: {reason} ({count} tests)", yellow=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of pytest-xdist, which is a child itself, what this process ignores."""
+    node.workerinput[GOES_ON] = signal.getsignal(signal.SIGHUP) is _go_on
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
+    processes.close()
     _run.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _commands_put_together_once() -> Iterator[None]:
+    """Typer would build them for each command line, in 8 ms; they hold no state of a run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("typer.main.get_command", functools.cache(typer.main.get_command))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -64,29 +127,15 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch, server_url: DatabaseURL) 
 @pytest.fixture
 def postgresql_url(server_url: DatabaseURL) -> Iterator[str]:
     """The URL of an empty PostgreSQL database of this test's own."""
-    name = f"af_db_{uuid.uuid4().hex}"
-    with administering(server_url) as cursor:
-        cursor.execute(f"CREATE DATABASE {name}")
-    login = f"{server_url.user}:{server_url.password}"
-    try:
-        yield f"postgresql://{login}@{server_url.host}:{server_url.port or 5432}/{name}"
-    finally:
-        with administering(server_url) as cursor:
-            cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with new_database(server_url) as url:
+        yield url
 
 
-@contextlib.contextmanager
-def administering(server: DatabaseURL) -> Iterator["psycopg2.extensions.cursor"]:
-    """A cursor in autocommit, for what PostgreSQL does not do in a transaction."""
-    connection = psycopg2.connect(
-        host=server.host, port=server.port, user=server.user, password=server.password, dbname=server.database
-    )
-    connection.autocommit = True
-    try:
-        with connection.cursor() as cursor:
-            yield cursor
-    finally:
-        connection.close()
+@pytest.fixture(scope="session")
+def scratch_server() -> Iterator[str]:
+    """A server for throwaway databases, for AF_DB_SCRATCH_URL: af-db would start one for each rehearsal."""
+    with throwaway_server(settings=FOR_SCRATCH) as server:
+        yield server.url("postgres")
 
 
 @pytest.fixture

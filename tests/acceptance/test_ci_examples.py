@@ -21,9 +21,10 @@ import pytest
 import yaml
 
 from agent_factory.url import DatabaseURL
-from tests.commands import INSTALLED, bare_environment, run_installed
-from tests.conftest import administering
+from tests.commands import INSTALLED, bare_environment, run_process, the_warm_server
+from tests.postgres import administering
 from tests.projects import AlembicProject, make_project
+from tests.warm import can_be_warm
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "ci"
@@ -73,10 +74,16 @@ class Site:
     project: AlembicProject
     owner_url: str
     reader_url: str
+    scratch_url: str
 
     @property
     def secrets(self) -> dict[str, str]:
         return {"DATABASE_URL": self.owner_url, "PLAN_DATABASE_URL": self.reader_url}
+
+    @property
+    def stand_in(self) -> Path:
+        """What a shell finds as ``af-db`` before it finds the installed one."""
+        return self.folder / "bin" / "af-db"
 
     @property
     def remote(self) -> Path:
@@ -140,6 +147,7 @@ class Site:
             **bare_environment(None),
             **person,
             "AF_DB_REHEARSAL": "true",
+            "AF_DB_SCRATCH_URL": self.scratch_url,
             "PATH": path,
             "GIT_CONFIG_GLOBAL": "/dev/null",
             "GIT_CONFIG_SYSTEM": "/dev/null",
@@ -155,7 +163,7 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path, postgresql_url: str, server_url: DatabaseURL) -> Iterator[Site]:
+def site(tmp_path: Path, postgresql_url: str, server_url: DatabaseURL, scratch_server: str) -> Iterator[Site]:
     """Production is at 002, as ``main`` is; ``feature``, which is checked out, adds 003."""
     reader = f"reader_{uuid.uuid4().hex[:12]}"
     address = postgresql_url.rpartition("@")[2]
@@ -164,6 +172,7 @@ def site(tmp_path: Path, postgresql_url: str, server_url: DatabaseURL) -> Iterat
         project=make_project(tmp_path / "work", tables=2),
         owner_url=postgresql_url,
         reader_url=f"postgresql://{reader}:reader-of-production@{address}",
+        scratch_url=scratch_server,
     )
     (it.project.root / ".gitignore").write_text("__pycache__/\n")
     (tmp_path / "bin").mkdir()
@@ -175,7 +184,9 @@ def site(tmp_path: Path, postgresql_url: str, server_url: DatabaseURL) -> Iterat
     it.git("remote", "add", "origin", str(it.remote))
     it.commit()
     it.push("main")
-    upgraded = run_installed("prod", "upgrade", "--yes", cwd=it.project.root, url=postgresql_url)
+    if can_be_warm({}):
+        the_warm_server().write_stand_in(it.stand_in)
+    upgraded = run_process("prod", "upgrade", "--yes", cwd=it.project.root, url=postgresql_url)
     assert upgraded.code == 0, upgraded.err
     it.git("checkout", "--quiet", "-b", "feature")
     it.project.add_table("003", "002")
@@ -314,6 +325,7 @@ def test_the_plan_is_a_comment_which_the_next_push_replaces(site: Site) -> None:
 
 
 def test_main_runs_the_plan_that_was_approved_and_nothing_else(site: Site) -> None:
+    site.stand_in.unlink(missing_ok=True)  # the installed command itself
     site.merge()
     planned = site.clone("main")
     (plan,) = run_job(site, "plan-production", planned).values()

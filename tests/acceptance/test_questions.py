@@ -5,7 +5,7 @@ import re
 import pytest
 
 from agent_factory.url import parse_url
-from tests.commands import run_installed
+from tests.commands import run_process
 from tests.projects import AlembicProject
 from tests.terminal import run_on_terminal
 
@@ -14,13 +14,13 @@ END_OF_INPUT = "\x04"
 
 
 def at(project: AlembicProject, url: str) -> str:
-    return run_installed("prod", "current", cwd=project.root, url=url).out.strip()
+    return run_process("prod", "current", cwd=project.root, url=url).out.strip()
 
 
 def test_without_a_terminal_and_without_yes_nothing_changes(
     project: AlembicProject, postgresql_url: str
 ) -> None:
-    outcome = run_installed("prod", "upgrade", cwd=project.root, url=postgresql_url)
+    outcome = run_process("prod", "upgrade", cwd=project.root, url=postgresql_url)
 
     assert outcome.code == 4
     assert outcome.out == ""
@@ -29,12 +29,12 @@ def test_without_a_terminal_and_without_yes_nothing_changes(
 
 
 def test_yes_answers_the_question(project: AlembicProject, postgresql_url: str) -> None:
-    outcome = run_installed("prod", "upgrade", "--yes", cwd=project.root, url=postgresql_url)
+    outcome = run_process("prod", "upgrade", "--yes", cwd=project.root, url=postgresql_url)
 
     assert (outcome.code, outcome.out) == (0, "(no revision) -> 003 (head)\n")
     assert str(parse_url(postgresql_url)) in outcome.err
     assert "looks like a database on this machine" in outcome.err
-    again = run_installed("prod", "upgrade", cwd=project.root, url=postgresql_url)
+    again = run_process("prod", "upgrade", cwd=project.root, url=postgresql_url)
     assert (again.code, again.out.startswith("nothing to do")) == (0, True)
 
 
@@ -66,7 +66,7 @@ def test_an_upgrade_of_production_asks(
 def test_a_downgrade_of_production_wants_the_databases_name(
     project: AlembicProject, postgresql_url: str
 ) -> None:
-    run_installed("prod", "upgrade", "--yes", cwd=project.root, url=postgresql_url)
+    run_process("prod", "upgrade", "--yes", cwd=project.root, url=postgresql_url)
     name = parse_url(postgresql_url).database
     for answer, code, after in (("y", 4, "003 (head)"), (name, 0, "002")):
         outcome = run_on_terminal(
@@ -82,9 +82,9 @@ def test_a_downgrade_of_production_wants_the_databases_name(
 
 
 def test_a_downgrade_with_yes_still_warns(project: AlembicProject, postgresql_url: str) -> None:
-    run_installed("prod", "upgrade", "--yes", cwd=project.root, url=postgresql_url)
+    run_process("prod", "upgrade", "--yes", cwd=project.root, url=postgresql_url)
 
-    outcome = run_installed("prod", "downgrade", "--yes", "-1", cwd=project.root, url=postgresql_url)
+    outcome = run_process("prod", "downgrade", "--yes", "-1", cwd=project.root, url=postgresql_url)
 
     assert (outcome.code, outcome.out) == (0, "003 (head) -> 002\n")
     assert "can lose data" in outcome.err
@@ -115,4 +115,4 @@ def test_colours_are_for_terminals_that_want_them(
     shown = run_on_terminal(*("local", "history"), cwd=project.root, url=sqlite_url, environment=variable).out
 
     assert bool(re.search(r"\x1b\[[0-9;]*3[0-9]m", shown)) is not bool(variable)
-    assert "\x1b" not in run_installed("local", "history", cwd=project.root, url=sqlite_url).out
+    assert "\x1b" not in run_process("local", "history", cwd=project.root, url=sqlite_url).out

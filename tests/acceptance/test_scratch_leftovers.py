@@ -18,8 +18,9 @@ from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.rehearsal.scratch import Scratch, keeper, scratch_database
 from agent_factory.url import DatabaseURL, parse_url
 from tests.acceptance.faults.waiting import until
-from tests.conftest import administering
+from tests.postgres import administering
 from tests.processes import HAS_PROC, command_lines, environments
+from tests.temporary import short_folder
 
 MAJOR = 18
 
@@ -93,7 +94,7 @@ def holding(url: str | None = None) -> Iterator[Holder]:
 @pytest.fixture
 def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The temporary folder of this test: short enough for a socket, and every user may enter it."""
-    folder = Path(tempfile.mkdtemp(prefix="scratch-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="scratch-", dir=short_folder()))
     folder.chmod(0o1777)
     monkeypatch.setenv("TMPDIR", str(folder))
     monkeypatch.setattr(tempfile, "tempdir", None)

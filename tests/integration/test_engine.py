@@ -14,7 +14,7 @@ from agent_factory.migrate.model.target import Environment, Target
 from agent_factory.url import parse_url
 from tests.acceptance.faults.waiting import until
 from tests.commands import CommandLine
-from tests.conftest import administering
+from tests.postgres import administering
 from tests.projects import AlembicProject
 
 DUPLICATES = "CREATE TABLE old_alembic_versions AS SELECT 1 AS v FROM generate_series(1, 2)"

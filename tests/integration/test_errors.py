@@ -15,7 +15,7 @@ import pytest
 
 from agent_factory.url import DatabaseURL, parse_url
 from tests.commands import CommandLine, Outcome, run_installed
-from tests.conftest import administering
+from tests.postgres import administering
 from tests.projects import AlembicProject
 
 CANARY = "C4n@ry/%pä:ss"

@@ -24,6 +24,8 @@ def url(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The database of the developer: of each kind with rehearsals, and one that none is made for."""
     monkeypatch.setenv("AF_DB_REHEARSAL", str(request.param != "files").lower())
     kind = "sqlite" if request.param == "files" else request.param
+    if kind == "postgresql":
+        monkeypatch.setenv("AF_DB_SCRATCH_URL", request.getfixturevalue("scratch_server"))
     found: str = request.getfixturevalue(f"{kind}_url")
     return found
 

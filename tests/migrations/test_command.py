@@ -1,10 +1,7 @@
 """The plain ``alembic`` command, as someone without af-db runs it."""
 
-import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import psycopg2
@@ -12,29 +9,26 @@ import pytest
 
 from agent_factory.database.models import Base
 from agent_factory.url import parse_url
+from tests.commands import run_process
 from tests.migrations.catalog import read_catalog
 from tests.migrations.runs import ROOT, current, downgrade
 from tests.migrations.test_schema import catalog_of
 
 
-def alembic(url: str, folder: Path, *arguments: str, config: Path = ROOT / "alembic.ini") -> str:
+def alembic(
+    url: str, folder: Path, *arguments: str, config: Path = ROOT / "alembic.ini", anew: bool = False
+) -> str:
     """Run ``alembic`` away from the project's folder; return what it printed."""
-    program = Path(sys.executable).with_name("alembic")
-    finished = subprocess.run(
-        [str(program), "--config", str(config), *arguments],
-        cwd=folder,
-        env={**os.environ, "DATABASE_URL": url},
-        capture_output=True,
-        text=True,
-        check=False,
+    outcome = run_process(
+        *("--config", str(config), *arguments), cwd=folder, url=url, program="alembic", anew=anew
     )
-    assert finished.returncode == 0, finished.stderr
-    return finished.stdout
+    assert outcome.code == 0, outcome.err
+    return outcome.out
 
 
 def test_upgrade_check_and_downgrade(database_url: str, tmp_path: Path) -> None:
     empty = read_catalog(database_url)
-    alembic(database_url, tmp_path, "upgrade", "head")
+    alembic(database_url, tmp_path, "upgrade", "head", anew=True)
     assert current(database_url) == "002"
     assert alembic(database_url, tmp_path, "current") == "002 (head)\n"
     assert "No new upgrade operations detected." in alembic(database_url, tmp_path, "check")

@@ -9,11 +9,14 @@ import pytest
 
 from agent_factory.url import DatabaseURL, parse_url
 from tests.acceptance.faults.databases import Database
-from tests.conftest import administering
-from tests.postgres import Server, throwaway_server
+from tests.postgres import Server, administering, throwaway_server
 from tests.projects import AlembicProject, make_project
 
 CANARY = "C4n@ry/%pä:ss"
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    item.add_marker(pytest.mark.faults)
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from tests.acceptance.faults.waiting import DEFAULT_TIMEOUT_S
-from tests.commands import INSTALLED, Outcome, bare_environment
+from tests.commands import Outcome, start_process
 from tests.projects import AlembicProject
+from tests.warm import WarmProcess
 
 Event = dict[str, Any]
 
@@ -64,7 +65,7 @@ class Ended:
 class Run:
     """A run that is going on."""
 
-    process: "subprocess.Popen[str]"
+    process: "subprocess.Popen[str] | WarmProcess"
     _events: list[Event] = field(default_factory=list)
     _out: list[str] = field(default_factory=list)
     _err: list[str] = field(default_factory=list)
@@ -171,17 +172,8 @@ class Run:
 def running(
     *arguments: str, cwd: Path, url: str, environment: Mapping[str, str] | None = None
 ) -> Iterator[Run]:
-    """Start the installed command; whatever is left of it at the end of the block is killed."""
-    process = subprocess.Popen(
-        [str(INSTALLED), *arguments],
-        cwd=cwd,
-        env=bare_environment(url) | dict(environment or {}),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,  # a signal that the test run gets is not theirs
-    )
+    """Start the command; whatever is left of it at the end of the block is killed."""
+    process = start_process(*arguments, cwd=cwd, url=url, environment=environment)
     run = Run(process=process)
     try:
         yield run

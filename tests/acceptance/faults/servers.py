@@ -21,6 +21,7 @@ import psycopg2
 from agent_factory.url import parse_url
 from tests.acceptance.faults.waiting import until
 from tests.postgres import Server
+from tests.temporary import short_folder
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
 
@@ -39,7 +40,7 @@ def _owner() -> _Owner:
 
 @contextlib.contextmanager
 def _folder(prefix: str) -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix=f"af-db-{prefix}-", dir="/tmp"))  # a socket's path must be short
+    folder = Path(tempfile.mkdtemp(prefix=f"af-db-{prefix}-", dir=short_folder()))
     try:
         if os.geteuid() == 0:
             shutil.chown(folder, "nobody")

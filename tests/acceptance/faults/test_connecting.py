@@ -14,7 +14,7 @@ from agent_factory.url import parse_url
 from tests.acceptance.faults.conftest import CANARY
 from tests.acceptance.faults.databases import Database
 from tests.acceptance.faults.runs import migrate
-from tests.commands import Outcome, run_installed
+from tests.commands import Outcome, run_process
 from tests.projects import AlembicProject
 
 SPELLINGS = {CANARY, quote(CANARY, safe=""), quote(CANARY), quote_plus(CANARY), repr(CANARY)[1:-1]}
@@ -55,8 +55,8 @@ def place(migrator: Database) -> Place:
 
 def told_without_the_canary(project: AlembicProject, url: str, *command: str) -> Outcome:
     """Run as text and as JSON; look for the canary in what is said and written; return the JSON."""
-    text = run_installed(*command, cwd=project.root, url=url)
-    document = run_installed(*command, "--json", cwd=project.root, url=url)
+    text = run_process(*command, cwd=project.root, url=url)
+    document = run_process(*command, "--json", cwd=project.root, url=url)
     written = [
         path.read_bytes().decode(errors="replace")
         for path in project.root.rglob("*")

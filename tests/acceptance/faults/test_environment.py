@@ -4,7 +4,7 @@ import pytest
 
 from tests.acceptance.faults.databases import Database
 from tests.acceptance.faults.runs import migrate
-from tests.commands import Outcome, run_installed
+from tests.commands import Outcome, run_process
 from tests.projects import AlembicProject
 
 
@@ -17,7 +17,7 @@ def production(project: AlembicProject, database: Database) -> AlembicProject:
 
 
 def environment(project: AlembicProject, database: Database, *arguments: str) -> Outcome:
-    return run_installed("prod", "environment", *arguments, cwd=project.root, url=database.url)
+    return run_process("prod", "environment", *arguments, cwd=project.root, url=database.url)
 
 
 @pytest.mark.parametrize("command", ["local upgrade", "local downgrade base"])

@@ -6,7 +6,7 @@ import pytest
 
 from tests.acceptance.faults.databases import Database
 from tests.acceptance.faults.runs import migrate
-from tests.commands import run_installed
+from tests.commands import run_process
 from tests.projects import AlembicProject
 
 UNREACHABLE = "postgresql://nobody:nothing@127.0.0.1:1/nothing"
@@ -38,13 +38,13 @@ def test_an_applied_file_was_edited(edited: AlembicProject, database: Database) 
 
 def test_an_edited_file_shows_in_the_history(edited: AlembicProject, database: Database) -> None:
     """Fault 18: as a mark, and with --diff what changed."""
-    text = run_installed("prod", "history", cwd=edited.root, url=database.url)
+    text = run_process("prod", "history", cwd=edited.root, url=database.url)
     (line,) = [line for line in text.out.splitlines() if "step 002" in line]
     assert "edited" in line
-    document = run_installed("prod", "history", "--json", cwd=edited.root, url=database.url).document
+    document = run_process("prod", "history", "--json", cwd=edited.root, url=database.url).document
     assert [entry["is_edited"] for entry in document["entries"]] == [False, True, False]
 
-    difference = run_installed("prod", "history", "--diff", cwd=edited.root, url=database.url)
+    difference = run_process("prod", "history", "--diff", cwd=edited.root, url=database.url)
 
     assert (text.code, difference.code) == (0, 0)
     assert "+# a second thought" in difference.out
@@ -95,7 +95,7 @@ def test_the_database_is_ahead_of_the_files(project: AlembicProject, database: D
         assert "003" in refused.error["message"]
         assert "older" in " ".join(refused.error["next_steps"])
         assert "stamp" not in refused.outcome.out
-    looked = run_installed("prod", "current", cwd=project.root, url=database.url)
+    looked = run_process("prod", "current", cwd=project.root, url=database.url)
     assert (looked.code, looked.out) == (0, "003 (not in this checkout)\n")
     assert database.versions == ["003"]
 
@@ -160,6 +160,6 @@ def test_overlapping_rows(project: AlembicProject, database: Database) -> None:
         assert name in ended.error["message"]
     assert "alembic_version" in ended.outcome.out, "it is the rows that are wrong, not what was typed"
     for command in ("current", "history"):
-        looked = run_installed("prod", command, cwd=project.root, url=database.url)
+        looked = run_process("prod", command, cwd=project.root, url=database.url)
         assert "Traceback" not in looked.err
     assert (database.tables, database.versions) == ({"t001", "t002"}, ["001", "002"])

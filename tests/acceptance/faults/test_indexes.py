@@ -17,8 +17,8 @@ from tests.acceptance.faults.recipes import (
 )
 from tests.acceptance.faults.runs import migrate, migrating
 from tests.acceptance.faults.waiting import until
-from tests.commands import run_installed
-from tests.conftest import administering
+from tests.commands import run_process
+from tests.postgres import administering
 from tests.projects import AlembicProject
 
 DUPLICATES = "INSERT INTO t VALUES (1), (1)"
@@ -214,7 +214,7 @@ def test_a_build_in_another_database_is_not_taken_for_ours(
         table.execute("CREATE UNIQUE INDEX CONCURRENTLY ix_t_a ON t (a)")
     name = table.value("SELECT current_database()")
     with administering(server_url) as cursor:
-        cursor.execute(f"CREATE DATABASE {name}_copy TEMPLATE {name}")
+        cursor.execute(f"CREATE DATABASE {name}_copy TEMPLATE {name} STRATEGY file_copy")
     try:
         copy = Database(url=f"{table.url}_copy")
         copy.execute("DELETE FROM t")
@@ -279,7 +279,7 @@ def test_a_failure_after_an_autocommit_block(bare_project: AlembicProject, table
     assert f"{CONCURRENTLY} ix_t_a" in refused.error["message"]
     assert all("--resume 001" in step for step in refused.error["next_steps"])
     assert all("--resume 001" in step for step in failed.error["next_steps"][-2:])
-    unasked = run_installed("prod", "upgrade", "--json", cwd=bare_project.root, url=table.url)
+    unasked = run_process("prod", "upgrade", "--json", cwd=bare_project.root, url=table.url)
     assert (unasked.code, unasked.error["code"]) == (4, "unfinished-revision"), "nobody is asked in vain"
 
     bare_project.add("001", None, lines('op.execute("DROP TABLE made_before")', FIRST_HALF))

@@ -14,7 +14,7 @@ import pytest
 from tests.acceptance.faults.databases import Database
 from tests.acceptance.faults.recipes import GATE, WAIT_AT_GATE, lines, make_table
 from tests.acceptance.faults.runs import migrate, migrating
-from tests.commands import bare_environment, run_installed
+from tests.commands import bare_environment, run_process
 from tests.projects import AlembicProject
 
 
@@ -126,8 +126,8 @@ def test_history_says_when_how_long_and_by_whom(project: AlembicProject, migrato
     (at,) = {str(row[0].year) for row in migrator.rows("SELECT started_at FROM af_db.journal")}
     role = migrator.value("SELECT current_user")
 
-    text = run_installed("prod", "history", cwd=project.root, url=migrator.url)
-    document = run_installed("prod", "history", "--json", cwd=project.root, url=migrator.url).document
+    text = run_process("prod", "history", cwd=project.root, url=migrator.url)
+    document = run_process("prod", "history", "--json", cwd=project.root, url=migrator.url).document
 
     (line,) = [line for line in text.out.splitlines() if "step 002" in line]
     for fact in (at, role, getpass.getuser(), socket.gethostname()):
@@ -179,8 +179,8 @@ def passed_by(project: AlembicProject, database: Database) -> AlembicProject:
 
 
 def test_a_run_behind_its_back_is_reported(passed_by: AlembicProject, database: Database) -> None:
-    document = run_installed("prod", "history", "--json", cwd=passed_by.root, url=database.url).document
-    text = run_installed("prod", "history", cwd=passed_by.root, url=database.url).out
+    document = run_process("prod", "history", "--json", cwd=passed_by.root, url=database.url).document
+    text = run_process("prod", "history", cwd=passed_by.root, url=database.url).out
     ended = migrate(passed_by, database.url)
 
     assert [entry["is_outside"] for entry in document["entries"]] == [False, True, False]
@@ -206,7 +206,7 @@ def test_no_right_to_keep_a_journal(project: AlembicProject, migrator: Database,
     failed = migrate(project, migrator.url)
     assert (failed.code, failed.error["state"]) == (7, "rolled back; at 001")
     for command in ("current", "history", "environment"):
-        assert run_installed("prod", command, cwd=project.root, url=migrator.url).code == 0
+        assert run_process("prod", command, cwd=project.root, url=migrator.url).code == 0
 
 
 def test_a_superuser_is_warned_of(project: AlembicProject, database: Database, migrator: Database) -> None:
@@ -260,9 +260,9 @@ def test_passwords_that_a_revision_spells(
 
     commands = (
         migrate(bare_project, database.url).outcome,
-        run_installed("prod", "upgrade", "--yes", cwd=bare_project.root, url=database.url),
-        run_installed("prod", "upgrade", "--yes", "--resume", "002", cwd=bare_project.root, url=database.url),
-        run_installed("prod", "history", "--diff", cwd=bare_project.root, url=database.url),
+        run_process("prod", "upgrade", "--yes", cwd=bare_project.root, url=database.url),
+        run_process("prod", "upgrade", "--yes", "--resume", "002", cwd=bare_project.root, url=database.url),
+        run_process("prod", "history", "--diff", cwd=bare_project.root, url=database.url),
     )
 
     assert [command.code for command in commands] == [8, 4, 7, 0]

@@ -17,7 +17,7 @@ from tests.acceptance.faults.recipes import (
 )
 from tests.acceptance.faults.runs import migrate, migrating
 from tests.acceptance.faults.waiting import until
-from tests.commands import run_installed
+from tests.commands import run_process
 from tests.projects import AlembicProject
 
 ORPHANS_LIVE_S = 3.0
@@ -58,7 +58,7 @@ def test_killed_inside_a_transaction(project: AlembicProject, database: Database
         run.kill()
     no_orphan(database)
 
-    looked = run_installed("prod", "current", "--json", cwd=project.root, url=database.url)
+    looked = run_process("prod", "current", "--json", cwd=project.root, url=database.url)
     assert (looked.code, looked.document["current"][0]["revision"]) == (0, "001")
     assert database.tables == {"t001"}
     database.open_gate()

@@ -12,10 +12,12 @@ from tests.acceptance.faults.recipes import BUILD_INDEX, GATE, SLEEP, WAIT_AT_GA
 from tests.acceptance.faults.runs import migrate, migrating
 from tests.acceptance.faults.servers import PGBOUNCER, pgbouncer
 from tests.acceptance.faults.waiting import until
-from tests.commands import run_installed
+from tests.commands import run_process
 from tests.projects import AlembicProject
 
-needs_pgbouncer = pytest.mark.skipif(PGBOUNCER is None, reason="pgbouncer is not installed")
+needs_pgbouncer = pytest.mark.skipif(
+    PGBOUNCER is None, reason="pgbouncer is not installed (apt-get install pgbouncer)"
+)
 POOL = 3
 
 
@@ -50,7 +52,7 @@ def test_pgbouncer_is_refused(project: AlembicProject, database: Database, poole
     was_refused(project, database, pooled.url)
 
     for command in ("current", "history"):
-        assert run_installed("prod", command, cwd=project.root, url=pooled.url).code == 0
+        assert run_process("prod", command, cwd=project.root, url=pooled.url).code == 0
 
 
 @needs_pgbouncer

@@ -8,7 +8,7 @@ from tests.acceptance.faults.databases import Database
 from tests.acceptance.faults.runs import migrate
 from tests.acceptance.faults.servers import standby
 from tests.acceptance.faults.waiting import until
-from tests.commands import run_installed
+from tests.commands import run_process
 from tests.postgres import Server
 from tests.projects import AlembicProject
 
@@ -30,9 +30,9 @@ def test_a_replica(project: AlembicProject, replica: tuple[Database, Database]) 
 
     assert migrate(project, primary.url, "002").code == 0
     until(lambda: following.versions == ["002"], "the standby has followed")
-    looked = run_installed("prod", "current", cwd=project.root, url=following.url)
+    looked = run_process("prod", "current", cwd=project.root, url=following.url)
     assert (looked.code, looked.out) == (0, "002\n")
-    assert run_installed("prod", "history", cwd=project.root, url=following.url).code == 0
+    assert run_process("prod", "history", cwd=project.root, url=following.url).code == 0
     refused = migrate(project, following.url)
     assert (refused.code, refused.error["code"]) == (4, "replica")
 

@@ -17,12 +17,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg2
+import pytest
 
 from agent_factory.url import DatabaseURL, parse_url
 from tests.commands import INSTALLED, bare_environment
-from tests.conftest import administering
 from tests.migrations.catalog import read_catalog
+from tests.postgres import administering
 from tests.projects import AlembicProject, make_project
+
+pytestmark = pytest.mark.faults
 
 # Read on import: within a test the environment is bare.
 SECONDS = float(os.environ.get("AF_DB_TORTURE_SECONDS") or 30)
@@ -108,6 +111,7 @@ class Upgrade:
         return len(self.story)
 
 
+@pytest.mark.slow
 def test_an_upgrade_that_is_killed_ends_as_one_that_is_not(tmp_path: Path, server_url: DatabaseURL) -> None:
     deadline = time.monotonic() + SECONDS
     choices = random.Random(SEED)  # noqa: S311 - no secret
@@ -175,7 +179,7 @@ def _database(server: DatabaseURL) -> Iterator[str]:
     """
     name = f"af_db_torture_{uuid.uuid4().hex}"
     with administering(server) as cursor:
-        cursor.execute(f"CREATE DATABASE {name}")
+        cursor.execute(f"CREATE DATABASE {name} STRATEGY file_copy")
     url = f"postgresql://{server.user}:{server.password}@{server.host}:{server.port or 5432}/{name}"
     left = threading.Event()
     try:

@@ -72,7 +72,7 @@ def sample_on(installation: Installation) -> Iterator[Sample]:
 
 def make_database(server: OwnServer, name: str, *, template: str = "template1") -> None:
     with connected(server, "postgres", isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template}")
+        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
 
 
 def drop_database(server: OwnServer, name: str) -> None:

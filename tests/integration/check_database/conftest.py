@@ -1,6 +1,5 @@
-"""Production at the head of a small history, with the rehearsal's throwaway servers switched on."""
+"""Production at the head of a small history, with rehearsals switched on."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,6 @@ import psycopg2
 import pytest
 
 from tests.commands import CommandLine, Outcome
-from tests.postgres import throwaway_server
 from tests.projects import AlembicProject, make_project
 
 USERS = """
@@ -59,13 +57,6 @@ class Checked:
             for statement in statements:
                 cursor.execute(statement)
         connection.close()
-
-
-@pytest.fixture(scope="session")
-def scratch_server() -> Iterator[str]:
-    """A server for throwaway databases: starting one for each check would take most of the time."""
-    with throwaway_server() as server:
-        yield server.url("postgres")
 
 
 @pytest.fixture

@@ -1,14 +1,12 @@
 """A stage for each test: one database for production, one for the copy of its schema."""
 
-import contextlib
-import uuid
 from collections.abc import Iterator
 
 import pytest
 
 from agent_factory.url import DatabaseURL
-from tests.conftest import administering
 from tests.integration.hazards.stage import Stage, run_script
+from tests.postgres import new_database
 
 SCHEMA = """
 CREATE TABLE users (
@@ -38,7 +36,7 @@ REFRESH MATERIALIZED VIEW totals
 @pytest.fixture(scope="session")
 def filled(server_url: DatabaseURL) -> Iterator[str]:
     """A database with users, orders and a ledger of 1,000 rows each, and the same tables without any."""
-    with _database(server_url) as url:
+    with new_database(server_url) as url:
         run_script(url, SCHEMA)
         run_script(url, ROWS)
         run_script(url, "ANALYZE")
@@ -48,7 +46,7 @@ def filled(server_url: DatabaseURL) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def empty(server_url: DatabaseURL) -> Iterator[str]:
     """The same schema without rows."""
-    with _database(server_url) as url:
+    with new_database(server_url) as url:
         run_script(url, SCHEMA)
         yield url
 
@@ -56,7 +54,7 @@ def empty(server_url: DatabaseURL) -> Iterator[str]:
 @pytest.fixture
 def stage(server_url: DatabaseURL, filled: str, empty: str) -> Iterator[Stage]:
     """Production that other tests read as well, and a copy of its schema for this one alone."""
-    with _database(server_url, template=empty) as scratch_url:
+    with new_database(server_url, template=empty) as scratch_url:
         yield Stage(production_url=filled, scratch_url=scratch_url)
 
 
@@ -64,8 +62,8 @@ def stage(server_url: DatabaseURL, filled: str, empty: str) -> Iterator[Stage]:
 def own_stage(server_url: DatabaseURL, filled: str, empty: str) -> Iterator[Stage]:
     """The same with a production of this test's own, to be written to."""
     with (
-        _database(server_url, template=filled) as production_url,
-        _database(server_url, template=empty) as scratch_url,
+        new_database(server_url, template=filled) as production_url,
+        new_database(server_url, template=empty) as scratch_url,
     ):
         yield Stage(production_url=production_url, scratch_url=scratch_url)
 
@@ -73,18 +71,5 @@ def own_stage(server_url: DatabaseURL, filled: str, empty: str) -> Iterator[Stag
 @pytest.fixture
 def bare_stage(server_url: DatabaseURL) -> Iterator[Stage]:
     """Two empty databases."""
-    with _database(server_url) as production_url, _database(server_url) as scratch_url:
+    with new_database(server_url) as production_url, new_database(server_url) as scratch_url:
         yield Stage(production_url=production_url, scratch_url=scratch_url)
-
-
-@contextlib.contextmanager
-def _database(server: DatabaseURL, template: str = "template1") -> Iterator[str]:
-    login = f"{server.user}:{server.password}@{server.host}:{server.port or 5432}"
-    name = f"af_db_{uuid.uuid4().hex}"
-    with administering(server) as cursor:
-        cursor.execute(f"CREATE DATABASE {name} TEMPLATE {template.rpartition('/')[2]}")
-    try:
-        yield f"postgresql://{login}/{name}"
-    finally:
-        with administering(server) as cursor:
-            cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")

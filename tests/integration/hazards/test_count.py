@@ -11,8 +11,8 @@ import pytest
 from agent_factory.migrate.model.plan import Direction
 from agent_factory.migrate.review.hazards import Severity, count_hits, find_hazards
 from agent_factory.url import DatabaseURL
-from tests.conftest import administering
 from tests.integration.hazards.stage import LARGE, Stage, connected, grown, run_script
+from tests.postgres import administering
 
 SLOW = """
 CREATE FUNCTION slow(integer) RETURNS boolean LANGUAGE plpgsql IMMUTABLE

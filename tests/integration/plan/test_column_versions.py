@@ -14,7 +14,7 @@ from agent_factory.migrate.rehearsal.scratch import database, locales
 from tests.column_versions import forget_versions, version_columns, version_columns_from_now_on
 from tests.commands import CommandLine, Outcome
 from tests.integration.catalog.databases import installations
-from tests.postgres import Server, installation, throwaway_server
+from tests.postgres import FOR_SCRATCH, Server, installation, throwaway_server
 from tests.projects import AlembicProject, make_project
 
 ALL_KINDS = """
@@ -55,25 +55,29 @@ class Production:
         connection.close()
 
 
-NEWEST = pytest.mark.parametrize("server_of_major", installations()[-1:], indirect=True, ids=str)
+NEWEST = pytest.mark.parametrize("servers_of_major", installations()[-1:], indirect=True, ids=str)
 
 
 @pytest.fixture(scope="module", params=installations(), ids=lambda item: f"postgresql-{item.major}")
-def server_of_major(request: pytest.FixtureRequest) -> Iterator[tuple[Server, int]]:
-    """A server of each version that is to be had here."""
+def servers_of_major(request: pytest.FixtureRequest) -> Iterator[tuple[Server, Server, int]]:
+    """Two servers of each version that is to be had here: production's, and one for rehearsals."""
     major = request.param.major
-    with throwaway_server(major) as server:
-        yield server, major
+    with throwaway_server(major) as server, throwaway_server(major, settings=FOR_SCRATCH) as scratch:
+        yield server, scratch, major
 
 
 @pytest.fixture
 def production(
-    af_db: CommandLine, tmp_path: Path, server_of_major: tuple[Server, int]
+    af_db: CommandLine,
+    tmp_path: Path,
+    servers_of_major: tuple[Server, Server, int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Production]:
     """Production at 001 of two, made without af-db's rehearsal."""
-    server, major = server_of_major
+    server, scratch, major = servers_of_major
+    monkeypatch.setenv("AF_DB_SCRATCH_URL", scratch.url("postgres"))
     name = f"production_{uuid.uuid4().hex[:8]}"
-    _administer(server, f"CREATE DATABASE {name}")
+    _administer(server, f"CREATE DATABASE {name} STRATEGY file_copy")
     project = make_project(tmp_path / "versioned")
     project.add("001", None, ALL_KINDS, "pass")
     project.add("002", "001", MORE, "op.drop_table('orders')\nop.drop_column('users', 'age')")
@@ -91,7 +95,8 @@ def alter_copies(monkeypatch: pytest.MonkeyPatch) -> Callable[[Alter], None]:
         def create_database(cursor: Any, name: str, *arguments: Any, **options: Any) -> str | None:
             gap = locales.create_database(cursor, name, *arguments, **options)
             login = cursor.connection.info
-            alter(f"postgresql://{login.user}@/{name}?host={login.host}&port={login.port}")
+            password = login.password or ""
+            alter(f"postgresql://{login.user}:{password}@/{name}?host={login.host}&port={login.port}")
             return gap
 
         monkeypatch.setattr(database, "create_database", create_database)

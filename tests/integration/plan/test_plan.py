@@ -72,6 +72,7 @@ def drop_name(production: Production) -> None:
     )
 
 
+@pytest.mark.usefixtures("own_scratch_server")
 def test_a_plan_changes_nothing(production: Production) -> None:
     drop_name(production)
     production.fill()
@@ -82,6 +83,7 @@ def test_a_plan_changes_nothing(production: Production) -> None:
     assert production("current").out.split()[0] == "001"
 
 
+@pytest.mark.usefixtures("own_scratch_server")
 def test_a_role_that_may_only_read_can_plan(production: Production) -> None:
     drop_name(production)
     role = f"reader_{abs(hash(production.url)) % 10**9}"
@@ -222,6 +224,7 @@ def test_what_comes_out_otherwise_than_rehearsed_is_told(production: Production)
     assert production("current").out.split()[0] == "002"
 
 
+@pytest.mark.usefixtures("own_scratch_server")
 def test_what_the_copy_has_otherwise_is_said_to_be_left_out(production: Production) -> None:
     production.project.add("002", "001", 'op.create_table("t", sa.Column("id", sa.Integer))')
     production.execute("CREATE FOREIGN DATA WRAPPER elsewhere")
@@ -418,6 +421,7 @@ def test_what_does_not_end_is_ended(production: Production, body: str, said: str
     assert time.monotonic() - began < 20
 
 
+@pytest.mark.usefixtures("own_scratch_server")
 def test_earlier_revisions_that_do_not_end_hold_up_only_the_look_for_drift(production: Production) -> None:
     drop_name(production)
     path = production.project.versions / "001_step_001.py"
@@ -433,6 +437,7 @@ def test_earlier_revisions_that_do_not_end_hold_up_only_the_look_for_drift(produ
     assert "001: it was not done after 1 s" in note
 
 
+@pytest.mark.usefixtures("own_scratch_server")
 def test_the_limit_is_a_setting_too(production: Production, monkeypatch: pytest.MonkeyPatch) -> None:
     production.project.add("002", "001", 'op.execute("SELECT pg_sleep(60)")')
     monkeypatch.setenv("AF_DB_REHEARSAL_TIMEOUT", "500ms")

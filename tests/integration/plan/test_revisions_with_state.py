@@ -189,6 +189,7 @@ def looks_at_rows(tmp_path: Path) -> AlembicProject:
     return project
 
 
+@pytest.mark.usefixtures("own_scratch_server")
 def test_other_statements_than_at_the_rehearsal_are_told(
     af_db: CommandLine, looks_at_rows: AlembicProject, postgresql_url: str
 ) -> None:

@@ -53,6 +53,7 @@ def reviewed(af_db: CommandLine, tmp_path: Path, postgresql_url: str) -> Reviewe
     return it
 
 
+@pytest.mark.usefixtures("own_scratch_server")
 def test_a_reviewed_plan_runs_and_once_is_enough(reviewed: Reviewed) -> None:
     first, second = reviewed.run_plan(), reviewed.run_plan()
 
@@ -68,7 +69,7 @@ def copied_database(url: str) -> Iterator[tuple[str, str]]:
     connection = psycopg2.connect(f"{address}/postgres")
     connection.autocommit = True
     with contextlib.closing(connection), connection.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {name}_other TEMPLATE {name}")
+        cursor.execute(f"CREATE DATABASE {name}_other TEMPLATE {name} STRATEGY file_copy")
         try:
             yield f"{url}_other", name
         finally:

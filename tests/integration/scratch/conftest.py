@@ -8,9 +8,8 @@ import pytest
 
 from agent_factory.migrate.rehearsal.scratch import Scratch, scratch_database
 from agent_factory.url import DatabaseURL, parse_url
-from tests.conftest import administering
 from tests.integration.scratch.production import CANARY, Production
-from tests.postgres import throwaway_server
+from tests.postgres import administering, throwaway_server
 
 
 @pytest.fixture(scope="module")

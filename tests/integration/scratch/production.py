@@ -11,8 +11,7 @@ from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.model.target import Target, local_target
 from agent_factory.migrate.rehearsal.scratch import Copied, Scratch, copy_schema
 from agent_factory.url import DatabaseURL, parse_url
-from tests.conftest import administering
-from tests.postgres import installation
+from tests.postgres import administering, installation
 
 CANARY = "C4n@ry\\:/%pä"
 

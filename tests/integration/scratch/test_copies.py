@@ -11,9 +11,8 @@ from agent_factory.migrate.db.cursors import autocommit_cursor
 from agent_factory.migrate.model.target import local_target
 from agent_factory.migrate.rehearsal.scratch import Locale, Scratch, scratch_database
 from agent_factory.url import DatabaseURL, parse_url
-from tests.conftest import administering
 from tests.integration.scratch.production import EVERYTHING, Production, asked, copied, dumped
-from tests.postgres import throwaway_server
+from tests.postgres import administering, throwaway_server
 
 
 def test_everything_is_the_same(production: Production, scratch: Scratch) -> None:

@@ -27,8 +27,7 @@ from agent_factory.migrate.rehearsal.scratch.own_server import own_server
 from agent_factory.migrate.rehearsal.scratch.stand_ins import stand_in
 from agent_factory.url import DatabaseURL
 from tests.acceptance.faults.servers import PGBOUNCER, pgbouncer
-from tests.conftest import administering
-from tests.postgres import copied_installation, installation
+from tests.postgres import administering, copied_installation, installation
 
 MAJOR = 18
 PLAIN = Locale(encoding="UTF8", collate="C", ctype="C")

@@ -12,9 +12,8 @@ from agent_factory.migrate.rehearsal.scratch.installations import find_pg_dump
 from agent_factory.url import parse_url
 from tests.acceptance.faults.servers import PGBOUNCER, pgbouncer
 from tests.acceptance.faults.waiting import until
-from tests.conftest import administering
 from tests.integration.scratch.production import CANARY, EVERYTHING, Production, asked, copied, dumped
-from tests.postgres import installation
+from tests.postgres import administering, installation
 from tests.processes import command_lines, environments
 
 

@@ -39,6 +39,7 @@ def databases(server_url: DatabaseURL) -> Iterator[Databases]:
         yield databases
 
 
+@pytest.mark.slow
 def test_it_is_the_same_on_postgresql_16() -> None:
     with throwaway_server(16) as server, _databases(server.url("").rstrip("/")) as databases:
         for form in FORMS:
@@ -71,7 +72,7 @@ def _databases(server: str) -> Iterator[Databases]:
         urls = []
         for rows in (0, ROWS):
             name = f"af_db_{uuid.uuid4().hex}"
-            execute(f"{server}/postgres", f"CREATE DATABASE {name}")
+            execute(f"{server}/postgres", f"CREATE DATABASE {name} STRATEGY file_copy")
             stack.callback(execute, f"{server}/postgres", f"DROP DATABASE {name} WITH (FORCE)")
             urls.append(f"{server}/{name}")
             execute(urls[-1], SCHEMA % {"rows": rows}, "VACUUM ANALYZE")
