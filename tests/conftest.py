@@ -34,7 +34,7 @@ settings.load_profile("quick")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-golden", action="store_true", help="Write the files of tests/golden anew.")
+    parser.addoption("--update-golden", action="store_true", help="Write the files of tests/golden again.")
 
 
 def pytest_configure(config: pytest.Config) -> None:

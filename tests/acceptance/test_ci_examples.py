@@ -364,7 +364,7 @@ def test_a_plan_that_somebody_changed_production_under_is_refused(site: Site) ->
     ran = run_job(site, "upgrade-production", clone)
 
     assert {name: one.code for name, one in ran.items()} == {"upgrade": 4}
-    assert "the plan is not what would run now" in ran["upgrade"].err
+    assert "the saved plan differs from what would run now" in ran["upgrade"].err
 
 
 def test_drift_is_found_at_night(site: Site) -> None:

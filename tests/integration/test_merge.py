@@ -128,7 +128,7 @@ def test_a_computed_name_is_seen_by_a_rehearsal_and_told_without_one(
 
     if os.environ["AF_DB_REHEARSAL"] == "false":
         assert outcome.document["notes"] == [
-            f"{revision}_step_{revision}.py, line 12: which table it changes only running it could tell"
+            f"{revision}_step_{revision}.py, line 12: which table it changes is known only when it runs"
             for revision in ("004", "005")
         ]
     else:

@@ -300,7 +300,7 @@ def test_files_whose_ids_are_computed_are_refused_by_name(forked: Clone) -> None
 
     assert (outcome.code, outcome.error["code"]) == (4, "cannot-rebase")
     assert (
-        "alembic/versions/005_mine_too.py: its revision can only be told by running it"
+        "alembic/versions/005_mine_too.py: its revision is known only by running it"
         in (outcome.error["message"])
     )
     assert forked.files() == before
@@ -325,7 +325,7 @@ def test_a_file_with_a_conflict_in_it_is_refused_by_name(forked: Clone) -> None:
     outcome = forked.rebase()
 
     assert (outcome.code, outcome.error["code"]) == (4, "cannot-rebase")
-    assert "alembic/versions/004_mine.py: it is no Python" in outcome.error["message"]
+    assert "alembic/versions/004_mine.py: it is not valid Python" in outcome.error["message"]
 
 
 def test_a_branch_to_follow_with_two_heads_of_its_own_is_refused(clone: Clone) -> None:
@@ -436,7 +436,7 @@ def test_what_the_database_has_is_not_moved(at_hand: Clone) -> None:
     assert "004 (alembic/versions/004_mine.py)" in outcome.error["message"]
     assert outcome.error["next_steps"] == [
         "downgrade it first: af-db local downgrade 003",
-        "or, where no database has to be kept: af-db local rebase --allow applied",
+        "or, if no database has to be kept: af-db local rebase --allow applied",
     ]
     assert at_hand.files() == before
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def main() -> None:
-    # A tenth of the start-up is the collector's, looking at classes that live as long as the process.
+    # A tenth of the start-up is the collector's, which visits classes that live as long as the process.
     gc.disable()
     for stream in ("stdout", "stderr"):
         if getattr(sys, stream) is None:

@@ -1,4 +1,4 @@
-"""What a database calls itself, so that nobody mistakes it for another."""
+"""The environment name of a database, so that nobody mistakes it for another."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.projects import AlembicProject
 
 @pytest.fixture
 def production(project: AlembicProject, database: Database) -> AlembicProject:
-    """A project whose database is at 001 and calls itself production."""
+    """A project whose database is at 001 and has the environment name production."""
     assert migrate(project, database.url, "001").code == 0
     assert database.value("SELECT name FROM af_db.environment") == "production"
     return project

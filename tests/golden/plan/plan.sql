@@ -10,7 +10,7 @@
 -- high: blocks-writes: 0002 statement 2, public.users
 -- high: deletes-data: 0003 statement 1, public.users
 -- high: breaks-running-code: 0003 statement 2, public.users
--- warning: prod upgrade will refuse: shop on db.example.com:5432 calls itself staging, not production
+-- warning: prod upgrade will refuse: the environment name of shop on db.example.com:5432 is staging, not production
 -- note: the extension postgis is not on the scratch server: 2 columns of its types are text there
 
 -- [1/4] 0002 add last_seen_at to users
@@ -18,7 +18,7 @@
 
 BEGIN;
 
--- statement 1, about 4.2 s: writes 2,000,000 rows, 310 MB and 2 indexes, 140 MB anew
+-- statement 1, about 4.2 s: writes 2,000,000 rows, 310 MB and 2 indexes, 140 MB again
 ALTER TABLE users ADD COLUMN last_seen_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL;
 
 -- statement 2, about 1.3 s: reads and sorts 2,000,000 rows

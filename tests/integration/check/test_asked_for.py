@@ -1,4 +1,4 @@
-"""What is asked for by name and could not be looked at is a finding; what is not asked for is not."""
+"""What is asked for by name and could not be checked is a finding; what is not asked for is not."""
 
 from typing import Any
 

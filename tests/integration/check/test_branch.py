@@ -332,7 +332,7 @@ def test_a_branch_without_common_history_is_compared_all_the_same(
 
 
 def the_one_not_checked(outcome: Outcome) -> dict[str, Any]:
-    """The finding that a branch which is named could not be looked at."""
+    """The finding that a branch which is named could not be checked."""
     (found,) = findings_of(outcome)
     assert (outcome.code, found["code"], found["level"]) == (3, "not-checked", "error")
     assert any(line.startswith("target branch: ") for line in outcome.document["skipped"])

@@ -183,7 +183,7 @@ def test_where_the_history_does_not_run_drift_is_not_looked_for_and_that_is_said
     outcome = pending.run("upgrade", "--yes", "--accept-edited", "001")
 
     assert outcome.code == 0
-    assert "drift was not looked for: the migrations do not run on an empty database: 001" in " ".join(
+    assert "drift was not checked: the migrations do not run on an empty database: 001" in " ".join(
         outcome.err.split()
     )
 

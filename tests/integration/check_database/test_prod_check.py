@@ -293,7 +293,7 @@ def test_the_wrong_environment_is_found(prod: Checked) -> None:
 
     assert list(staging) == ["wrong-environment"]
     assert prod.findings()["wrong-environment"]["message"] == (
-        "the database calls itself staging, not production"
+        "the environment name of the database is staging, not production"
     )
     assert prod.findings("--environment", "staging") == {}
 
@@ -320,8 +320,8 @@ def test_what_cannot_be_checked_is_told_with_the_reason(
     assert (found["code"], found["level"]) == ("not-checked", "error"), "the server was asked for by name"
     journal, environment, drift = document["skipped"]
     assert (journal, environment) == (
-        "journal: the database keeps none",
-        "environment name: the database keeps none",
+        "journal: the database has none",
+        "environment name: the database has none",
     )
     assert re.match(r"drift: no throwaway server: --scratch-url: ", drift)
 

@@ -15,7 +15,7 @@ from tests.integration.hazards.stage import Stage
 CASES = [
     pytest.param(
         "ALTER TABLE orders ALTER COLUMN total TYPE bigint",
-        ["writes public.orders (40,000,000 rows", "anew under ACCESS EXCLUSIVE"],
+        ["rewrites public.orders (40,000,000 rows", "under ACCESS EXCLUSIVE"],
         [
             "ADD COLUMN total_new bigint",
             "CAST(total AS bigint)",

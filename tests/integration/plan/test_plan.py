@@ -273,7 +273,7 @@ def test_a_project_may_want_every_plan_rehearsed(
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        pytest.param('require-rehearsal = "yes"', "is to be true or false", id="another type"),
+        pytest.param('require-rehearsal = "yes"', "must be true or false", id="another type"),
         pytest.param("require-rehersal = true", "has no key 'require-rehersal'", id="a slip"),
     ],
 )
@@ -317,7 +317,7 @@ def edited(production: Production) -> None:
 @pytest.mark.parametrize(
     ("happened", "code", "said"),
     [
-        pytest.param(renamed, "wrong-environment", "calls itself staging, not production", id="name"),
+        pytest.param(renamed, "wrong-environment", "is staging, not production", id="name"),
         pytest.param(edited, "edited-revision", "001 changed after it was applied", id="edited"),
         pytest.param(unfinished, "unfinished-revision", "an earlier run ended inside 002", id="unfinished"),
     ],
@@ -415,7 +415,7 @@ def test_what_does_not_end_is_ended(production: Production, body: str, said: str
     outcome = production("plan", "--json", "--rehearsal-timeout", "1s")
 
     assert (outcome.code, outcome.error["code"]) == (4, "rehearsal-failed")
-    assert "revision 002 failed: it was not done after 1 s" in outcome.error["message"]
+    assert "revision 002 failed: it did not finish in 1 s" in outcome.error["message"]
     assert said in outcome.error["message"]
     assert "--rehearsal-timeout" in outcome.error["next_steps"][0]
     assert time.monotonic() - began < 20
@@ -433,8 +433,8 @@ def test_earlier_revisions_that_do_not_end_hold_up_only_the_look_for_drift(produ
 
     assert outcome.code == 0
     (note,) = outcome.document["review"]["notes"]
-    assert note.startswith("drift was not looked for")
-    assert "001: it was not done after 1 s" in note
+    assert note.startswith("drift was not checked")
+    assert "001: it did not finish in 1 s" in note
 
 
 @pytest.mark.usefixtures("own_scratch_server")
@@ -445,7 +445,7 @@ def test_the_limit_is_a_setting_too(production: Production, monkeypatch: pytest.
     outcome = production("upgrade", "--yes", "--json")
 
     assert (outcome.code, outcome.error["code"]) == (4, "rehearsal-failed")
-    assert "it was not done after 500 ms" in outcome.error["message"]
+    assert "it did not finish in 500 ms" in outcome.error["message"]
     assert production("current").out.split()[0] == "001"
 
 
@@ -511,5 +511,5 @@ def test_an_endless_statement_on_sqlite_is_ended(
     outcome = af_db("local", "plan", "--json", "--rehearsal-timeout", "1s", cwd=project.root, url=url)
 
     assert (outcome.code, outcome.error["code"]) == (4, "rehearsal-failed")
-    assert "revision 003 failed: it was not done after 1 s" in outcome.error["message"]
+    assert "revision 003 failed: it did not finish in 1 s" in outcome.error["message"]
     assert endless in outcome.error["message"]

@@ -216,8 +216,8 @@ def test_an_expired_plan_is_refused(reviewed: Reviewed) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        pytest.param("not json", "it is no JSON", id="no JSON"),
-        pytest.param("{}", "it names no format", id="another document"),
+        pytest.param("not json", "it is not JSON", id="no JSON"),
+        pytest.param("{}", "it has no format", id="another document"),
         pytest.param('{"format": 99}', "has the format 99", id="a newer format"),
     ],
 )

@@ -35,7 +35,7 @@ def test_a_missing_extension_is_named(
     monkeypatch.setenv("PATH", f"{bin_dir}:{os.environ['PATH']}")
     with scratch_database(18) as scratch:
         gap, other = copied(production.target, scratch).gaps
-        assert gap.startswith("extension vector: not on the scratch server; so missing too: ")
+        assert gap.startswith("extension vector: not on the scratch server; therefore also missing: ")
         for missing in ("table public.items", "index public.items_place", "fk constraint public.other"):
             assert missing in gap
         assert asked(scratch, "SELECT count(*) FROM public.other") == 0
@@ -43,7 +43,7 @@ def test_a_missing_extension_is_named(
         assert asked(scratch, version) == production.ask(version)
         # What two objects need and is not there is told once.
         assert other.startswith('index public.letters_a_idx: access method "hnsw" does not exist')
-        assert other.endswith("; so missing too: index public.letters_b_idx")
+        assert other.endswith("; therefore also missing: index public.letters_b_idx")
 
 
 def test_functions_stand_in_for_an_extension_of_functions(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_functions_stand_in_for_an_extension_of_functions(tmp_path: Path) -> Non
                 " key bytea DEFAULT gen_random_bytes(16));"
             )
         gaps = copied(production, scratch).gaps
-        stand_in = "not on the scratch server; functions that are called like its own stand in"
+        stand_in = "not on the scratch server; stand-in functions of the same names replace its own"
         assert sorted(gaps) == [f"extension pgcrypto: {stand_in}", f"extension uuid-ossp: {stand_in}"]
         with connect(scratch.target) as connection, connection.begin():
             before = connection.exec_driver_sql("SELECT pg_relation_filenode('t')").scalar_one()

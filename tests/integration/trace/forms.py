@@ -65,7 +65,7 @@ CREATE UNIQUE INDEX kept_id ON kept (id);
 @dataclass(frozen=True, slots=True)
 class Form:
     """A statement. ``does`` names the tables that were there, with the lock on each, and says whether they
-    are written anew and read from end to end. Where tables without rows show something else, that is in
+    are rewritten and read from end to end. Where tables without rows show something else, that is in
     ``does_when_empty``, and where PostgreSQL 17 and before do, in ``does_before_18``."""
 
     name: str

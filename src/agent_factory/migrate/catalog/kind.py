@@ -29,7 +29,7 @@ class Field:
     ``sql`` gives its clause, NULL for none; ``before`` is a version of PostgreSQL and what is asked of an
     older one instead. ``same`` says why two databases of one schema have it in common: after dump and
     restore, on two minor releases, on two machines. A setting is how an object is kept or used, not what it
-    is: where a fresh copy has it otherwise, it can be left out of a comparison. What is ``of_server`` another
+    is: where it differs in a fresh copy, it can be left out of a comparison. What is ``of_server`` another
     server need not have in common, and is compared within one database alone.
     """
 

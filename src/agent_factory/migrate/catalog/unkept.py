@@ -1,4 +1,4 @@
-"""Settings that a fresh copy of a schema has otherwise than its original, though nothing has changed it.
+"""Settings in which a fresh copy of a schema differs from its original, though nothing has changed it.
 
 What PostgreSQL keeps beside an object may be its own affair: since its releases of November 2026 a number in
 the options of each column, another one in every database. What is known of that kind is not read at all; this
@@ -40,10 +40,10 @@ def find_unkept_settings(
 ) -> UnkeptSettings:
     """Return the settings in which objects of the copy are not as the original's.
 
-    A setting counts as one that is not kept, for all objects of its kind, where more of them have it
-    otherwise than alike. ``changed`` are the objects that a revision changes, ``failed`` those of which the
-    copy's server has refused a statement, unquoted: what they show proves nothing. A part of an object's
-    definition is never among them.
+    A setting counts as one that is not kept, for all objects of its kind, where it differs for most
+    of them. ``changed`` are the objects that a revision changes, ``failed`` those of which the copy's server
+    has refused a statement, unquoted: what they show proves nothing. A part of an object's definition is
+    never among them.
     """
     settings = {name: kind.settings for name, kind in kinds_of(original.backend).items()}
     copies = {one.key: one for one in copy.objects}

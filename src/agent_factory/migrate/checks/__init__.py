@@ -1,1 +1,1 @@
-"""What the checks look at: one module per question."""
+"""The checks: one module per question."""

@@ -75,7 +75,7 @@ def check_branch(history: HistoryFiles, ref: str) -> tuple[Finding, ...]:
 
 
 def _changed(sides: _Sides, unnamed: Mapping[Path, RevisionFile]) -> Iterator[Finding]:
-    """What is otherwise here than on the target branch, though nothing changed there."""
+    """What differs from the target branch, though nothing changed there."""
     for revision, their in sides.theirs.items():
         our = sides.ours.get(revision) or unnamed.get(their.path)
         if our is None:
@@ -97,7 +97,7 @@ def _changed(sides: _Sides, unnamed: Mapping[Path, RevisionFile]) -> Iterator[Fi
 def _duplicate(sides: _Sides, our: RevisionFile, their: RevisionFile) -> Finding:
     return finding(
         "duplicate-after-merge",
-        f"{our.name} has the id {our.id}, which {sides.ref} gives to {_name(sides, their)}",
+        f"{our.name} has the id {our.id}, which {sides.ref} uses for {_name(sides, their)}",
         file=our.path,
         line=our.line("revision"),
         details=tuple(
@@ -184,13 +184,13 @@ def _moved(commit: Commit, history: HistoryFiles) -> tuple[tuple[Path, ...], dic
             "revisions-elsewhere",
             f"{commit.ref} has no revisions in {here}; it has others in {elsewhere}",
             state=NOT_TOUCHED,
-            next_steps=("bring the revisions back that are shared, or name the branch that has these",),
+            next_steps=("restore the revisions that are shared, or name the branch that has them",),
         )
     raise CannotCheckError(f"{commit.ref} has no revisions in {here}")
 
 
 def _read(commit: Commit, history: HistoryFiles, folders: Sequence[Path]) -> dict[str, RevisionFile]:
-    """The revisions of a commit, by id. What only running a file could tell is taken from the one here."""
+    """The revisions of a commit, by id. What is known only by running a file is taken from the one here."""
     root = history.config_path.resolve().parent
     here = {file.path: file for file in history.files}
     found = []

@@ -1,4 +1,4 @@
-"""Why a revision has failed: by its own doing, by what a database lacks, or by rows that were made up."""
+"""Why a revision has failed: by its own doing, by what a database lacks, or by the generated rows."""
 
 import linecache
 import re

@@ -37,7 +37,7 @@ def check_place(project: Project, target: Target, table: VersionTable) -> tuple[
     for row in dict.fromkeys(table.rows):
         later = [other for other in table.rows if other != row and row in _ancestors(project, other)]
         if later:
-            message = f"{table.name} holds {row} beside {later[0]}, which builds on it"
+            message = f"{table.name} holds both {row} and {later[0]}, which builds on it"
             remedy = f"DELETE FROM {table.name} WHERE version_num = '{row}'"  # noqa: S608 - for a person
             found.append(finding("overlapping-rows", message, object=table.name, remedy=remedy))
     if not table.has_key:
@@ -76,7 +76,7 @@ def check_versioned(table: VersionTable, found: Catalog) -> tuple[Finding, ...]:
     if table.rows or not tables:
         return ()
     named = ", ".join(tables[:5]) + (f" and {len(tables) - 5} more" if len(tables) > 5 else "")
-    message = f"{table.name} holds no revision, and yet there are tables: {named}"
+    message = f"{table.name} holds no revision, but the database has tables: {named}"
     return (finding("not-versioned", message, object=table.name),)
 
 
@@ -106,7 +106,7 @@ def check_journal(
 def check_indexes(
     invalid: Sequence[Index], drift: Sequence[Difference], found: Catalog | None
 ) -> tuple[Finding, ...]:
-    """Find INVALID indexes; where the migrations want one, ``drift`` tells how it is to be."""
+    """Find INVALID indexes; where the migrations want one, ``drift`` says how it has to be."""
     wanted = {plain(item.name): item for item in drift if item.kind == "index" and item.expected}
     of_constraints = {
         plain(_index_of(one))
@@ -165,14 +165,14 @@ def has_finding_of_its_own(difference: Difference) -> bool:
 
 
 def check_environment(target: Target, name: str | None, expected: str | None) -> tuple[Finding, ...]:
-    """Compare what the database calls itself with ``expected``: None is anything but production."""
+    """Compare the database's environment name with ``expected``: None is anything but production."""
     if name is None and expected is not None:
-        message = f"the database does not say that it is {expected}"
+        message = f"the database has no environment name; {expected} is expected"
         return (finding("no-environment-name", message, remedy=target.command(f"environment {expected}")),)
     if name == expected or (expected is None and name != preflight.PRODUCTION):
         return ()
-    said = f", not {expected}" if expected else ", and this is a command for a developer's database"
-    return (finding("wrong-environment", f"the database calls itself {name}{said}"),)
+    said = f", not {expected}" if expected else "; this command is for a developer's database"
+    return (finding("wrong-environment", f"the environment name of the database is {name}{said}"),)
 
 
 def _ancestors(project: Project, revision: str) -> frozenset[str]:
@@ -233,10 +233,10 @@ def _ran_outside(
     ]
     found = []
     if late:
-        message = f"{', '.join(item.id for item in late)} ran without af-db: its journal does not know of it"
+        message = f"{', '.join(item.id for item in late)} ran without af-db: it is not in the journal"
         found.append(finding("ran-outside", message, details=_shown(late)))
     if gone:
-        message = f"{', '.join(gone)} was undone without af-db: its journal has it as applied"
+        message = f"{', '.join(gone)} was downgraded without af-db: the journal still has it as applied"
         found.append(finding("ran-outside", message))
     if early:
         message = f"{', '.join(item.id for item in early)} ran before the journal began"

@@ -1,4 +1,4 @@
-"""Drift: what a database has otherwise than its migrations make it.
+"""Drift: where a database differs from what its migrations make.
 
 The one to compare with was migrated from its beginning on a throwaway server. Owners, rights and whether a
 materialized view holds rows are not compared: they hang on the roles and the rows of the real one.
@@ -29,7 +29,7 @@ def find_drift(rehearsal: Rehearsal, configuration: Configuration) -> tuple[Diff
     """Return the drift in the tables that a rehearsed plan touches; not what the project ignores.
 
     Empty where no history was replayed. The copy has to show it as well: that is on the server of the
-    replay, and servers of two versions print some definitions otherwise.
+    replay, and servers of two versions print some definitions differently.
     """
     if rehearsal.history is None or rehearsal.history.catalog is None:
         return ()
@@ -110,12 +110,12 @@ def is_invalid_index(difference: Difference) -> bool:
 def drift_notes(history: History, drift: Sequence[Difference]) -> tuple[str, ...]:
     """Return what is to be said of drift beside a plan."""
     if history.catalog is None:
-        return (f"drift was not looked for: {history.why_not}",)
+        return (f"drift was not checked: {history.why_not}",)
     return tuple(f"drift: {said(item)}" for item in drift)
 
 
 def said(difference: Difference) -> str:
-    """Return in a few words what is otherwise."""
+    """Return in a few words what differs."""
     if difference.found is None:
         return f"{difference.kind} {difference.name} is missing"
     if difference.expected is None:

@@ -1,4 +1,4 @@
-"""What an env.py comes to that does not run on a throwaway database."""
+"""The result of a check whose env.py does not run on a throwaway database."""
 
 from agent_factory.migrate.checks.causes import is_of_sqlite
 from agent_factory.migrate.checks.throwaway import SQLITE

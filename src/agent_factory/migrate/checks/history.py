@@ -60,12 +60,12 @@ def _unlabelled_parts(parts: Sequence[Sequence[RevisionFile]]) -> Iterator[Findi
         first = part[0]
         yield finding(
             "multiple-bases",
-            f"{first.name} ({first.id}) builds on nothing and has no branch label, though the history begins "
+            f"{first.name} ({first.id}) builds on nothing and has no branch label, but the history begins "
             f"with {', '.join(f'{base.name} ({base.id})' for base in main)}",
             file=first.path,
             line=first.line("down_revision"),
             details=tuple(
-                f"{base.place('down_revision')}: {base.id} is a beginning" for base in (*main, *part)
+                f"{base.place('down_revision')}: {base.id} builds on nothing" for base in (*main, *part)
             ),
         )
 
@@ -130,7 +130,7 @@ def _numbers(files: Sequence[RevisionFile]) -> Iterator[Finding]:
     width = max(widths, key=lambda found: (widths[found], found), default=0)
 
     def follows(revision: str) -> bool:
-        # One that has outgrown the zeros, as 1000 after 999, is the next number all the same.
+        # One that has outgrown the zeros, as 1000 after 999, is still the next number.
         grown = len(revision) > width and not revision.startswith("0")
         return re.fullmatch("[0-9]+", revision) is not None and (len(revision) == width or grown)
 
@@ -141,7 +141,8 @@ def _numbers(files: Sequence[RevisionFile]) -> Iterator[Finding]:
     for file in odd:
         yield finding(
             "odd-revision-id",
-            f"the id {file.id} of {file.name} is no number of {width} digits; the other {len(followers)} are",
+            f"the id {file.id} of {file.name} is not a number of {width} digits; the "
+            f"other {len(followers)} are",
             file=file.path,
             line=file.line("revision"),
         )

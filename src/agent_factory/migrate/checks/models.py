@@ -212,11 +212,11 @@ def _excluded(migrated: Catalog, models: Models, connection: sa.Connection) -> f
 def _finding(difference: Difference) -> Finding:
     what = f"{difference.kind} {difference.name}"
     if difference.found is None:
-        message = f"the models have {what}, and no migration makes it"
+        message = f"the models have {what}, but no migration makes it"
     elif difference.expected is None:
-        message = f"the migrations make {what}, and no model has it"
+        message = f"the migrations make {what}, but no model has it"
     else:
-        message = f"{what} is not the same in the models and after the migrations"
+        message = f"{what} differs between the models and the migrated database"
     is_statement = difference.remedy is not None and "its sequence" not in difference.remedy
     return finding(
         "models-differ",

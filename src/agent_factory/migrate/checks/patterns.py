@@ -96,7 +96,7 @@ def _matching(expression: str, number: int, spare: int) -> list[str]:
         expression = expression.replace(name, members)
     with (
         contextlib.suppress(ImportError, re.error, LookupError, ValueError, OverflowError),
-        warnings.catch_warnings(action="ignore"),  # of what Python may read otherwise one day
+        warnings.catch_warnings(action="ignore"),  # of what a later Python may read differently
     ):
         from rstr import Rstr
 

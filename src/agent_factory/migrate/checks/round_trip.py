@@ -53,7 +53,7 @@ def check_round_trip(
 ) -> Looked:
     """Run every revision up, down and up again, on PostgreSQL and on SQLite.
 
-    ``uses_sqlite`` says that the project is meant for SQLite; otherwise migrations that do not run there are
+    ``uses_sqlite`` says that the project is meant for SQLite; if not, migrations that do not run there are
     reported in one note, and nothing else is tried. ``schemas`` are those to compare. Raises CannotCheckError
     where there is nothing to run, or neither database could be had.
     """
@@ -171,7 +171,7 @@ class _RoundTrip:
         for table, why in sorted(unfilled.items()):
             if table not in self.filler.filled:
                 name = table.replace('"', "")
-                self.skipped.append(f"rows in {name}: none could be made up ({why})")
+                self.skipped.append(f"rows in {name}: none could be generated ({why})")
 
     @contextlib.contextmanager
     def _database(self) -> Iterator[sa.Connection]:
@@ -206,7 +206,7 @@ class _RoundTrip:
         if error is not None:
             if is_on_purpose(error.cause, step.path):
                 said = str(error.cause).strip().partition("\n")[0] or type(error.cause).__name__
-                self._add("irreversible", step, f"{step.id} has no way back: {said}")
+                self._add("irreversible", step, f"{step.id} cannot be downgraded: {said}")
             else:
                 self._failed("downgrade-fails", step, "downgrade()", error)
             self._last = self._read(connection)
@@ -215,10 +215,10 @@ class _RoundTrip:
         down = self._read(connection)
         labels = _labels_added(before.catalog, down.catalog)
         if labels:
-            said = f"{step.id} has no way back: PostgreSQL takes no label from an enum"
+            said = f"{step.id} cannot be downgraded: PostgreSQL removes no label from an enum"
             self._add("irreversible", step, said, labels)
         else:
-            said = "down again, the schema is not as before"
+            said = "after the downgrade, the schema is not as before the upgrade"
             self._differs("downgrade-differs", step, said, before.catalog, down.catalog)
         self._compare_rows(step, before, up, down)
         error = self._run(connection, Direction.UPGRADE, step, down.catalog)
@@ -229,7 +229,7 @@ class _RoundTrip:
         again = self._read_catalog(connection)
         self._fill(connection, again, since=down.catalog)
         self._last = self._read(connection, again)
-        said = "up again, the schema is not that of the first time"
+        said = "after the second upgrade, the schema differs from that of the first"
         self._differs("second-upgrade-differs", step, said, up.catalog, again)
         return again == up.catalog
 
@@ -253,7 +253,7 @@ class _RoundTrip:
             except ReplayFailedError as again:
                 return again
             self.skipped.append(
-                f"{direction} of {step.id} with rows: those that were made up do not fit it ({error})"
+                f"{direction} of {step.id} with rows: the generated rows do not fit it ({error})"
             )
         return None
 
@@ -312,10 +312,10 @@ class _RoundTrip:
             return
         lost, changed = compare_rows(before, up, down)
         if lost:
-            said = f"the downgrade of {step.id} loses rows that were there"
+            said = f"the downgrade of {step.id} loses rows that were there before"
             self._add("downgrade-loses-rows", step, said, lost)
         if changed:
-            said = f"the downgrade of {step.id} changes values that the upgrade has left"
+            said = f"the downgrade of {step.id} changes values that the upgrade did not change"
             self._add("downgrade-changes-rows", step, said, changed)
 
     def _differs(self, code: str, step: Revision, said: str, expected: Catalog, found: Catalog) -> None:

@@ -63,7 +63,7 @@ def compare_branches(
         for step in steps
     }
     unclear = tuple(
-        f"{step.path.name}, line {line}: which table it changes only running it could tell"
+        f"{step.path.name}, line {line}: which table it changes is known only when it runs"
         for steps in branches.values()
         for step in steps
         for line in named[step.id].unclear_lines
@@ -120,7 +120,7 @@ def _rehearsed(
             tables |= _run_branch(project, blank, head, _fork(project))
             beside = blank.scratch
             where = blank.server
-    if target.url.backend == "sqlite":  # its trace tells of the schema, not of rows
+    if target.url.backend == "sqlite":  # its trace has the schema, not the rows
         for step in (step for steps in branches.values() for step in steps):
             tables[step.id] |= tables_named_in(step.path.read_text(encoding="utf-8")).tables
     return Comparison(same=_same(project, branches, tables), found_by=f"run on {where}", unclear=())

@@ -21,7 +21,7 @@ from agent_factory.url import DatabaseURL
 POSTGRESQL, SQLITE = "PostgreSQL", "SQLite"
 
 Schemas = tuple[str, ...] | None
-"""What the configuration says of which schemas to look at; None is all but the system's and platforms'."""
+"""What the configuration says of which schemas to check; None is all but the system's and platforms'."""
 
 _OLDEST_MAJOR = 13
 """No server of production is known here, so any will do, the oldest of this machine first: what runs there
@@ -30,7 +30,7 @@ runs on newer ones."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
-    """What one check came to: its findings, and what of it was not done, each with the reason.
+    """The result of one check: its findings, and what of it was not done, each with the reason.
 
     ``made`` is False where nothing of it was done.
     """

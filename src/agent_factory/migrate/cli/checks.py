@@ -24,7 +24,7 @@ Against = Annotated[
     typer.Option(
         "--against",
         metavar="REF",
-        help="The branch to merge into (origin/main): what it has must stay, and one head be left.",
+        help="The branch to merge into (origin/main): its revisions must stay, and one head must remain.",
         show_default=False,
     ),
 ]

@@ -21,7 +21,7 @@ def confirmation(invocation: Invocation, target: Target, *, yes: bool) -> "Confi
 
     ``prod`` always asks, and so does ``local`` on a server that looks like one that others use. A downgrade
     there wants the database's name typed. ``--yes`` answers; without it and without a terminal the answer
-    is no. Where progress is told to a machine and nothing is asked, the warnings are events too.
+    is no. Where progress is written for a machine and nothing is asked, the warnings are events too.
     """
     report = invocation.report
     asks = target.environment is Environment.PROD or shared_with_others(target.url)
@@ -46,7 +46,7 @@ def confirmation(invocation: Invocation, target: Target, *, yes: bool) -> "Confi
                 "no-terminal",
                 f"there is no terminal to ask on, and no --yes: the {plan.direction} of {target} was not run",
                 state=UNCHANGED,
-                next_steps=(f"where the plan above is what you want: {target.again('--yes')}",),
+                next_steps=(f"if the plan above is what you want: {target.again('--yes')}",),
             )
         if invocation.tells_machines:
             report.plan(plan, target, texts, rehearsed)
@@ -80,15 +80,15 @@ def name_confirmation(report: Report, target: Target, *, yes: bool) -> ConfirmNa
         if not _on_a_terminal():
             raise RefusedError(
                 "no-terminal",
-                f"there is no terminal to ask on, and no --yes: {target} still calls itself {before}",
+                f"there is no terminal to ask on, and no --yes: the name of {target} is still {before}",
                 state=UNCHANGED,
                 next_steps=(target.command(f"environment {name} --yes"),),
             )
-        question = f"Type the name of the database ({target.name}) to have it call itself {name}"
+        question = f"Type the name of the database ({target.name}) to set its environment name to {name}"
         if report.ask_for(question) != target.name:
             raise RefusedError(
                 "declined",
-                f"declined: {target} still calls itself {before}",
+                f"declined: the environment name of {target} is still {before}",
                 state=UNCHANGED,
                 next_steps=(target.command(f"environment {name}"),),
             )
@@ -109,7 +109,7 @@ def rebase_confirmation(report: Report, target: Target, *, yes: bool) -> Confirm
                 "no-terminal",
                 "there is no terminal to ask on, and no --yes: no file was changed",
                 state=NOT_TOUCHED,
-                next_steps=(f"where that is what you want: {target.command('rebase --yes')}",),
+                next_steps=(f"if that is what you want: {target.command('rebase --yes')}",),
             )
         count = len(result.files)
         if not report.ask(f"Change {count} file{'s' if count > 1 else ''}?"):

@@ -10,7 +10,7 @@ from agent_factory.migrate.cli.typer_internals import takes
 
 
 def add_check_command(app: typer.Typer, open_target: OpenTarget) -> None:
-    """Add the command that looks for what the database which ``open_target`` names should not have."""
+    """Add the command that finds what the database which ``open_target`` names should not have."""
 
     @app.command()
     @takes(*SCRATCH, ENVIRONMENT, *OUTPUT)

@@ -15,7 +15,8 @@ from agent_factory.migrate.cli.typer_internals import takes
 app = typer.Typer(help="Migrate the database of a developer's machine.", no_args_is_help=True)
 
 MessageOption = Annotated[
-    str | None, typer.Option("--message", "-m", help="The same, as Alembic has it.", show_default=False)
+    str | None,
+    typer.Option("--message", "-m", help="The same as MESSAGE, as in Alembic.", show_default=False),
 ]
 
 
@@ -31,10 +32,12 @@ def create(
     context: typer.Context,
     message: Annotated[
         str | None,
-        typer.Argument(metavar="MESSAGE", help='What it does: "add projects".', show_default=False),
+        typer.Argument(
+            metavar="MESSAGE", help='What it does, for example "add projects".', show_default=False
+        ),
     ] = None,
     same_message: MessageOption = None,
-    empty: Annotated[bool, typer.Option("--empty", help="Leave it empty, to be written by hand.")] = False,
+    empty: Annotated[bool, typer.Option("--empty", help="Leave it empty: you write it by hand.")] = False,
 ) -> None:
     """Write the next revision from what the models have and the database lacks."""
     message = _one_of(message, same_message)
@@ -83,7 +86,7 @@ def merge(
     options.texts(
         "--allow",
         "applied,pushed",
-        "Do not look whether the database at hand, or another branch of the remote, has them.",
+        "Do not check whether this database, or another branch of the remote, has them.",
     ),
     *options.OUTPUT,
 )
@@ -94,7 +97,7 @@ def rebase(
         typer.Option(
             "--against",
             metavar="REF",
-            help="The branch to follow (the remote's main one): what it has stays.",
+            help="The branch to follow (default: the remote's main one): its revisions stay.",
             show_default=False,
         ),
     ] = None,

@@ -83,26 +83,28 @@ NO_REHEARSAL = flag("--no-rehearsal", meaning="Do not rehearse (AF_DB_REHEARSAL=
 SCRATCH = (SCRATCH_URL, NO_REHEARSAL)
 REHEARSAL = (SCRATCH_URL, REHEARSAL_TIMEOUT, NO_REHEARSAL)
 
-ENVIRONMENT = text("--environment", "NAME", "What the database has to call itself (prod: production).")
+ENVIRONMENT = text(
+    "--environment", "NAME", "The environment name that the database must have (prod: production)."
+)
 PLAN = option(
     *(Path | None, "--plan"),
     metavar="FILE",
-    meaning="Run this saved plan, and nothing if anything differs from it.",
+    meaning="Run this saved plan; refuse if anything differs from it.",
 )
 PROGRESS = option(
     *(ProgressForm, "--progress"),
-    meaning="How progress is told: auto, plain lines, JSON lines.",
+    meaning="How progress is shown: auto, plain lines, JSON lines.",
     default=ProgressForm.AUTO,
 )
 LIMITS = (
     _duration("--lock-wait", "How long to wait for another run (60s)."),
-    _duration("--retry-for", "How long to try a revision again that meets locks (5min)."),
+    _duration("--retry-for", "How long to retry a revision that cannot get its locks (5min)."),
     _duration("--lock-timeout", "The first try's lock_timeout (200ms)."),
     _duration("--lock-timeout-max", "The longest lock_timeout (1s)."),
     _duration("--statement-timeout", "How long a statement may take (1h)."),
     flag("--allow-pooler", meaning="Run through a transaction pooler, with weaker guards."),
     texts("--accept-edited", "REVISION", "Accept that this applied revision's file has changed."),
-    texts("--resume", "REVISION", "Run this revision again over what a killed run has committed of it."),
+    texts("--resume", "REVISION", "Run this revision again, though a killed run has committed a part of it."),
 )
 RUN = (YES, *LIMITS, ALLOW, PLAN, *REHEARSAL, ENVIRONMENT, PROGRESS, *OUTPUT)
 
@@ -112,4 +114,4 @@ Shows the target, the current revision and the plan; prod then asks. Durations a
 2min, 1h or 7d."""
 DOWNGRADE_HELP = """Go back to a revision: -1, -2, 001, base.
 
-Can lose data, so prod wants the database's name typed. Durations are written 200ms, 5s, 2min, 1h or 7d."""
+Can lose data, so prod asks for the database's name. Durations are written 200ms, 5s, 2min, 1h or 7d."""

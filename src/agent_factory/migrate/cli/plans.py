@@ -35,7 +35,7 @@ def add_plan_command(app: typer.Typer, open_target: OpenTarget) -> None:
             typer.Option(
                 "--downgrade",
                 metavar="REVISION",
-                help="Plan the way back to this revision.",
+                help="Plan the downgrade to this revision.",
                 show_default=False,
             ),
         ] = None,
@@ -46,7 +46,7 @@ def add_plan_command(app: typer.Typer, open_target: OpenTarget) -> None:
             ),
         ] = None,
         valid_for: Annotated[
-            str, typer.Option("--valid-for", metavar="DURATION", help="How long the saved plan is good.")
+            str, typer.Option("--valid-for", metavar="DURATION", help="How long the saved plan is valid.")
         ] = "7d",
         form: Annotated[PlanForm, typer.Option("--format", help="How it is printed.")] = PlanForm.TEXT,
         *,
@@ -64,7 +64,7 @@ def add_plan_command(app: typer.Typer, open_target: OpenTarget) -> None:
             if revision is not None and downgrade is not None:
                 raise UsageError(
                     "usage",
-                    f"{revision} and --downgrade {downgrade} were typed: a plan leads one way",
+                    f"{revision} and --downgrade {downgrade} were typed: a plan has one direction",
                     state=NOT_TOUCHED,
                     next_steps=(
                         target.command(f"plan {revision}"),

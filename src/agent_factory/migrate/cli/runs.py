@@ -39,7 +39,7 @@ def add_run_commands(app: typer.Typer, open_target: OpenTarget) -> None:
         *,
         yes: bool,
     ) -> None:
-        """Show what the database calls itself, or change it: production, staging."""
+        """Show the environment name of the database, or change it: production, staging."""
         with Invocation(context) as invocation:
             from agent_factory.migrate.cli.confirmation import name_confirmation
             from agent_factory.migrate.workflows.environment import environment as run
@@ -102,7 +102,7 @@ def _revision(direction: Direction, typed: str | None, saved: "SavedPlan | None"
         return "head"
     raise UsageError(
         "usage",
-        f"the plan leads to {saved.target}, and {typed} was typed" if saved else "no REVISION to go back to",
+        f"the plan leads to {saved.target}, but {typed} was typed" if saved else "no REVISION to go back to",
         state=NOT_TOUCHED,
         next_steps=(target.command(f"{direction} --help"),),
     )

@@ -11,7 +11,7 @@ from agent_factory.migrate.cli.typer_internals import takes
 
 
 def add_status_commands(app: typer.Typer, open_target: OpenTarget) -> None:
-    """Add the commands that look at the database which ``open_target`` names."""
+    """Add the commands that read the database which ``open_target`` names."""
 
     @app.command()
     @takes(*OUTPUT)

@@ -2,8 +2,8 @@
 
 Typer carries a copy of Click and sends its readers to Click's documentation; Click itself is not imported,
 since it would be another one than Typer's. No other module does either. Each name has a test of its own,
-which fails by that name when a Typer has it no more: tests/unit/migrate/cli/test_typer_internals.py. Read in
-Typer 0.29.0 and 0.29.2.
+which fails by that name when Typer no longer has it: tests/unit/migrate/cli/test_typer_internals.py. Read
+in Typer 0.29.0 and 0.29.2.
 """
 
 import functools
@@ -70,7 +70,7 @@ def context_of(error: typer.TyperException) -> typer.Context | None:
 def is_help(error: typer.TyperException) -> bool:
     """Say whether the "error" is the help of a group that was named without a command.
 
-    Its class is in Typer's copy of Click, which Typer does not export, so its words tell it.
+    Its class is in Typer's copy of Click, which Typer does not export, so its words identify it.
     """
     return error.format_message().startswith("Usage:")
 

@@ -171,6 +171,6 @@ def _forbid_reconnect(engine: sa.Engine) -> None:
 
 
 def _close(connection: sa.Connection) -> None:
-    """Close, whatever state a lost connection is in: what it was lost with has been told by then."""
+    """Close, whatever state a lost connection is in: its cause has been reported by then."""
     with contextlib.suppress(sa.exc.SQLAlchemyError, ReconnectedError, MigrationError):
         connection.close()

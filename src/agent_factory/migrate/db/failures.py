@@ -1,6 +1,6 @@
 """What a database's error means: the cause in one sentence, and what to type next.
 
-PostgreSQL's statement errors are told apart by SQLSTATE. Connection errors carry none, and SQLite has no
+PostgreSQL's statement errors are distinguished by SQLSTATE. Connection errors carry none, and SQLite has no
 codes that SQLAlchemy hands on: there the stable fragments of the messages decide. Sources: PostgreSQL
 manual, appendix A; libpq's fe-connect.c and the server's messages as measured with 16 and 18.
 """
@@ -69,7 +69,7 @@ CONNECTION_CAUSES: tuple[tuple[str, Cause], ...] = (
         r"pg_hba\.conf|no encryption",
         Cause(
             code="not-allowed-in",
-            what="the server's pg_hba.conf does not let {user} in from here",
+            what="the server's pg_hba.conf does not accept {user} from this address",
             next_steps=("allow this address in the server's or the provider's access list",),
         ),
     ),
@@ -121,7 +121,7 @@ CONNECTION_CAUSES: tuple[tuple[str, Cause], ...] = (
         Cause(
             code="unknown-url-option",
             what="DATABASE_URL has an option that PostgreSQL's client does not know",
-            next_steps=("remove it from the end of DATABASE_URL (?pgbouncer=true is another client's)",),
+            next_steps=("remove it from the end of DATABASE_URL (?pgbouncer=true is for another client)",),
         ),
     ),
     (
@@ -161,37 +161,37 @@ STATEMENT_CAUSES: dict[str, Cause] = {
         code="column-exists",
         what="the column already exists: added by hand, or by a run that was cut short",
         next_steps=(
-            "look at it: {show}",
-            "is it what the revision adds? Then add it only where sa.inspect(op.get_bind()) has none",
-            "is it not? Then rename or drop it first, in a revision of its own",
+            "show it: {show}",
+            "if it is what the revision adds: add it only where sa.inspect(op.get_bind()) has none",
+            "if it is not: rename or drop it first, in a revision of its own",
         ),
     ),
     "42P07": Cause(
         code="object-exists",
         what="a table or index of that name already exists: made by hand, or by Base.metadata.create_all",
         next_steps=(
-            "look at it: {show}",
-            "is it what the revision makes? Then make it only where sa.inspect(op.get_bind()) has none",
+            "show it: {show}",
+            "if it is what the revision makes: make it only where sa.inspect(op.get_bind()) has none",
         ),
     ),
     "42710": Cause(
         code="object-exists",
         what="an object of that name already exists",
-        next_steps=("look for it, and make it in the revision only where it is missing: {show_all}",),
+        next_steps=("find it, and make it in the revision only where it is missing: {show_all}",),
     ),
     "42P01": Cause(
         code="no-such-table",
         what="the table does not exist: dropped by hand, or of another schema than search_path names",
-        next_steps=("see what there is: {show_all}",),
+        next_steps=("list the tables: {show_all}",),
     ),
     "42703": Cause(
         code="no-such-column",
         what="the column does not exist: dropped or renamed by hand",
-        next_steps=("look at it: {show}",),
+        next_steps=("show it: {show}",),
     ),
     "42501": Cause(
         code="permission-denied",
-        what="the role may not do this",
+        what="the role has no permission for this",
         next_steps=(
             "use the role that owns the schema, or let the owner run: "
             "GRANT USAGE, CREATE ON SCHEMA public TO {user}",
@@ -245,7 +245,7 @@ STATEMENT_CAUSES: dict[str, Cause] = {
     "40P01": Cause(
         code="deadlock",
         what="the statement and another transaction waited for each other",
-        next_steps=("run the command again when the application is quieter",),
+        next_steps=("run the command again when the application is less busy",),
     ),
     "25006": Cause(
         code="read-only",

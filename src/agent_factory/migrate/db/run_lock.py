@@ -25,7 +25,7 @@ KEY = int.from_bytes(b"af-db\x00\x00\x01")
 """The same for every project: advisory locks are per database, and one run per database is the promise."""
 
 STILL_HELD = f"CASE WHEN pg_advisory_unlock({KEY}) THEN pg_try_advisory_lock({KEY}) ELSE false END"
-"""An SQL expression: whether this session holds the lock. A look into pg_locks would take longer."""
+"""An SQL expression: whether this session holds the lock. A query of pg_locks would take longer."""
 
 _FIRST_PAUSE_S = 0.025
 _LONGEST_PAUSE_S = 1.0
@@ -134,12 +134,12 @@ def _poll(
 
 def _already_running(holder: Session | None, wait_s: float) -> AlreadyRunningError:
     steps = [f"wait for it, or wait longer than {show_duration(wait_s)}: --lock-wait 10min"]
-    who = "it does not say who it is"
+    who = "the session is not known"
     if holder is not None:
         since = f" since {holder.since:%Y-%m-%d %H:%M:%S %Z}" if holder.since else ""
         who = f"{holder}{since and f' (connected{since})'}"
         steps.append(
-            f"if it hangs and must go: SELECT pg_terminate_backend({holder.pid}); its revision is rolled back"
+            f"if it hangs, end it: SELECT pg_terminate_backend({holder.pid}); its revision is rolled back"
         )
     return AlreadyRunningError(
         "already-running",

@@ -16,7 +16,7 @@ from agent_factory.migrate.model.session import Session
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerFacts:
     """Who and where we are. ``pid`` is the process that runs our queries; ``told_pid`` is the one that
-    the connection was told of when it was made. They differ when a transaction pooler stands between."""
+    the connection got when it was made. They differ when a transaction pooler stands between."""
 
     pid: int
     told_pid: int

@@ -1,7 +1,7 @@
 """The surface of SQL text: where quotes and comments are in it, and how names are quoted.
 
 This is PostgreSQL's lexical structure (its manual, 4.1), with ``standard_conforming_strings`` on, and no
-grammar. It serves what people read and what is looked up in a plan. **It never decides what is committed**:
+grammar. It serves what people read and what is searched in a plan. **It never decides what is committed**:
 whether a transaction is open, or has written, is asked of the server.
 """
 

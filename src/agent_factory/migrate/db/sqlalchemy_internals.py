@@ -1,6 +1,6 @@
 """What af-db reads of SQLAlchemy that no documentation promises; no other module does.
 
-Each name has a test of its own, which fails by that name when a SQLAlchemy has it no more:
+Each name has a test of its own, which fails by that name when a SQLAlchemy no longer has it:
 tests/unit/migrate/db/test_sqlalchemy_internals.py. Read in SQLAlchemy 2.0.40 and 2.1.9.
 """
 

@@ -33,7 +33,7 @@ def drop_broken(
     for name in may_be_dropped(names, invalid_before):
         try:
             indexes.drop_if_invalid(connection, name, lock_timeout_s=lock_timeout_s)
-        except Exception:  # noqa: BLE001 - the cause is told; this only adds to it
+        except Exception:  # noqa: BLE001 - the cause is reported; this only adds to it
             return name
     return None
 

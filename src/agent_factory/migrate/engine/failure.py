@@ -1,4 +1,4 @@
-"""From what went wrong to the error that tells it: the cause, where the database is, what to do."""
+"""From what went wrong to the error that reports it: the cause, where the database is, what to do."""
 
 import traceback
 from pathlib import Path
@@ -83,7 +83,7 @@ class RunFailedError(Exception):
             code = "connection-lost"
             cause = f"the connection was lost ({cause})"
             if run_state.was_aborted:
-                cause = "the network does not answer; the connection was cut"
+                cause = "the network does not answer; af-db closed the connection"
         if self.left_index:
             code = "invalid-index"
         message = f"{self._what_failed(ended)}{cause}"
@@ -109,7 +109,7 @@ class RunFailedError(Exception):
             return ""
         revision = self.running.revision.id
         if self._is_applied(ended):
-            return f"revision {revision} is committed; only the answer did not arrive: "
+            return f"revision {revision} is committed; only the server's answer did not arrive: "
         return f"revision {revision} failed: "
 
     def _is_applied(self, ended: tuple[RevisionOutcome, ...]) -> bool:
@@ -147,7 +147,7 @@ class RunFailedError(Exception):
             resume = target.command(f"{plan.command} --resume {self.running.revision.id}")
             return (
                 f"undo the committed statements by hand, then: {resume}",
-                f"or, where the revision can run over them, at once: {resume}",
+                f"or, if the revision can run again over them, directly: {resume}",
             )
         return (f"when the database answers again: {target.command('current')}",)
 
@@ -160,7 +160,7 @@ def explain(error: BaseException, target: Target) -> tuple[str, str, tuple[str, 
         return (
             "ends-transaction",
             str(error),
-            ("leave COMMIT and ROLLBACK to af-db; where one is needed: op.get_context().autocommit_block()",),
+            ("leave COMMIT and ROLLBACK to af-db; if one is needed: op.get_context().autocommit_block()",),
         )
     if isinstance(error, InvalidIndexError):
         return (

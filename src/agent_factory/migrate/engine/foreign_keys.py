@@ -1,4 +1,4 @@
-"""SQLite's foreign keys: off while tables are rebuilt, so what they forbid is looked for afterwards."""
+"""SQLite's foreign keys: off while tables are rebuilt, so what they forbid is checked afterwards."""
 
 import sqlite3
 from typing import Any

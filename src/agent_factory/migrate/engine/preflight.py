@@ -40,11 +40,11 @@ def check_server(facts: server.ServerFacts, target: Target, options: RunOptions)
     if facts.in_recovery:
         raise RefusedError(
             "replica",
-            f"{target} is a replica: it cannot be migrated, its primary can",
+            f"{target} is a replica: only its primary can be migrated",
             state=UNCHANGED,
             next_steps=(
                 "set DATABASE_URL to the primary (the writer, cluster or read-write endpoint)",
-                "?target_session_attrs=read-write in DATABASE_URL has the client refuse replicas itself",
+                "?target_session_attrs=read-write in DATABASE_URL makes the client refuse replicas",
             ),
         )
     if facts.is_read_only:
@@ -61,7 +61,7 @@ def check_server(facts: server.ServerFacts, target: Target, options: RunOptions)
     if (facts.behind_pooler or direct) and not options.allow_pooler:
         raise RefusedError(
             "transaction-pooler",
-            f"{target} is a transaction pooler: locks and settings of a session do not hold there",
+            f"{target} is a transaction pooler: locks and settings of a session do not work there",
             state=UNCHANGED,
             next_steps=(
                 f"use the direct address{f': {direct}' if direct else ' of the server, often port 5432'}",
@@ -97,9 +97,9 @@ def is_still_needed(project: Project, target: Target, plan: Plan, current: tuple
             return False
     raise RefusedError(
         "plan-changed",
-        f"the database has moved since the plan was made: from {_shown(plan.before)} to {_shown(current)}",
+        f"the database was at {_shown(plan.before)} when the plan was made, and is at {_shown(current)} now",
         state=f"at {_shown(current)}, unchanged by this run",
-        next_steps=(f"look at the new plan: {target.command(plan.command)}",),
+        next_steps=(f"review the new plan: {target.command(plan.command)}",),
     )
 
 
@@ -169,12 +169,12 @@ def check_environment(name: str | None, target: Target, options: RunOptions) -> 
     if name != expected:
         raise RefusedError(
             "wrong-environment",
-            f"{target} calls itself {name}"
-            + (f", not {expected}" if expected else ": `af-db local` does not touch production"),
+            f"the environment name of {target} is {name}"
+            + (f", not {expected}" if expected else "; `af-db local` does not touch production"),
             state=UNCHANGED,
             next_steps=(
                 "is DATABASE_URL right?",
-                "a copy of another database that is to be called otherwise: "
+                "if it is a copy of another database, rename it: "
                 + target.command(f"environment {expected or 'development'}"),
             ),
         )
@@ -182,7 +182,7 @@ def check_environment(name: str | None, target: Target, options: RunOptions) -> 
 
 
 def expected_environment(target: Target, options: RunOptions) -> str | None:
-    """What the database should call itself: ``--environment``, or ``production`` for ``af-db prod``."""
+    """The name that the database must have: ``--environment``, or ``production`` for ``af-db prod``."""
     return options.environment or (PRODUCTION if target.environment is Environment.PROD else None)
 
 
@@ -206,7 +206,7 @@ def check_edited(
             next_steps=(
                 f"see what changed: {target.command('history --diff')}",
                 "restore the file, and put the change into a new revision",
-                f"or, where the database is right all the same: {accept}",
+                f"or, if the database is right as it is: {accept}",
             ),
         )
     return edited
@@ -231,10 +231,10 @@ def indexes_begun(entries: dict[str, Entry], plan: Plan) -> tuple[str, ...]:
 def check_unfinished(
     connection: sa.Connection, entries: dict[str, Entry], plan: Plan, options: RunOptions
 ) -> Unfinished:
-    """Look at what an earlier run began and did not finish.
+    """Return what an earlier run began and did not finish.
 
     Raises AlreadyRunningError while PostgreSQL still builds its index, RefusedError when it has committed
-    something that cannot be told from the catalog.
+    something that the catalog does not show.
     """
     names: list[str] = []
     statements: dict[str, tuple[str, ...]] = {}
@@ -251,7 +251,7 @@ def check_unfinished(
                 state=f"at {_shown(plan.before)}; a part of {step.id} is committed",
                 next_steps=(
                     f"undo these statements by hand, then run with --resume {step.id}",
-                    f"or, where the revision can run over them, at once: --resume {step.id}",
+                    f"or, if the revision can run again over them, directly: --resume {step.id}",
                 ),
             )
         names += [name for name in built if name is not None]

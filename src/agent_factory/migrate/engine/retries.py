@@ -32,5 +32,5 @@ def lock_timeout_s(options: RunOptions, attempt: int) -> float:
 
 
 def pause_s(attempt: int) -> float:
-    """Return the pause after this try, with jitter: two runs that block each other do not meet again."""
+    """Return the pause after this try, with jitter: two runs that block each other do not collide again."""
     return min(0.1 * 1.4 ** (attempt - 1), 2.0) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret

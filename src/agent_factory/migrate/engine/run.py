@@ -62,7 +62,7 @@ def run_plan(
 
     ``check_again`` is called under the lock, before the first revision, with the connection that works; it
     raises what makes the plan one that must not run any more. ``rehearsed`` is what each revision sent at the
-    rehearsal: one that sends anything else is told so.
+    rehearsal: one that sends anything else is reported.
 
     Raises AlreadyRunningError, RefusedError when what was confirmed no longer holds, RolledBackError when a
     revision failed and nothing of it is applied, PartiallyAppliedError when a part of it is committed or its
@@ -220,7 +220,7 @@ class _Run:
 
     def _warn_of_reuse(self, revision: str, why: Exception) -> None:
         said = f"{type(why).__name__}: {why}"
-        message = f"{revision} cannot be executed again, and runs as an earlier use left its module: {said}"
+        message = f"the file of {revision} cannot be executed again; its earlier module runs instead: {said}"
         self._state.emit(Warned(code="not-executed-anew", message=message))
 
     def _start(self, revision: Revision) -> None:
@@ -381,8 +381,8 @@ class _Run:
         self._state.emit(
             Warned(
                 code="commit-reply-lost",
-                message=f"the answer to the commit of {running.revision.id} was lost; it was looked up, and "
-                "the commit had arrived",
+                message=f"the answer to the commit of {running.revision.id} was lost; af-db checked: it is "
+                "committed",
             )
         )
         self._watch.running = running

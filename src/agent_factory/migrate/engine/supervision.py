@@ -1,4 +1,4 @@
-"""The worker thread, and who watches it: signals, a watchdog for statements, and a look at their locks.
+"""The worker thread, and who watches it: signals, a watchdog for statements, and a monitor of their locks.
 
 psycopg2 does not see Ctrl-C until a statement ends (measured), and a network that swallows packets is
 waited for without end. So the database is used in a worker thread, and this thread can cancel what runs
@@ -45,7 +45,7 @@ def supervise(work: Callable[[], T], run_state: RunState, emit: Emit) -> T:
             now = time.monotonic()
             if run_state.signal is not None:
                 stopping_since = stopping_since or now
-                # Only a revision's statement: what cleans up after it has to come to its end.
+                # Only a revision's statement: what cleans up after it has to finish.
                 if run_state.busy_s():
                     run_state.interrupt()
                     if now - stopping_since > ABORT_AFTER_CANCELLING_S:
@@ -65,7 +65,7 @@ def _hand_on(run_state: RunState, emit: Emit) -> None:
 
 
 def _tell(event: Event, emit: Emit) -> None:
-    """Have the event told. That it cannot be told must not end the run: nobody would wait for the worker."""
+    """Show the event. A failure to show it must not end the run: nobody would wait for the worker."""
     try:
         emit(event)
     except BaseException as error:  # noqa: BLE001 - whatever it is

@@ -252,7 +252,7 @@ def difference(connection: sa.Connection, entry: Entry, revision: Revision) -> s
 
 
 def read_environment(connection: sa.Connection) -> str | None:
-    """Return what the database calls itself, or None."""
+    """Return the environment name of the database, or None."""
     with own_cursor(connection) as cursor:
         cursor.execute("SELECT name FROM af_db.environment")
         row = cursor.fetchone()
@@ -260,7 +260,7 @@ def read_environment(connection: sa.Connection) -> str | None:
 
 
 def write_environment(connection: sa.Connection, name: str) -> None:
-    """Have the database call itself this. Commits."""
+    """Give the database this environment name. Commits."""
     driver: Any = connection.connection.dbapi_connection
     with own_cursor(connection) as cursor:
         cursor.execute(

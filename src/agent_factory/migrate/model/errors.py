@@ -35,7 +35,7 @@ MEANINGS: dict[ExitCode, str] = {
     ExitCode.DONE: "done, or nothing to do",
     ExitCode.BUG: "a bug in af-db; a traceback follows",
     ExitCode.USAGE: "wrong usage or configuration",
-    ExitCode.CHECK_FAILED: "asked whether all is well, and it is not (behind, drift, findings)",
+    ExitCode.CHECK_FAILED: "a check found something (behind, drift, findings)",
     ExitCode.REFUSED: "refused or declined; nothing changed",
     ExitCode.CANNOT_CONNECT: "cannot connect to the database",
     ExitCode.ALREADY_RUNNING: "another migration is running",

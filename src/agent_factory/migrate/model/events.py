@@ -1,4 +1,4 @@
-"""What happens while a plan runs, told as it happens."""
+"""What happens while a plan runs, reported as it happens."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -26,7 +26,7 @@ class Origin:
 
 
 def find_origin(root: Path, ci_url: str | None) -> Origin:
-    """Look at this process and at the checkout in ``root``."""
+    """Return who runs this process, and the checkout in ``root``."""
     commit, dirty = _git_state(root)
     try:
         user = getpass.getuser()

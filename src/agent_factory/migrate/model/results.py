@@ -171,7 +171,7 @@ class MergeResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentResult:
-    """What a database calls itself; ``before`` differs from ``name`` when it was changed."""
+    """The environment name of a database; ``before`` differs from ``name`` when it was changed."""
 
     database: str
     before: str | None

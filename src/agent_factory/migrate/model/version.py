@@ -21,5 +21,5 @@ def note_server(name: str) -> None:
 
 
 def servers_met() -> tuple[str, ...]:
-    """Return what ``note_server`` was told, each once: production's and a rehearsal's may differ."""
+    """Return what ``note_server`` was given, each once: production's and a rehearsal's may differ."""
     return tuple(_servers)

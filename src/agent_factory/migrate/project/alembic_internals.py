@@ -18,14 +18,14 @@ from alembic.script import Script, ScriptDirectory
 
 ONLY_WARNED = r"Revision \S+ (is present|referenced)|File .* loaded twice"
 """Faults of the revision files of which Alembic warns, and then runs what is left. A warning has no class or
-code of its own, so its words tell it."""
+code of its own, so its words identify it."""
 
 OVERLAPS = "overlaps with other requested"
 """What Alembic says of two rows of the version table of which one builds on the other: a RevisionError, which
 many other faults are too."""
 
 PAST_THE_END = re.compile(r"didn't produce|Walked too far")
-"""What Alembic says of a step, such as +9, that leads past the end of the history; likewise."""
+"""What Alembic says of a step, such as +9, that goes past the end of the history; likewise."""
 
 AMBIGUOUS = "Ambiguous"
 """What Alembic says of a step that could be taken from several heads; likewise."""

@@ -15,7 +15,7 @@ from agent_factory.migrate.model.findings import Ignore
 class Configuration:
     """``require_rehearsal`` refuses to run a plan on production that could not be rehearsed.
 
-    ``schemas`` are those that checks look at; None means every schema that is not the system's or a
+    ``schemas`` are those that checks read; None means every schema that is not the system's or a
     platform's. ``databases`` are what the project is meant to run on; None is PostgreSQL, and SQLite where
     the project's own database is that. ``ignore`` are the findings to leave out.
     """
@@ -42,7 +42,7 @@ def read_configuration(root: Path) -> Configuration:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise _wrong(f"it cannot be read ({type(error).__name__})") from None
     if not isinstance(table, dict):
-        raise _wrong("[tool.af-db] is to be a table")
+        raise _wrong("[tool.af-db] must be a table")
     configuration = _from_table(table, path)
     lines = _lines_of_ignores(text)
     if len(lines) != len(configuration.ignore):
@@ -57,7 +57,7 @@ def _from_table(table: Mapping[str, Any], path: Path) -> Configuration:
             raise _wrong(f"[tool.af-db] has no key {key!r}; there are: {', '.join(_KEYS)}")
     required = table.get("require-rehearsal", False)
     if not isinstance(required, bool):
-        raise _wrong("require-rehearsal in [tool.af-db] is to be true or false")
+        raise _wrong("require-rehearsal in [tool.af-db] must be true or false")
     return Configuration(
         require_rehearsal=required,
         schemas=_schemas(table["schemas"]) if "schemas" in table else None,
@@ -69,26 +69,26 @@ def _from_table(table: Mapping[str, Any], path: Path) -> Configuration:
 def _schemas(given: Any) -> tuple[str, ...]:
     names = _list("schemas", given)
     if not names or not all(isinstance(name, str) and name for name in names):
-        raise _wrong("schemas in [tool.af-db] is to be a list of at least one name")
+        raise _wrong("schemas in [tool.af-db] must be a list of at least one name")
     return tuple(names)
 
 
 def _databases(given: Any) -> tuple[str, ...]:
     names = _list("databases", given)
     if not names or any(name not in _DATABASES for name in names):
-        raise _wrong(f"databases in [tool.af-db] is to be a list of: {', '.join(_DATABASES)}")
+        raise _wrong(f"databases in [tool.af-db] must be a list of: {', '.join(_DATABASES)}")
     return tuple(names)
 
 
 def _ignore(item: Any, path: Path) -> Ignore:
     if not isinstance(item, dict):
-        raise _wrong('an entry of ignore in [tool.af-db] is to be a table: { code = "...", reason = "..." }')
+        raise _wrong('an entry of ignore in [tool.af-db] must be a table: { code = "...", reason = "..." }')
     for key, value in item.items():
         if key not in _OF_AN_IGNORE:
             keys = ", ".join(_OF_AN_IGNORE)
             raise _wrong(f"an entry of ignore in [tool.af-db] has no key {key!r}; there are: {keys}")
         if not isinstance(value, str):
-            raise _wrong(f"{key} of an entry of ignore in [tool.af-db] is to be a text")
+            raise _wrong(f"{key} of an entry of ignore in [tool.af-db] must be a string")
     if not item.get("code"):
         raise _wrong("an entry of ignore in [tool.af-db] has no code")
     return Ignore(**{**item, "reason": item.get("reason", "").strip()}, source=path)
@@ -96,7 +96,7 @@ def _ignore(item: Any, path: Path) -> Ignore:
 
 def _list(key: str, given: Any) -> list[Any]:
     if not isinstance(given, list):
-        raise _wrong(f"{key} in [tool.af-db] is to be a list")
+        raise _wrong(f"{key} in [tool.af-db] must be a list")
     return given
 
 

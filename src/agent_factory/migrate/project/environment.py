@@ -223,7 +223,7 @@ def _announce_steps(
 def migration_step(
     project: Project, direction: Direction, revision: Revision, reused: Reused = _ignore_reuse
 ) -> RevisionStep:
-    """Return Alembic's step of a revision; ``reused`` is told where its file cannot be executed again."""
+    """Return Alembic's step of a revision; ``reused`` is called where its file cannot be executed again."""
     script = project.script.get_revision(revision.id)
     is_upgrade = direction is Direction.UPGRADE
     return make_step(project.script, script, take_module(script, reused), is_upgrade=is_upgrade)
@@ -295,7 +295,7 @@ def _broken(project: Project, error: BaseException, line: int | None) -> UsageEr
         message = f"{location} writes to the database at line {line}: {said}"
         next_steps = (
             "put what it writes into a revision",
-            "or write only where that may be: if not "
+            "or write only where it is allowed: if not "
             'connection.get_execution_options().get("postgresql_readonly"):',
         )
     return UsageError(

@@ -112,7 +112,7 @@ def plan(
     if direction is Direction.DOWNGRADE and len(current) > 1 and re.fullmatch(r"-\d+", revision):
         raise UsageError(
             "multiple-heads",
-            f"the database has {len(current)} heads, {', '.join(current)}: {revision} could mean each",
+            f"the database has {len(current)} heads, {', '.join(current)}: {revision} could mean either",
             state=NOT_TOUCHED,
             next_steps=(
                 "join them: af-db local merge",
@@ -222,7 +222,7 @@ def _revision_errors(
                 ),
             ) from error
         if PAST_THE_END.search(said):
-            said = f"from {at}, {revision} leads past the end of the history"
+            said = f"from {at}, {revision} goes past the end of the history"
         if not said or AMBIGUOUS in said:
-            said = f"{revision!r} means no revision that can be reached from {at}"
+            said = f"{revision!r} names no revision that can be reached from {at}"
         raise UsageError("no-such-step", said, state=NOT_TOUCHED, next_steps=see) from error

@@ -19,7 +19,7 @@ def take_module(script: Script, reused: Callable[[str, Exception], None]) -> Mod
     upgrade() empties, a counter or an iterator would be used up by a rehearsal, or by a try that met a lock,
     so what the file was at its first use is executed again for each later one. Modules that it imports stay
     as they are, since they would register their listeners twice. Where it cannot be executed again, such as
-    one that adds a table to the application's metadata, it is used as it is, and ``reused`` is told.
+    one that adds a table to the application's metadata, it is used as it is, and ``reused`` is called.
     """
     module = script.module
     if not hasattr(module, _CODE):
@@ -45,7 +45,7 @@ def load_module(path: Path) -> ModuleType:
     """
     spec = importlib.util.spec_from_file_location(re.sub(r"\W", "_", path.name), path)
     if spec is None or spec.loader is None:
-        raise ImportError(f"{path.name} is no file that Python can execute")
+        raise ImportError(f"{path.name} is not a file that Python can execute")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -65,7 +65,7 @@ def open_project(config_path: Path) -> Project:
 
 
 def read_history_files(config_path: Path) -> HistoryFiles:
-    """Read the configuration and every revision file; what is wrong with these is told in the result.
+    """Read the configuration and every revision file; what is wrong with these is in the result.
 
     Raises UsageError for a configuration that is not there or not understood.
     """

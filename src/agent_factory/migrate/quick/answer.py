@@ -55,7 +55,7 @@ def _print_version() -> int:
 
 
 def _look(question: "Question", started_in: Path) -> "tuple[Target, Answer] | None":
-    """Look at the project and its database from the project's folder, and return to this one."""
+    """Read the project and its database from the project's folder, and return to this one."""
     from agent_factory.migrate.model.errors import MigrationError
     from agent_factory.migrate.revisions.config_file import find_config
 

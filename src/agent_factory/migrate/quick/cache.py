@@ -25,7 +25,7 @@ Stamp = tuple[int, int, int]
 
 
 def stamp_of(status: os.stat_result) -> Stamp:
-    """Return what tells that a file is the same."""
+    """Return what is the same as long as a file is the same."""
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 

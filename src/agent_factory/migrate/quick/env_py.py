@@ -1,4 +1,4 @@
-"""Whether env.py does with a connection what every env.py does, so that looking needs not run it.
+"""Whether env.py does with a connection what every env.py does, so that a read needs not run it.
 
 Followed is what runs when a connection is handed over: the branch that takes it, and the functions it calls.
 Each step there has to be one of those known here; the rest of the file may hold anything.
@@ -15,7 +15,7 @@ _CONFIGURED = frozenset(
         *("user_module_prefix", "sqlalchemy_module_prefix", "alembic_module_prefix", "template_args"),
     }
 )
-"""Options of context.configure() that do not change where a database's revisions are looked for."""
+"""Options of context.configure() that do not change where a database's revisions are read."""
 
 _HARMLESS = frozenset(
     {

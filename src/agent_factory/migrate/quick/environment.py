@@ -24,7 +24,7 @@ _KNOWN = frozenset(
 )
 
 _LINE = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)=(?P<value>[!%&()*+,\-./0-9:;<=>?@A-Z\[\]^_a-z{|}~]*)")
-"""A line whose value needs no quotes and no look at other variables, so that every reader reads it alike."""
+"""A line whose value needs no quotes and no other variables, so that every reader reads it alike."""
 
 
 def read_settings(env_file: Path | None) -> dict[str, str] | None:

@@ -59,7 +59,7 @@ class History:
 
 
 def read_history(config_path: Path) -> History | None:
-    """Return the history of the project; None where Alembic could read it otherwise, or refuse it.
+    """Return the history of the project; None where Alembic could read it differently, or refuse it.
 
     What was read is kept: while no file has changed, only the file system is asked.
     """
@@ -251,7 +251,7 @@ def _read_ini(path: Path) -> dict[str, str] | None:
 
 
 def _is_plain_toml(path: Path) -> bool:
-    """Say whether pyproject.toml, where there is one, has nothing for Alembic and no fault that is told."""
+    """Say whether pyproject.toml, where there is one, has nothing for Alembic and no fault to report."""
     if not path.exists():
         return True
     import tomllib

@@ -41,7 +41,7 @@ def edited(
     result = bom + body
     read = read_revision_file(Path("revision.py"), result)
     if (read.id, read.parents, read.depends_on) != (revision, parents, depends_on) or read.computed:
-        raise CannotEditError("what it declares is not what its lines seem to say")
+        raise CannotEditError("after the edit, Python would read something else from it")
     return result
 
 
@@ -51,7 +51,7 @@ def _parse(body: bytes) -> ast.Module:
         body.decode()
         tree = parse_tree(body)
     except SyntaxError as error:
-        raise CannotEditError(f"it is no Python: {error.msg}, line {error.lineno}") from error
+        raise CannotEditError(f"it is not valid Python: {error.msg}, line {error.lineno}") from error
     except ValueError as error:
         raise CannotEditError("it is not UTF-8") from error
     if encoding != "utf-8":
@@ -66,7 +66,7 @@ def _literals(tree: ast.Module) -> dict[str, ast.expr]:
         if name not in ("revision", "down_revision", "depends_on"):
             continue
         if value is None or name in found:
-            raise CannotEditError(f"line {line}: {name} is set in another way than once, plainly")
+            raise CannotEditError(f"line {line}: {name} is not set once, by a plain assignment")
         if not _is_plain(value):
             raise CannotEditError(f"line {line}: {name} is computed")
         found[name] = value
@@ -74,7 +74,7 @@ def _literals(tree: ast.Module) -> dict[str, ast.expr]:
     if missing:
         raise CannotEditError(f"it declares no {' and no '.join(missing)}")
     if not isinstance(ast.literal_eval(found["revision"]), str):
-        raise CannotEditError("its revision is no text")
+        raise CannotEditError("its revision is not a string")
     return found
 
 

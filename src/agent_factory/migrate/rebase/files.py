@@ -1,7 +1,7 @@
 """Changing several files as one: all of them, or none, also when the machine stops in between.
 
 Before anything is changed, every file is copied into a folder beside the revisions, with a list of what is
-about to happen. A run that does not come to its end leaves that folder, and the next one puts back what is
+about to happen. A run that does not finish leaves that folder, and the next one puts back what is
 in it first. While a run lasts it holds the lock of the folder, which ends with the process.
 """
 
@@ -103,7 +103,7 @@ def _change(kept: Path, changes: Sequence[FileChange]) -> None:
         if change.old.read_bytes() != change.before:
             raise FileExistsError(f"{change.old} has been changed meanwhile")
         if change.new not in old and change.new.exists():
-            raise FileExistsError(f"{change.new} is there already")
+            raise FileExistsError(f"{change.new} already exists")
     _keep(kept, changes)
     for change in changes:
         _write(change.new, change.after, like=kept / _name(changes, change))
@@ -126,7 +126,7 @@ def _undo(kept: Path) -> tuple[Path, ...]:
     if strange:
         raise InterruptedRebaseError(
             f"a rebase ended half-way, and these files were changed after it: {', '.join(strange)}; "
-            f"as they were before it they are in {kept}"
+            f"their copies from before it are in {kept}"
         )
     for change in changes:
         copy = kept / change["copy"]
@@ -164,7 +164,7 @@ def _keep(kept: Path, changes: Sequence[FileChange]) -> None:
 
 
 def _name(changes: Sequence[FileChange], change: FileChange) -> str:
-    # Not *.py: where Alembic looks into folders below, a copy would be a revision.
+    # Not *.py: where Alembic reads folders below, a copy would be a revision.
     return f"{changes.index(change)}.{change.old.name}.before"
 
 

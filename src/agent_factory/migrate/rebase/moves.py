@@ -89,7 +89,7 @@ def in_order(files: Sequence[RevisionFile]) -> tuple[RevisionFile, ...]:
     while left:
         ready = next((key for key, file in left.items() if not _needs(file) & left.keys()), None)
         if ready is None:
-            raise CannotMoveError(f"{', '.join(left)} follow each other in a circle")
+            raise CannotMoveError(f"{', '.join(left)} build on each other in a circle")
         ordered.append(left.pop(ready))
     return tuple(ordered)
 
@@ -123,7 +123,7 @@ def _new_ids(ours: Sequence[RevisionFile], theirs: Sequence[RevisionFile]) -> li
     both = sorted({*old} & {file.id for file in theirs})
     if both:
         named = ", ".join(file.name for file in (*ours, *theirs) if file.id in both)
-        raise CannotMoveError(f"{', '.join(both)} is no number, and the id of several files: {named}")
+        raise CannotMoveError(f"{', '.join(both)} is not a number, and is the id of several files: {named}")
     return old
 
 
@@ -143,5 +143,5 @@ def _check_paths(moves: Sequence[Move], theirs: Sequence[RevisionFile]) -> None:
     taken = {file.path for file in theirs}
     for move in moves:
         if move.path in taken or (move.path not in given_up and move.path.exists()):
-            raise CannotMoveError(f"{move.file.name} would become {move.path.name}, which is there already")
+            raise CannotMoveError(f"{move.file.name} would become {move.path.name}, which already exists")
         taken.add(move.path)

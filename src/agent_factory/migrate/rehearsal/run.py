@@ -96,16 +96,16 @@ class Rehearsal:
 
     @functools.cached_property
     def copied_otherwise(self) -> tuple[Difference, ...]:
-        """What else the copy has otherwise than the original from the start: no doing of the plan."""
+        """Where else the copy differed from the original at the start: not changed by the plan."""
         return compare(self._as_a_copy_keeps(self.before), self._as_a_copy_keeps(self.original))
 
     def _as_a_copy_keeps(self, catalog: Catalog) -> Catalog:
         return without_settings(catalog, self.unkept, also_of_objects=True)
 
     def find_surprises(self, reached: Catalog) -> tuple[Difference, ...]:
-        """Return where the original, after the plan, is not as the copy came to be.
+        """Return where the original, after the plan, differs from the copy after it.
 
-        What the copy had otherwise from the start is not for the plan to answer for.
+        Where the copy differed from the start is left out: the plan did not change it.
         """
         other = {(item.kind, item.name) for item in self.copied_otherwise}
         differences = compare(self._as_a_copy_keeps(self.after), self._as_a_copy_keeps(reached))

@@ -12,18 +12,18 @@ import sqlalchemy as sa
 from agent_factory.migrate.model.durations import show_duration
 
 AGAIN_S = 1.0
-"""After which what goes on all the same is ended once more: it may have caught the error."""
+"""After which work that still runs is ended once more: it may have caught the error."""
 
 
 class TookTooLongError(Exception):
     """It was ended; ``hint`` says what to do."""
 
     code = "took-too-long"
-    hint = "where it needs that long, give it more time: --rehearsal-timeout 1h"
+    hint = "if it needs more time: --rehearsal-timeout 1h"
 
     def __init__(self, seconds: float, statement: str) -> None:
         during = f", and this was running: {' '.join(statement.split())}" if statement else ""
-        super().__init__(f"it was not done after {show_duration(seconds)}{during}")
+        super().__init__(f"it did not finish in {show_duration(seconds)}{during}")
 
 
 @contextlib.contextmanager

@@ -45,7 +45,7 @@ def _finding(level: str, finding: Finding, root: Path) -> Iterator[str]:
     if finding.details:
         yield fence(shortened("\n".join(finding.details), LONGEST_TEXT, "#"), "")
     if finding.remedy:
-        yield "Mend it:"
+        yield "Fix it:"
         yield fence(shortened(finding.remedy, LONGEST_TEXT, "--"), "")
 
 

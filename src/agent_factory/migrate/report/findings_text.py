@@ -1,4 +1,4 @@
-"""Findings as lines of text: where, how bad, what; then what shows it, and what would mend it.
+"""Findings as lines of text: where, how bad, what; then what shows it, and what would fix it.
 
 A finding begins as a compiler's message does, ``file:line: level: message [code]``, which editors and log
 viewers know how to follow.
@@ -15,11 +15,11 @@ from agent_factory.migrate.report.folding import one_line
 from agent_factory.migrate.report.screen import Part, Screen
 
 _STYLES = {Level.ERROR: "bold red", Level.WARNING: "bold yellow", Level.NOTE: "bold cyan"}
-_REMEDY = "    mend it: "
+_REMEDY = "    fix it: "
 
 
 def show_findings(screen: Screen, result: CheckResult, paths_from: Path) -> None:
-    """Print the findings, the worst first, then what was looked at and what was not.
+    """Print the findings, the worst first, then what was checked and what was not.
 
     Files are named as seen from ``paths_from``.
     """

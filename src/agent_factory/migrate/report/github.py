@@ -34,7 +34,7 @@ def _command(finding: Finding, root: Path) -> str:
         properties += [("line", str(finding.line))] if finding.line else []
     properties.append(("title", finding.code))
     said = ",".join(f"{name}={_property(value)}" for name, value in properties)
-    remedy = (f"mend it: {finding.remedy}",) if finding.remedy else ()
+    remedy = (f"fix it: {finding.remedy}",) if finding.remedy else ()
     message = "\n".join((finding.message, *finding.details, *remedy))
     return f"::{_COMMANDS[finding.level]} {said}::{_data(message)}"
 

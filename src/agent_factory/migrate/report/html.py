@@ -60,13 +60,13 @@ def _body(result: PlanResult, title: str) -> Iterator[str]:
     anchors = _anchors(review)
     yield from _listed("Warnings", (warning.message for warning in result.warnings))
     yield from _table(review)
-    told: set[str] = set()
+    shown: set[str] = set()
     for severity in (Severity.HIGH, Severity.NOTICE):
         found = words.of_severity(review.hazards, severity)
         if found:
             yield f"<section><h2>{words.amount(severity, len(found))}</h2>"
             for group in words.together(found):
-                yield from _hazard(group, anchors, told)
+                yield from _hazard(group, anchors, shown)
             yield "</section>"
     yield from _listed("Notes", review.notes)
     yield "<section><h2>Statements</h2>"
@@ -109,7 +109,7 @@ def _table(review: Review) -> Iterator[str]:
     yield "</details></section>" if is_long else "</section>"
 
 
-def _hazard(hazards: Sequence[Hazard], anchors: _Anchors, told: set[str]) -> Iterator[str]:
+def _hazard(hazards: Sequence[Hazard], anchors: _Anchors, shown: set[str]) -> Iterator[str]:
     first = hazards[0]
     yield f'<div class="hazard {first.severity}">'
     place = _text(words.place(first))
@@ -117,7 +117,7 @@ def _hazard(hazards: Sequence[Hazard], anchors: _Anchors, told: set[str]) -> Ite
     place = f'<a href="#{anchor}">{place}</a>' if anchor else place
     yield f"<h3>{_codes(hazards)} {place}</h3>"
     yield from (f"<p>{_text(hazard.message)}</p>" for hazard in hazards)
-    remedies = words.remedies(first, told)
+    remedies = words.remedies(first, shown)
     is_short = words.lines_of(remedies) <= words.REMEDY_IN_SIGHT
     for remedy in remedies:
         yield from _remedy(remedy, is_open=is_short)
@@ -126,8 +126,8 @@ def _hazard(hazards: Sequence[Hazard], anchors: _Anchors, told: set[str]) -> Ite
 
 def _remedy(remedy: words.Remedy, *, is_open: bool) -> Iterator[str]:
     intro = f"Remedy: {_text(remedy.intro.removesuffix(':'))}"
-    if remedy.is_told or not remedy.steps:
-        yield f"<p>{intro}{' (told above)' if remedy.is_told else ''}</p>"
+    if remedy.is_shown or not remedy.steps:
+        yield f"<p>{intro}{' (see above)' if remedy.is_shown else ''}</p>"
         return
     yield f'<details class="remedy"{" open" if is_open else ""}><summary>{intro}</summary>'
     for step in remedy.steps:

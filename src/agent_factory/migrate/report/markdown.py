@@ -30,7 +30,7 @@ MOST_ROWS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Extent:
-    """How much is told. ``statements``: those of ``all`` revisions, of those with hazards, or none."""
+    """How much is shown. ``statements``: those of ``all`` revisions, of those with hazards, or none."""
 
     statements: str
     longest_sql: int
@@ -80,15 +80,15 @@ def _parts(result: PlanResult, extent: _Extent) -> Iterator[str]:
         yield "### Warnings"
         yield "\n".join(f"- {prose(warning.message, LONGEST_TEXT)}" for warning in result.warnings)
     yield from _table(review, most=MOST_ROWS if extent.statements == "none" else None)
-    told: set[str] = set()
+    shown: set[str] = set()
     high = words.of_severity(review.hazards, Severity.HIGH)
     if high:
         yield f"### {words.amount(Severity.HIGH, len(high))}"
-        yield from (_hazard(group, told) for group in words.together(high))
+        yield from (_hazard(group, shown) for group in words.together(high))
     notices = words.of_severity(review.hazards, Severity.NOTICE)
     if notices:
         title = words.amount(Severity.NOTICE, len(notices))
-        yield from folded(title, [_hazard(group, told) for group in words.together(notices)])
+        yield from folded(title, [_hazard(group, shown) for group in words.together(notices)])
     if review.notes:
         yield "### Notes"
         yield "\n".join(f"- {prose(note, LONGEST_TEXT)}" for note in review.notes)
@@ -134,7 +134,7 @@ def _table(review: Review, *, most: int | None) -> Iterator[str]:
         yield "\n".join(rows)
 
 
-def _hazard(hazards: Sequence[Hazard], told: set[str]) -> str:
+def _hazard(hazards: Sequence[Hazard], shown: set[str]) -> str:
     first = hazards[0]
     place = inline_code(first.revision) + (
         f" statement {first.statement}" if first.statement is not None else ""
@@ -143,12 +143,12 @@ def _hazard(hazards: Sequence[Hazard], told: set[str]) -> str:
     codes = ", ".join(inline_code(code) for code in dict.fromkeys(hazard.code for hazard in hazards))
     parts = [f"#### {codes}: {place}"]
     parts += [prose(hazard.message, LONGEST_TEXT) for hazard in hazards]
-    remedies = words.remedies(first, told)
+    remedies = words.remedies(first, shown)
     is_short = words.lines_of(remedies) <= words.REMEDY_IN_SIGHT
     for remedy in remedies:
         intro = remedy.intro.removesuffix(":")
-        if remedy.is_told:
-            parts.append(f"Remedy: {prose(intro, LONGEST_TEXT)} (told above)")
+        if remedy.is_shown:
+            parts.append(f"Remedy: {prose(intro, LONGEST_TEXT)} (see above)")
         elif remedy.steps and not is_short:
             parts += folded(f"Remedy: {html_prose(intro, LONGEST_TEXT)}", _steps(remedy))
         else:

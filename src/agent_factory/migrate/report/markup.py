@@ -14,7 +14,7 @@ LONGEST_TEXT = 4_000
 _MARKED = re.compile(r"[\\`*_\[\]~$]")
 _FIRST = re.compile(r"^(\d*)([-+=#.)])")
 _LINKED = re.compile(r"(?<=[@#])|(?<=\bwww)(?=\.)|(?<=:)(?=//)|(?<=\bGH)(?=-)", re.IGNORECASE)
-"""Where GitHub would see a person to notify, an issue to refer to or an address; code is not looked at."""
+"""Where GitHub would see a person to notify, an issue to refer to or an address; code is left as it is."""
 _GAP = "\0"
 _ZERO_WIDTH = "&#8203;"
 _BAR = "&#124;"

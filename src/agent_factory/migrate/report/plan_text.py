@@ -20,11 +20,11 @@ GLANCE = 80
 SHORT_SQL = 4
 """Lines of a statement before the question of a long plan, on a terminal."""
 TOLD_HAZARDS = 8
-"""Hazards that are told before the question of a long plan; the others are named."""
+"""Hazards that are shown before the question of a long plan; the others are named."""
 FEW_NOTES = 10
 """Notes before a question, on a terminal."""
 FEW_REMEDIES = 3
-"""Remedies of a hazard that is told in short."""
+"""Remedies of a hazard that is shown in short."""
 LISTED = 30
 """Revisions that a table before a question lists one by one, on a terminal."""
 
@@ -75,7 +75,7 @@ def show_question(screen: Screen, result: PlanResult, warnings: Iterable[str] = 
             screen.line()
             _show_table(screen, review)
         if screen.is_terminal:
-            said = "this is shortened: the command plan shows all statements, and remedies to be copied"
+            said = "this is shortened: the command plan shows all statements, and remedies to copy"
             screen.lines(
                 [
                     *_dangerous(review, review.high[:TOLD_HAZARDS], width, SHORT_SQL),
@@ -170,23 +170,23 @@ def _locks(statement: ReviewedStatement, width: int | None) -> Iterator[Line]:
 
 def _hazards(hazards: Sequence[Hazard], width: int | None) -> list[Line]:
     lines: list[Line] = []
-    told: set[str] = set()
+    shown: set[str] = set()
     for severity in (Severity.HIGH, Severity.NOTICE):
         found = words.of_severity(hazards, severity)
         lines += _heading(severity, len(found)) if found else []
         for group in words.together(found):
-            lines += [(), *_hazard(group, width, told)]
+            lines += [(), *_hazard(group, width, shown)]
     return lines
 
 
 def _hazards_in_short(hazards: Sequence[Hazard], width: int | None) -> list[Line]:
-    """Tell the first of the high hazards, name the others, and count the notices."""
+    """Show the first of the high hazards, name the others, and count the notices."""
     lines: list[Line] = []
-    told: set[str] = set()
+    shown: set[str] = set()
     high = words.of_severity(hazards, Severity.HIGH)
     lines += _heading(Severity.HIGH, len(high)) if high else []
     for group in words.together(high[:TOLD_HAZARDS]):
-        lines += [(), *_hazard(group, width, told, with_code=False)]
+        lines += [(), *_hazard(group, width, shown, with_code=False)]
     lines += [()] if len(high) > TOLD_HAZARDS else []
     for hazard in high[TOLD_HAZARDS:]:
         lines += _hanging((f"  {hazard.code}  ", "red"), words.place(hazard), width, indent=6)
@@ -203,19 +203,19 @@ def _heading(severity: Severity, number: int) -> list[Line]:
 
 
 def _hazard(
-    hazards: Sequence[Hazard], width: int | None, told: set[str], *, with_code: bool = True
+    hazards: Sequence[Hazard], width: int | None, shown: set[str], *, with_code: bool = True
 ) -> Iterator[Line]:
-    """Tell hazards of one statement that have one remedy."""
+    """Show hazards of one statement that have one remedy."""
     lead = f"  {words.codes(hazards)}  "
     yield from _hanging((lead, "bold"), words.place(hazards[0]), width, indent=6)
     for hazard in hazards:
         yield from _hanging(("    ", ""), hazard.message, width)
-    remedies = words.remedies(hazards[0], told)
+    remedies = words.remedies(hazards[0], shown)
     shown = remedies if with_code else remedies[:FEW_REMEDIES]
     for remedy in shown:
-        has_code = with_code and not remedy.is_told
+        has_code = with_code and not remedy.is_shown
         intro = remedy.intro if has_code else remedy.intro.removesuffix(":")
-        intro += " (told above)" if remedy.is_told else ""
+        intro += " (see above)" if remedy.is_shown else ""
         yield from _hanging(("    remedy: ", "dim"), intro, width, indent=4)
         for step in remedy.steps if has_code else ():
             yield from _hanging(("    ", ""), step.title, width, style="dim")
@@ -229,9 +229,9 @@ def _code(step: words.Step, width: int | None) -> Iterator[Line]:
         yield ((" " * _INDENT, ""), (line, "cyan"))
 
 
-def _dangerous(review: Review, told: Sequence[Hazard], width: int | None, most: int | None) -> list[Line]:
-    """The statements of the hazards that are told, under the heads of their revisions."""
-    hazards = words.by_statement(told)
+def _dangerous(review: Review, shown: Sequence[Hazard], width: int | None, most: int | None) -> list[Line]:
+    """The statements of the hazards that are shown, under the heads of their revisions."""
+    hazards = words.by_statement(shown)
     lines: list[Line] = []
     for number, revision in enumerate(review.revisions, start=1):
         found = [

@@ -31,11 +31,11 @@ _CODE = " " * 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remedy:
-    """One way to do without a hazard. ``is_told``: it was told in full before, so its intro is enough."""
+    """A safe form instead of a hazard. ``is_shown``: it was shown in full before, so its intro is enough."""
 
     intro: str
     steps: tuple["Step", ...]
-    is_told: bool
+    is_shown: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +107,7 @@ def takes(revisions: Iterable[ReviewedRevision]) -> str:
 
 
 def findings(review: Review) -> str:
-    """Return ``5 high hazards, 2 notices, drift in 1 object``, where hazards were looked for."""
+    """Return ``5 high hazards, 2 notices, drift in 1 object``, where hazards were checked."""
     if review.rehearsed_on is None:
         return "hazards not known: it was not rehearsed"
     said = [amount(severity, number) for severity, number in _numbers(review.hazards)] or ["no hazards"]
@@ -166,7 +166,7 @@ def by_statement(hazards: Iterable[Hazard]) -> dict[tuple[str, int], tuple[Hazar
 
 
 def together(hazards: Iterable[Hazard]) -> list[tuple[Hazard, ...]]:
-    """Return hazards that one remedy mends in one statement side by side, so that it is told once."""
+    """Return hazards that one remedy avoids in one statement side by side, so that it is shown once."""
     groups: dict[tuple[str, int | None, str], tuple[Hazard, ...]] = {}
     for hazard in hazards:
         key = (hazard.revision, hazard.statement, hazard.remedy)
@@ -174,20 +174,20 @@ def together(hazards: Iterable[Hazard]) -> list[tuple[Hazard, ...]]:
     return list(groups.values())
 
 
-def remedies(hazard: Hazard, told: set[str]) -> list[Remedy]:
-    """Return the ways to do without the hazard; ``told`` has those that were told before, and gets these."""
+def remedies(hazard: Hazard, shown: set[str]) -> list[Remedy]:
+    """Return the safe forms instead of the hazard; ``shown`` has those of earlier hazards, and gets these."""
     found: list[Remedy] = []
     for recipe in _recipes(hazard.remedy):
         intro, steps = _steps(recipe)
         text = "\n".join(recipe)
-        found.append(Remedy(intro=intro, steps=steps, is_told=bool(steps) and text in told))
-        told.add(text)
+        found.append(Remedy(intro=intro, steps=steps, is_shown=bool(steps) and text in shown))
+        shown.add(text)
     return found
 
 
 def lines_of(remedies: Iterable[Remedy]) -> int:
-    """Return how many lines to be copied these have, without those that were told before."""
-    return sum(len(step.lines) for remedy in remedies if not remedy.is_told for step in remedy.steps)
+    """Return how many lines to be copied these have, without those that were shown before."""
+    return sum(len(step.lines) for remedy in remedies if not remedy.is_shown for step in remedy.steps)
 
 
 def codes(hazards: Iterable[Hazard]) -> str:

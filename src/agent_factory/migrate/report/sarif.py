@@ -77,7 +77,7 @@ def _result(finding: Finding, root: Path, config: Path, seen: "Counter[str]") ->
     }
     if finding.object:
         location["logicalLocations"] = [{"fullyQualifiedName": finding.object}]
-    remedy = (f"mend it: {finding.remedy}",) if finding.remedy else ()
+    remedy = (f"fix it: {finding.remedy}",) if finding.remedy else ()
     return {
         "ruleId": finding.code,
         "ruleIndex": _NUMBERS[finding.code],

@@ -15,7 +15,7 @@ def render_sql(result: PlanResult) -> str:
     """Return the SQL of the plan: to be read, not run instead of it.
 
     What Alembic writes into its version table, and what a revision does in Python, is not among the
-    statements that were seen; the first is told in comments.
+    statements that were seen; the first is shown in comments.
     """
     inexact = _inexact(result)
     result = words.cleaned(result)
@@ -83,7 +83,7 @@ def _version(plan: Plan, step: Revision) -> str:
     parents = ", ".join(step.parents)
     if plan.direction is Direction.UPGRADE:
         return f"{step.id} follows {parents}" if parents else f"{step.id} is the first"
-    return f"{step.id} goes, {parents} is there again" if parents else f"{step.id} goes"
+    return f"{step.id} is removed, {parents} is back" if parents else f"{step.id} is removed"
 
 
 def _comment(text: str) -> str:

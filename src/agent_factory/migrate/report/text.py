@@ -86,7 +86,7 @@ class Report:
         show_plan(self._out, result)
 
     def check_result(self, result: "CheckResult") -> None:
-        """Print what a check has found, looked at and left out."""
+        """Print what a check has found, checked and left out."""
         from agent_factory.migrate.report.findings_text import show_findings
 
         show_findings(self._out, result, self._paths_from)
@@ -136,7 +136,7 @@ class Report:
 
     def event(self, event: "Event") -> None:
         """Print what is running: a moving line on a terminal, one plain line per event elsewhere."""
-        from agent_factory.migrate.model.events import (  # most commands tell of none
+        from agent_factory.migrate.model.events import (  # most commands have none
             Retrying,
             RevisionApplied,
             RevisionStarted,
@@ -169,7 +169,7 @@ class Report:
         self._err.stop()
 
     def database(self, database: str) -> None:
-        """Say which database is looked at."""
+        """Say which database is read."""
         self.note(f"database  {database}")
 
     def note(self, text: str) -> None:
@@ -181,7 +181,7 @@ class Report:
             self._out.line((describe(head), ""))
         if result.check_heads and not result.at_head:
             at = show_revisions([head.revision for head in result.current])
-            self.note(f"not at head: the database is at {at}, this checkout's {_heads(result.heads)}")
+            self.note(f"not at head: the database is at {at}, the checkout's {_heads(result.heads)}")
         self._several_heads(result.heads)
 
     def _history(self, result: HistoryResult) -> None:
@@ -242,7 +242,7 @@ class Report:
             why = (
                 f"nothing to merge: the history has one head, {show_revisions(result.heads)}"
                 if isinstance(result, MergeResult)
-                else "nothing to create: the database has what the models have"
+                else "nothing to create: the database matches the models"
             )
             self._out.line((why, ""))
             return
@@ -306,7 +306,7 @@ def _event_text(event: "Event") -> str:
         case RunStarted():
             return f"run      {event.run_id}" + (f", server process {event.pid}" if event.pid else "")
         case WaitingForRun():
-            return f"waiting  another migration is running: {event.holder or 'it does not say who it is'}"
+            return f"waiting  another migration is running: {event.holder or 'the session is not known'}"
         case RevisionStarted():
             return f"running  {_counted(event)}"
         case StatementStarted():

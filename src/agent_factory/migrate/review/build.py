@@ -232,7 +232,7 @@ def _undo(plan: Plan, revision: Revision, *, has_way_back: bool) -> str:
     if plan.direction is Direction.DOWNGRADE:
         return f"upgrade {revision.id}, which does not bring back data"
     if not has_way_back:
-        return "there is no way back: its downgrade() does not undo it"
+        return "it cannot be undone: its downgrade() does not undo it"
     return f"downgrade {revision.parents[0] if revision.parents else 'base'}"
 
 

@@ -51,7 +51,7 @@ def needs_consent(target: Target, flag: str) -> RefusedError:
         f"the plan has serious hazards, and needs: {flag}",
         state=UNCHANGED,
         next_steps=(
-            "take the safe form that is told with each hazard",
+            "use the safe form that is shown with each hazard",
             f"or accept them: {target.again(flag)}",
         ),
     )

@@ -4,7 +4,7 @@ The speeds are those of PostgreSQL 18 with default settings on two cores: tables
 rows, eight columns and 207 bytes to a row, all in memory; each is about the middle of what was measured for
 its kind of work. They were set once, and ``benchmarks/forecast.py`` measures the same kinds again and prints
 how far off they are. Production's machine is another one, and it has other things to do: an estimate says
-what a statement has to work through, and tells milliseconds from seconds from minutes.
+what a statement has to work through, and distinguishes milliseconds, seconds and minutes.
 """
 
 import math
@@ -41,7 +41,7 @@ AMONG_ROW_S = 0.3e-6
 # Times the binary logarithm of the rows.
 SORT_ROW_S = 0.024e-6
 SORT_TEXT_ROW_S = 0.075e-6
-CONCURRENTLY = 1.6  # times as long, with a second look at the table
+CONCURRENTLY = 1.6  # times as long, with a second scan of the table
 INDEX_ROW_S = {"hash": 1.2e-6, "brin": 0.06e-6, "gin": 1.2e-6, "gist": 1.8e-6, "spgist": 1.8e-6}
 COPY_ROW_S = 0.5e-6
 COPY_BYTES_PER_S = 300e6
@@ -99,7 +99,7 @@ def estimate(
 ) -> Estimate:
     """Return how long the statement will run on tables of these sizes.
 
-    ``rows_changed`` is how many rows an UPDATE or a DELETE is known to meet; without it, all that it reads.
+    ``rows_changed`` is how many rows an UPDATE or a DELETE is known to change; without it, all that it reads.
     """
     tables = {
         effect.table: sizes[name]
@@ -115,7 +115,7 @@ def estimate(
     ]
     if not parts:
         changes = statement.changes or any(e.lock.blocks is not Blocks.NOTHING for e in statement.effects)
-        how = "changes the catalog only" if changes else "reads no table from end to end"
+        how = "changes the catalog only" if changes else "reads no whole table"
         return Estimate(seconds=CATALOG_S, how=how)
     how = "; ".join(part.how for part in parts)
     return Estimate(
@@ -143,7 +143,7 @@ def _rewritten(statement: TracedStatement, tables: Mapping[str, TableSize]) -> I
                 + size.rows * (COPY_ROW_S + (DEFAULT_ROW_S if has_default else 0))
                 + size.bytes / COPY_BYTES_PER_S
                 + size.index_bytes / REBUILD_BYTES_PER_S,
-                how=f"writes {size}, and {show_bytes(size.index_bytes)} of indexes anew",
+                how=f"writes {size}, and {show_bytes(size.index_bytes)} of indexes again",
             )
 
 
@@ -205,7 +205,7 @@ def _looked_up(statement: TracedStatement, tables: Mapping[str, TableSize]) -> I
         among = next((tables[name].rows for name in tables if f".{name}".endswith(f".{key.table}")), 0)
         yield _Part(
             seconds=FIND_ROW_S * size.rows + AMONG_ROW_S * among,
-            how=f"looks {size.rows:,} rows up among the {among:,} of {key.table}",
+            how=f"looks up {size.rows:,} rows among the {among:,} of {key.table}",
         )
 
 
@@ -256,7 +256,7 @@ def _effects(
 ) -> Iterator[tuple[TableEffect, TableSize]]:
     """What happens to tables that production has, and that are not empty.
 
-    Of a partitioned table its partitions tell.
+    Of a partitioned table its partitions are read.
     """
     names = {effect.first_name or effect.table for effect in statement.effects}
     for effect in statement.effects:

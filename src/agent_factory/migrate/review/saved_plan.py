@@ -109,16 +109,14 @@ def read(path: Path) -> SavedPlan:
     except OSError as error:
         raise _no_plan(path, error.strerror or "it cannot be read") from error
     except (ValueError, RecursionError):
-        raise _no_plan(path, "it is no JSON") from None
+        raise _no_plan(path, "it is not JSON") from None
     if not isinstance(document, dict) or "format" not in document:
-        raise _no_plan(path, "it names no format")
+        raise _no_plan(path, "it has no format")
     if document["format"] != FORMAT:
         raise _refuse("plan-format", f"{path} has the format {document['format']}, this af-db reads {FORMAT}")
     written = document.pop("sha256", None)
     if written != _sha256(document):
-        raise _refuse(
-            "plan-tampered", f"{path} is not as af-db wrote it: its SHA-256 does not fit what it holds"
-        )
+        raise _refuse("plan-tampered", f"{path} was changed after af-db wrote it: its SHA-256 does not match")
     try:
         return TypeAdapter(SavedPlan).validate_json(json.dumps(document), strict=True)
     except ValidationError as error:
@@ -184,7 +182,7 @@ def _refuse(code: str, message: str) -> RefusedError:
 def _refuse_stale(found: Sequence[str]) -> None:
     if found:
         lines = "\n".join(f"  {line}" for line in found)
-        raise _refuse("stale-plan", f"the plan is not what would run now:\n{lines}")
+        raise _refuse("stale-plan", f"the saved plan differs from what would run now:\n{lines}")
 
 
 _Compared = tuple[str, object, object]
@@ -268,7 +266,7 @@ def _write_whole(text: str, path: Path) -> None:
     """Write a file that nobody sees half written, whenever this process is killed."""
     path = Path(os.path.realpath(path))  # what a link leads to is replaced, not the link
     if path.exists() and not path.is_file():
-        raise FileExistsError(None, "it is there, and is no file")
+        raise FileExistsError(None, "it exists, and is not a file")
     beside = path.with_name(f".af-db-{secrets.token_hex(4)}")
     try:
         with beside.open("x", encoding="utf-8") as file:

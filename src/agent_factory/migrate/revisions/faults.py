@@ -73,7 +73,7 @@ def _wrong_ids(files: Sequence[RevisionFile]) -> Iterator[Finding]:
         wrong = " and ".join(sorted(set(file.id or "") & set(_MEANT_OTHERWISE)))
         message = f"the id {file.id} of {file.name} has {wrong} in it" if wrong else ""
         if "revision" in file.computed or file.id == "":
-            message = f"the id of {file.name} is no text"
+            message = f"the id of {file.name} is not a string"
         if message:
             yield finding("bad-revision-id", message, file=file.path, line=file.line("revision"))
 
@@ -123,7 +123,7 @@ def _cycles(files: Sequence[RevisionFile]) -> Iterator[Finding]:
         found = [known[revision] for revision in circle]
         yield finding(
             "revision-cycle",
-            f"the revisions {', '.join(circle)} follow each other in a circle",
+            f"the revisions {', '.join(circle)} build on each other in a circle",
             file=found[0].path,
             line=found[0].line("down_revision"),
             details=tuple(_shown(file) for file in found),

@@ -47,8 +47,8 @@ def find_default_branch(folder: Path) -> str:
     find_commit(folder, "HEAD")
     branch = _git(folder, "symbolic-ref", "--quiet", "--short", "HEAD").stdout.decode().strip()
     remote = _git(folder, "config", f"branch.{branch}.remote").stdout.decode().strip() or "origin"
-    told = _git(folder, "symbolic-ref", "--quiet", "--short", f"refs/remotes/{remote}/HEAD")
-    for ref in (told.stdout.decode().strip(), f"{remote}/main", f"{remote}/master"):
+    finished = _git(folder, "symbolic-ref", "--quiet", "--short", f"refs/remotes/{remote}/HEAD")
+    for ref in (finished.stdout.decode().strip(), f"{remote}/main", f"{remote}/master"):
         if ref and _git(folder, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}").returncode == 0:
             return ref
     raise UsageError(
@@ -192,7 +192,7 @@ def _is_shallow(top: Path) -> bool:
 
 
 def _git(folder: Path, *arguments: str, asked: str = "") -> subprocess.CompletedProcess[bytes]:
-    # A hook of git's is told where its repository is, seen from another folder than this.
+    # git tells its hooks where the repository is, seen from another folder than this.
     environment = {name: value for name, value in os.environ.items() if name not in _OF_HOOKS}
     try:
         return subprocess.run(

@@ -1,7 +1,7 @@
 """Revision files, read without running them: what each declares, and on which line.
 
 Alembic imports every file, and stops at the first that it cannot take. What is wrong with a history has to be
-told all the same, and with all its files; so the declarations are read from the syntax tree.
+reported too, and with all its files; so the declarations are read from the syntax tree.
 """
 
 import ast
@@ -37,7 +37,7 @@ class RevisionFile:
 
     ``name`` is its path as a person types it in the project's folder. ``doc`` is the text that it begins
     with. ``id`` is None where the file has none, or where it is not known: ``computed`` are the declarations
-    that only running the file could tell. ``lines`` are where the declarations are, ``defines`` the names
+    that are known only by running the file. ``lines`` are where the declarations are, ``defines`` the names
     that the file has at its outermost level, with "*" for what a star import may bring.
     """
 
@@ -74,7 +74,7 @@ def read_revision_file(path: Path, data: bytes, *, name: str | None = None) -> R
         source = _decode(data)
         tree = parse_tree(data)
     except SyntaxError as error:
-        broken = Broken(why=f"it is no Python: {error.msg}", line=error.lineno)
+        broken = Broken(why=f"it is not valid Python: {error.msg}", line=error.lineno)
     except (ValueError, RecursionError) as error:
         broken = Broken(why=f"it cannot be read: {error}")
     else:
@@ -159,7 +159,7 @@ def _texts(value: object) -> tuple[str, ...] | None:
 def bindings(tree: ast.Module) -> Iterator[tuple[str, int, ast.expr | None]]:
     """Yield the names that a file binds at its outermost level, each with its line and what it is bound to.
 
-    That is None for all but plain assignments, since only running the file could tell it.
+    That is None for all but plain assignments, since it is known only by running the file.
     """
     for node in tree.body:
         match node:

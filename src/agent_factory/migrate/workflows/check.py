@@ -51,13 +51,13 @@ class _Subject:
     def project(self) -> Project:
         """The project, where Alembic takes it. Raises CannotCheckError."""
         if self.files.project is None:
-            raise CannotCheckError("the revision files make no history")
+            raise CannotCheckError("the revision files do not make a history")
         return self.files.project
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Check:
-    """One of the checks: ``name`` is what it looks at, ``words`` and ``codes`` what it looks for.
+    """One of the checks: ``name`` is what it reads, ``words`` and ``codes`` what it can find.
 
     ``find`` raises CannotCheckError, or ScratchUnavailableError, where it cannot be made.
     """
@@ -71,7 +71,7 @@ class _Check:
 def check(
     config_path: Path, *, against: str | None, options: RehearsalOptions, uses_sqlite: bool = False
 ) -> CheckResult:
-    """Make every check that can be made here; one that cannot is told with the reason.
+    """Make every check that can be made here; one that cannot is reported with the reason.
 
     That is a finding where the check breaks, or what it needs was asked for by name: it ends no other check.
     ``against`` is the branch that this one will be merged into, ``options`` where a throwaway server comes
@@ -109,7 +109,7 @@ def check(
             findings += looked.findings
             looked_at += [f"{item.name}: {item.words}"] if looked.made else []
             skipped += [f"{item.name}: {reason}" for reason in looked.skipped]
-            if not looked.skipped:  # an ignored finding may be of what was not looked at
+            if not looked.skipped:  # an ignored finding may be of what was not checked
                 looked_for |= item.codes
     if databases.unavailable is not None:
         findings += _wanted_server(options, databases.unavailable)
@@ -124,10 +124,12 @@ def check(
 
 
 def _told_once(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Leave out what another check has told: an env.py that does not run, a function that is not there."""
-    told = {(item.file, item.code) for item in findings}
+    """Leave out what another check has reported: an env.py that does not run, a function that is missing."""
+    reported = {(item.file, item.code) for item in findings}
     return tuple(
-        item for item in dict.fromkeys(findings) if (item.file, _MISSING_FUNCTION.get(item.code)) not in told
+        item
+        for item in dict.fromkeys(findings)
+        if (item.file, _MISSING_FUNCTION.get(item.code)) not in reported
     )
 
 

@@ -76,10 +76,10 @@ class _Notes:
 def check_database(
     project: Project, target: Target, *, options: RehearsalOptions, environment: str | None = None
 ) -> CheckResult:
-    """Look for everything that a database should not have, or not be.
+    """Find everything that a database should not have, or not be.
 
     Drift is found by running the migrations on a throwaway database and comparing the two catalogs, unless
-    ``options`` want none. ``environment`` is what the database should call itself. A check that cannot be
+    ``options`` want none. ``environment`` is the name that the database must have. A check that cannot be
     made is reported with the reason; it is a finding where it is drift in production, or was asked for by
     naming a server. What the project ignores may be in production only: that a developer's database lacks it
     is not reported.
@@ -133,7 +133,7 @@ def _check_records(
         why = (
             f"{facts.role} may not read af_db"
             if journal.is_kept(read_connection)
-            else "the database keeps none"
+            else "the database has none"
         )
         notes.skipped += [f"journal: {why}", f"environment name: {why}"]
         return
@@ -197,7 +197,7 @@ def _find_drift(
 def _drift_not_looked_for(why: str, target: Target, notes: _Notes, *, is_asked: bool = False) -> None:
     notes.skipped.append(f"drift: {why}")
     if is_asked or target.environment is Environment.PROD:
-        found = finding("not-checked", f"drift was not looked for: {why}")
+        found = finding("not-checked", f"drift was not checked: {why}")
         notes.findings.append(found if is_asked else replace(found, level=Level.WARNING))
 
 
@@ -232,8 +232,8 @@ def _confirmed_by_copy(
 ) -> tuple[Difference, ...]:
     """Return the differences but those that are nobody's doing, as a copy of the schema shows.
 
-    A setting that the copy has otherwise is PostgreSQL's own affair. On a server of another major version,
-    what the copy has as the migrations make it is only printed otherwise there: PostgreSQL 15 qualifies the
+    A setting that differs in the copy is PostgreSQL's own affair. On a server of another major version,
+    what the copy has as the migrations make it is only printed differently there: PostgreSQL 15 qualifies the
     columns of a view, 16 does not (measured).
     """
     expected, found, copied = (without_settings(one, unkept) for one in (expected, found, copied))

@@ -1,4 +1,4 @@
-"""What a database calls itself."""
+"""The environment name of a database."""
 
 import re
 
@@ -12,7 +12,7 @@ from agent_factory.migrate.model.target import Target
 
 
 def environment(target: Target, name: str | None, *, confirm: ConfirmName) -> EnvironmentResult:
-    """Return what the database calls itself; with ``name``, have it call itself that once it is confirmed.
+    """Return the environment name of the database; ``name`` becomes it once that is confirmed.
 
     Raises RefusedError on SQLite, and when the answer is no.
     """
@@ -26,7 +26,7 @@ def environment(target: Target, name: str | None, *, confirm: ConfirmName) -> En
     if name is not None and not re.fullmatch(r"[\w.-]{1,63}", name):
         raise UsageError(
             "bad-environment-name",
-            f"{name!r} is no name: letters, digits, dots and dashes, at most 63",
+            f"{name!r} is not a name: letters, digits, dots and dashes, at most 63",
             state=NOT_TOUCHED,
             next_steps=(target.command("environment production"),),
         )

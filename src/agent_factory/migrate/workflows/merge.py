@@ -50,8 +50,8 @@ def _same_table(target: Target, compared: Comparison) -> RefusedError:
         "\n".join(lines),
         state=NOT_TOUCHED,
         next_steps=(
-            f"put one after the other, so that each is tried with the other: {target.command('rebase')}",
-            f"or, where they do not get in each other's way: {target.command('merge --allow same-table')}",
+            f"put one after the other, so that they are tried together: {target.command('rebase')}",
+            f"or, if they do not affect each other: {target.command('merge --allow same-table')}",
         ),
     )
 

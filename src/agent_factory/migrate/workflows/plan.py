@@ -57,7 +57,7 @@ def plan(
 ) -> PlanResult:
     """Rehearse the plan to ``revision`` and say what it would do; the database is only read.
 
-    What a run will be refused for is reported; ``environment`` is what the database has to call itself then.
+    What a run will be refused for is reported; ``environment`` is the name that the database must have then.
     With ``save_to`` the plan is written there, to be run by ``upgrade --plan`` within ``valid_for_s``.
     """
     with connect(target, read_only=True) as read_connection:
@@ -117,7 +117,7 @@ def _obstacles(
 
 
 def not_compared(rehearsal: Rehearsal | None) -> tuple[Warned, ...]:
-    """Warn of what the comparison after the run leaves out: what the copy has otherwise from the start."""
+    """Warn of what the comparison after the run leaves out: what differs in the copy from the start."""
     if rehearsal is None:
         return ()
     warnings = []
@@ -129,7 +129,7 @@ def not_compared(rehearsal: Rehearsal | None) -> tuple[Warned, ...]:
         named = ", ".join(names[:NAMED_OBJECTS]) + (f" and {left} more" if left > 0 else "")
         count = f"{len(names)} object{'s' if len(names) > 1 else ''}"
         warnings.append(
-            f"the copy has {count} otherwise, which the comparison after the run leaves out: {named}"
+            f"{count} differ in the copy, and the comparison after the run leaves them out: {named}"
         )
     return tuple(Warned(code="not-compared", message=message) for message in warnings)
 
@@ -173,7 +173,7 @@ def review_plan(
 
 
 def _looks_for_drift(target: Target, found: Plan, entries: dict[str, Entry]) -> bool:
-    """Drift is looked for before production is upgraded; a downgrade is not to be held up by it.
+    """Drift is checked before production is upgraded; a downgrade is not to be held up by it.
 
     Nor is what goes on from an unfinished run: there, the tables have a part of the plan already.
     """
@@ -245,7 +245,8 @@ def needed_consents(reviewed: Review) -> tuple[str, ...]:
 def _required(target: Target, found: Plan, error: ScratchUnavailableError) -> RefusedError:
     return RefusedError(
         "rehearsal-required",
-        "[tool.af-db] wants every plan rehearsed, and it cannot be: " + "; ".join(error.reasons),
+        "[tool.af-db] requires a rehearsal of every plan, and it is not possible: "
+        + "; ".join(error.reasons),
         state=UNCHANGED,
         next_steps=(
             "pip install 'agent-factory[rehearsal]'",
@@ -271,7 +272,7 @@ def _failed(target: Target, found: Plan, error: RehearsalFailedError) -> Refused
         state=UNCHANGED,
         next_steps=(
             *next_steps,
-            "where only the copy is to blame, a server that has what it lacks: --scratch-url URL",
-            f"or without: {target.command(found.command)} --no-rehearsal",
+            "if only the copy is the cause, use a server that has what it lacks: --scratch-url URL",
+            f"or run without a rehearsal: {target.command(found.command)} --no-rehearsal",
         ),
     )

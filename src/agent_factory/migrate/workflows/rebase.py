@@ -96,7 +96,7 @@ def rebase(
 
 
 def _put_back(root: Path, target: Target, *, dry_run: bool) -> tuple[str, ...]:
-    """Undo what an earlier run that ended half-way has changed; with ``dry_run`` that is only told."""
+    """Undo what an earlier run that ended half-way has changed; with ``dry_run`` that is only reported."""
     try:
         found = find_interrupted(root) if dry_run else undo_interrupted(root)
     except InterruptedRebaseError as error:
@@ -149,7 +149,7 @@ def _ours(files: HistoryFiles, theirs: Sequence[RevisionFile]) -> tuple[Revision
     ]
     broken = [f"{file.name}: {file.broken.why}" for file in ours if file.broken is not None]
     broken += [
-        f"{file.name}: its {' and '.join(sorted(file.computed))} can only be told by running it"
+        f"{file.name}: its {' and '.join(sorted(file.computed))} is known only by running it"
         for file in ours
         if file.computed and file.broken is None
     ]
@@ -184,7 +184,7 @@ def _check_history(
     heads = find_heads(future)
     if faults or len(heads) > 1:
         why = faults[0].message if faults else f"{', '.join(head.name for head in heads)} are heads"
-        raise _cannot(f"the history would not be sound afterwards: {why}")
+        raise _cannot(f"the history would be broken afterwards: {why}")
 
 
 def _check_not_pushed(root: Path, target: Target, changed: Sequence[Move], allow: Sequence[str]) -> None:
@@ -198,7 +198,7 @@ def _check_not_pushed(root: Path, target: Target, changed: Sequence[Move], allow
             state=NOT_TOUCHED,
             next_steps=(
                 "have the other branch merged first, or deleted: git fetch --prune",
-                f"or, where nobody has run them: {target.command(f'rebase {flag_for([PUSHED], allow)}')}",
+                f"or, if nobody has run them: {target.command(f'rebase {flag_for([PUSHED], allow)}')}",
             ),
         )
 
@@ -213,9 +213,7 @@ def _check_not_applied(
 ) -> None:
     """Raise RefusedError when the database at hand has, or may have, a revision that is to be changed."""
     project = alembic_project.configure(config_path)
-    consent = (
-        f"or, where no database has to be kept: {target.command(f'rebase {flag_for([APPLIED], allow)}')}"
-    )
+    consent = f"or, if no database has to be kept: {target.command(f'rebase {flag_for([APPLIED], allow)}')}"
     try:
         with connect(target, read_only=True) as connection:
             rows = alembic_project.read_current(project, connection)
@@ -238,9 +236,9 @@ def _check_not_applied(
         raise RefusedError(
             "revision-applied",
             f"{target} is at {', '.join(applied.unclear)}, which no file or more than one has: "
-            "it cannot be told whether it has revisions of this branch",
+            "it is not known whether it has revisions of this branch",
             state=NOT_TOUCHED,
-            next_steps=("name a database that can tell: DATABASE_URL", consent),
+            next_steps=("name a database whose revisions are known: DATABASE_URL", consent),
         )
 
 
@@ -259,7 +257,7 @@ def _way_back(
 def _needless(moves: Sequence[Move]) -> tuple[str, ...]:
     return tuple(
         f"{move.path.name} joined {', '.join(move.file.parents)}, and has nothing to join any more: "
-        "where its functions are empty it can be deleted"
+        "if its functions are empty it can be deleted"
         for move in moves
         if len(move.file.parents) > 1
     )
@@ -292,5 +290,5 @@ def _running(error: RebaseRunningError) -> RefusedError:
         "rebase-running",
         str(error),
         state=NOT_TOUCHED,
-        next_steps=("wait until it has ended, then again",),
+        next_steps=("wait until it has ended, then run the command again",),
     )

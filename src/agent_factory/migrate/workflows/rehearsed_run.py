@@ -93,11 +93,11 @@ class RehearsedRun:
                 "plan-changed",
                 "the schema has changed since the plan was rehearsed:\n" + _listed(changed),
                 state="unchanged by this run",
-                next_steps=(f"look at the new plan: {self._target.command(self._plan.command)}",),
+                next_steps=(f"review the new plan: {self._target.command(self._plan.command)}",),
             )
 
     def check_reached(self, applied: Sequence[AppliedRevision]) -> None:
-        """Raise PartiallyAppliedError when the database's schema is not what the rehearsal came to."""
+        """Raise PartiallyAppliedError when the database's schema differs from the rehearsal's."""
         if self._rehearsal is None:
             return
         try:
@@ -106,7 +106,7 @@ class RehearsedRun:
         except (CannotConnectError, sa.exc.SQLAlchemyError, psycopg2.Error) as error:
             raise PartiallyAppliedError(
                 "not-looked-at",
-                f"every revision ran; whether the schema is the rehearsal's could not be looked at: {error}",
+                f"every revision ran; whether the schema is as rehearsed could not be checked: {error}",
                 state=f"at {', '.join(self._plan.after) or 'base'}",
                 next_steps=(f"when the database answers again: {self._target.command('check')}",),
             ) from error
@@ -114,23 +114,25 @@ class RehearsedRun:
         if differences:
             raise PartiallyAppliedError(
                 "not-as-rehearsed",
-                "every revision ran, yet the schema is not what the rehearsal came to:\n"
+                "every revision ran, but the schema differs from the rehearsal's:\n"
                 + "\n".join((_listed(differences), *_other_statements(applied))),
                 state=f"at {', '.join(self._plan.after) or 'base'}, with these differences",
-                next_steps=("did a revision do something else because of the rows, or somebody meanwhile?",),
+                next_steps=(
+                    "did a revision act differently on these rows, or did somebody change the schema?",
+                ),
             )
 
     def _drifted(self, drift: Sequence[Difference], flag: str) -> RefusedError:
         remedies = [f"{item.remedy};" for item in drift if item.remedy]
         return RefusedError(
             "drift",
-            "tables that the plan touches are not as the migrations make them:\n" + _listed(drift),
+            "tables that the plan touches differ from what the migrations make:\n" + _listed(drift),
             state=UNCHANGED,
             next_steps=(
                 f"see what else has drifted: {self._target.command('check')}",
-                *([f"put it back: {' '.join(remedies)}"] if remedies else []),
-                "put what is to stay into a revision of its own",
-                f"or run over it: {self._target.again(flag)}",
+                *([f"undo the drift: {' '.join(remedies)}"] if remedies else []),
+                "put what must stay into a revision of its own",
+                f"or accept the drift: {self._target.again(flag)}",
             ),
         )
 

@@ -78,7 +78,7 @@ def run(
     if reached != plan.after:
         raise PartiallyAppliedError(
             "not-where-planned",
-            f"every revision ran, yet the database is at {', '.join(reached) or 'base'} "
+            f"every revision ran, but the database is at {', '.join(reached) or 'base'} "
             f"and not at {', '.join(plan.after) or 'base'}",
             state=f"at {', '.join(reached) or 'base'}",
             next_steps=(f"compare: {target.command('history')}",),
@@ -126,7 +126,7 @@ def _plan(
     warnings = preflight.find_warnings(facts, server.invalid_indexes(connection), options)
     outside = ran_outside(entries, applied) if entries else ()
     if outside:
-        message = f"{', '.join(outside)} ran without af-db: its journal does not know of it"
+        message = f"{', '.join(outside)} ran without af-db: it is not in the journal"
         warnings = (*warnings, Warned(code="ran-outside", message=message))
     return plan, warnings
 

@@ -65,7 +65,7 @@ def _with_difference(
 
 
 def read_journal(connection: sa.Connection) -> dict[str, Entry] | None:
-    """Return the journal's latest entries, or None when the database keeps none that this role may read."""
+    """Return the journal's latest entries, or None when the database has none that this role may read."""
     if connection.dialect.name != "postgresql" or not server.read_facts(connection).may_read_journal:
         return None
     return journal.read(connection)

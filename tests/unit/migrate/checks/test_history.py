@@ -87,4 +87,4 @@ def test_the_larger_history_is_the_one_that_is_meant() -> None:
     (found,) = find_branches(files)
 
     assert found.file == Path("/p/0.py")
-    assert found.details == ("1.py:2: 1 is a beginning", "0.py:2: 0 is a beginning")
+    assert found.details == ("1.py:2: 1 builds on nothing", "0.py:2: 0 builds on nothing")

@@ -106,27 +106,27 @@ def test_the_first_revision_of_a_history_follows_nothing() -> None:
         pytest.param('revision = "004"\ndown_revision = ("001", x)\n', "line 2: down_revision is computed"),
         pytest.param(
             'revision = "004"\nrevision = "005"\ndown_revision = "003"\n',
-            "line 2: revision is set in another way",
+            "line 2: revision is not set once",
         ),
         pytest.param(
             'if True:\n    revision = "004"\ndown_revision = "003"\n',
-            "line 2: revision is set in another way",
+            "line 2: revision is not set once",
         ),
         pytest.param(
             'revision = down_revision = "003"\n',
-            "line 1: .*revision is set in another way",
+            "line 1: .*revision is not set once",
             id="both at once",
         ),
         pytest.param(
             'revision = "004"\ndown_revision = "003"\ndef f():\n    global revision\n    revision = "5"\n',
-            "line 4: revision is set in another way",
+            "line 4: revision is not set once",
         ),
         pytest.param('revision = "004"\n', "it declares no down_revision"),
-        pytest.param('revision = None\ndown_revision = "003"\n', "its revision is no text"),
-        pytest.param('revision = "004\n', "it is no Python: unterminated string literal"),
+        pytest.param('revision = None\ndown_revision = "003"\n', "its revision is not a string"),
+        pytest.param('revision = "004\n', "it is not valid Python: unterminated string literal"),
         pytest.param(
             'revision = "004"\ndown_revision = "003"\nfrom other import revision\n',
-            "line 3: revision is set in another way",
+            "line 3: revision is not set once",
         ),
     ],
 )

@@ -95,7 +95,7 @@ def test_a_file_that_changed_meanwhile_is_left_alone(root: Path) -> None:
 def test_a_file_that_is_in_the_way_is_left_alone(root: Path) -> None:
     (root / "040.py").write_bytes(b"somebody's")
 
-    with pytest.raises(FileExistsError, match=r"040\.py is there already"):
+    with pytest.raises(FileExistsError, match=r"040\.py already exists"):
         change_files(root, changes(root))
 
     assert contents(root) == {**BEFORE, "040.py": b"somebody's"}

@@ -136,13 +136,13 @@ def test_what_a_revision_depends_on_is_followed(tmp_path: Path) -> None:
         pytest.param(
             [("001_a", None)],
             [("002_mine", "003"), ("003_more", "002")],
-            "002, 003 follow each other in a circle",
+            "002, 003 build on each other in a circle",
             id="a circle",
         ),
         pytest.param(
             [("ab_a", None), ("cd_theirs", "ab")],
             [("cd_mine", "ab")],
-            "cd is no number, and the id of several files: cd_mine.py, cd_theirs.py",
+            "cd is not a number, and is the id of several files: cd_mine.py, cd_theirs.py",
             id="one id that is no number",
         ),
         pytest.param(
@@ -177,7 +177,5 @@ def test_a_branch_with_a_label_that_follows_nothing_is_refused(tmp_path: Path) -
 def test_a_file_that_is_in_the_way_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "003_mine.py").write_text("# no revision\n")
 
-    with pytest.raises(
-        CannotMoveError, match=r"002_mine.py would become 003_mine.py, which is there already"
-    ):
+    with pytest.raises(CannotMoveError, match=r"002_mine.py would become 003_mine.py, which already exists"):
         moved(tmp_path, [("001_a", None), ("002_b", "001")], [("002_mine", "001")])

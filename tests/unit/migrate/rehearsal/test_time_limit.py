@@ -51,7 +51,7 @@ def wrap_the_error(connection: sa.Connection) -> None:
 def test_what_does_not_end_is_ended(connection: sa.Connection, code: Callable[[sa.Connection], None]) -> None:
     handler = signal.getsignal(signal.SIGALRM)
 
-    with pytest.raises(TookTooLongError, match="it was not done after 200 ms"), time_limit(connection, 0.2):
+    with pytest.raises(TookTooLongError, match="it did not finish in 200 ms"), time_limit(connection, 0.2):
         code(connection)
 
     assert signal.getsignal(signal.SIGALRM) is handler

@@ -179,7 +179,7 @@ add last_seen_at without the default, set that for new rows, and fill the others
     op.execute("ALTER TABLE public.users ADD CONSTRAINT users_last_seen_at_not_null CHECK (last_seen_at IS NOT NULL) NOT VALID")"""  # noqa: E501 - one line is what is to be copied
 
 KEEP_NOTES = """\
-when no code uses legacy_notes any more, keep its values until nobody misses them:
+when no code uses legacy_notes any more, keep its values until nobody needs them:
     op.execute("CREATE TABLE public.users_legacy_notes_kept AS SELECT id, legacy_notes FROM public.users WHERE legacy_notes IS NOT NULL")"""  # noqa: E501
 
 SAFE_INDEX = """\
@@ -207,7 +207,7 @@ def rich() -> PlanResult:
                         " DEFAULT clock_timestamp() NOT NULL",
                         table(users, strong, rewrites=True, scans=True),
                         seconds=4.24,
-                        how="writes 2,000,000 rows, 310 MB and 2 indexes, 140 MB anew",
+                        how="writes 2,000,000 rows, 310 MB and 2 indexes, 140 MB again",
                     ),
                     statement(
                         2,
@@ -232,7 +232,7 @@ def rich() -> PlanResult:
                     statement(1, "ALTER TABLE users DROP COLUMN legacy_notes", table(users, strong)),
                     statement(2, "ALTER TABLE users RENAME TO people", table(users, strong, held_since=1)),
                 ],
-                undo="there is no way back: its downgrade() does not undo it",
+                undo="it cannot be undone: its downgrade() does not undo it",
             ),
             reviewed(
                 third,
@@ -304,7 +304,7 @@ def rich() -> PlanResult:
                 "rewrites-table",
                 "0002",
                 1,
-                "all rows and indexes of public.users (2,000,000 rows, 310 MB) are written anew",
+                "all rows and indexes of public.users (2,000,000 rows, 310 MB) are rewritten",
                 SAFE_COLUMN,
             ),
             hazard(
@@ -343,7 +343,7 @@ def rich() -> PlanResult:
                 "0003",
                 None,
                 "downgrade() is empty although upgrade() changes something",
-                "write downgrade(), or have it say why there is no way back",
+                "write downgrade(), or have it raise and say why there is no downgrade",
                 table_name=None,
                 severity=Severity.NOTICE,
             ),
@@ -352,8 +352,8 @@ def rich() -> PlanResult:
         warnings=[
             Warned(
                 code="wrong-environment",
-                message="prod upgrade will refuse: shop on db.example.com:5432 calls itself staging, "
-                "not production",
+                message="prod upgrade will refuse: the environment name of shop on db.example.com:5432 is "
+                "staging, not production",
             )
         ],
     )
@@ -369,7 +369,7 @@ def long(count: int = 300, *, dangerous: Sequence[int] = (120, 250)) -> PlanResu
         seconds = 0.01
         if number in dangerous:
             sql, seconds = f"ALTER TABLE table_{number % 40} ALTER COLUMN id TYPE BIGINT", 12.0
-            message = f"all rows and indexes of {name} are written anew"
+            message = f"all rows and indexes of {name} are rewritten"
             hazards.append(hazard("rewrites-table", step.id, 1, message, "add a column", table_name=name))
         elif number % 10 == 0:
             hazards.append(

@@ -11,10 +11,10 @@ def test_each_finding_is_an_annotation_on_the_line_of_its_file() -> None:
     assert lines(findings.mixed()) == [
         "::error title=drift::index public.ix is missing"
         "%0Aexpected  CREATE INDEX ix ON public.t (a)%0Afound     none"
-        "%0Amend it: CREATE INDEX ix ON public.t (a);%0AANALYZE public.t",
+        "%0Afix it: CREATE INDEX ix ON public.t (a);%0AANALYZE public.t",
         "::error file=service/alembic/versions/002_b.py,line=12,title=edited-on-branch::002_b.py is edited"
         "%0A1 added",
-        "::warning title=behind::the database is at 001, 2 revisions behind%0Amend it: af-db prod upgrade",
+        "::warning title=behind::the database is at 001, 2 revisions behind%0Afix it: af-db prod upgrade",
         "::notice file=service/alembic.ini,line=3,title=local-credentials::url in alembic.ini",
         "ignored: table public.legacy is made by no migration [drift], because: the old system's",
         "checked: the journal",

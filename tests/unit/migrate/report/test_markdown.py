@@ -146,7 +146,7 @@ def test_what_does_not_fit_into_a_comment_is_left_out_and_that_is_said(result: P
 
     assert len(text) <= LIMIT
     assert said in text
-    assert "it deletes" in text or "are written anew" in text
+    assert "it deletes" in text or "are rewritten" in text
     assert text.count("<details>") == text.count("</details>")
     assert not [token for token in read(text) if token.type == "fence" and "</details>" in token.content]
 

@@ -167,7 +167,7 @@ def test_a_remedy_is_told_once_and_hazards_that_share_it_together() -> None:
 
     assert shown.count("op.execute('SELECT 1')") == 1
     assert "blocks-reads, rewrites-table  0002 statement 1, public.users" in shown
-    assert "remedy: another way (told above)" in shown
+    assert "remedy: another way (see above)" in shown
 
 
 def test_nothing_to_do() -> None:

@@ -63,7 +63,7 @@ def test_says_which_row_the_version_table_has_then() -> None:
     assert "-- alembic_version: 0003 follows 0001, 0002" in render_sql(
         samples.result([samples.reviewed(step, [])])
     )
-    assert "-- alembic_version: 0003 goes, 0001, 0002 is there again" in render_sql(down)
+    assert "-- alembic_version: 0003 is removed, 0001, 0002 is back" in render_sql(down)
 
 
 def test_says_of_a_statement_that_it_is_not_the_one_that_was_executed() -> None:

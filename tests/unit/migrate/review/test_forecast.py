@@ -88,7 +88,7 @@ def test_a_renamed_table_has_the_size_that_it_had() -> None:
 
 def test_how_it_was_reached_is_told() -> None:
     assert estimate(SCAN, SIZES).how == "checks 1,000,000 rows, 200 MB"
-    assert estimate(REWRITE, SIZES).how == "writes 1,000,000 rows, 200 MB, and 30 MB of indexes anew"
+    assert estimate(REWRITE, SIZES).how == "writes 1,000,000 rows, 200 MB, and 30 MB of indexes again"
 
 
 def test_a_foreign_key_is_looked_up_in_the_other_table() -> None:
@@ -97,7 +97,7 @@ def test_a_foreign_key_is_looked_up_in_the_other_table() -> None:
     adds = statement(key, scans=True)
     adds = replace(adds, effects=(*adds.effects, other))
     found = estimate(adds, SIZES)
-    assert "looks 1,000,000 rows up among the 1,000,000 of orders" in found.how
+    assert "looks up 1,000,000 rows among the 1,000,000 of orders" in found.how
     few = estimate(adds, SIZES | {"public.orders": replace(MILLION, rows=10)})
     assert few.seconds < found.seconds
     unchecked = replace(adds, changes=(replace(key, after=f"{key.after} NOT VALID"),))

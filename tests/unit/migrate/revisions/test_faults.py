@@ -60,7 +60,7 @@ def test_a_circle_names_its_members_and_nobody_else() -> None:
 
     (found,) = find_faults(files)
 
-    assert found.message == "the revisions 1, 2, 3 follow each other in a circle"
+    assert found.message == "the revisions 1, 2, 3 build on each other in a circle"
     assert found.details == (
         "1.py:2: 1 builds on '0', '3'",
         "2.py:2: 2 builds on '1'",

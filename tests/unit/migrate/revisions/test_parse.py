@@ -86,8 +86,8 @@ def test_a_star_import_may_bring_anything() -> None:
 @pytest.mark.parametrize(
     ("data", "why", "line"),
     [
-        (b"revision = '002'\ndown_revision = '001'\n=======\n", "it is no Python: invalid syntax", 3),
-        (b"revision = '002'\ndown_revision = '001'\ndef upgrade(:\n", "it is no Python", 3),
+        (b"revision = '002'\ndown_revision = '001'\n=======\n", "it is not valid Python: invalid syntax", 3),
+        (b"revision = '002'\ndown_revision = '001'\ndef upgrade(:\n", "it is not valid Python", 3),
         (b"revision = '002'\ndown_revision = '001'\nx = '\xff'\n", "", None),
         (b"# coding: nonsense\nrevision = '002'\ndown_revision = '001'\n", "unknown encoding", None),
         (b"revision = '002'\ndown_revision = '001'\n\0\n", "", None),

@@ -24,7 +24,7 @@ def drop_from_table(one: CatalogObject) -> str | None:
 
 
 def make_firing(one: CatalogObject) -> str | None:
-    """Its definition is the statement, and another one is needed where it fires otherwise than by default."""
+    """Its definition is the statement, and another one is needed where it does not fire as by default."""
     if is_attached(one):
         return None
     return statements(one.clauses[0], *([_switch(one)] if ENABLED.of(one) else []))

@@ -1,7 +1,7 @@
 """The one shape of row in which objects of every kind are read: the SELECT, and the objects from its rows.
 
 It runs with the search path on pg_catalog, so whatever PostgreSQL prints is qualified by its schema (as
-pg_dump has it). It looks at system catalogs alone: no right on any table is needed.
+pg_dump has it). It reads system catalogs alone: no right on any table is needed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -121,7 +121,7 @@ def _select(query: Query, kind: str, version: int) -> str:
 
 
 def _grants(acl: str, owner: str | None) -> str:
-    """What others than the owner may; a list that is not there, as of most objects, is not looked into."""
+    """What others than the owner may; a list that is not there, as of most objects, is not read."""
     return f"""CASE WHEN {acl} IS NOT NULL THEN ARRAY(
             SELECT string_agg(p.privilege, ', ' ORDER BY p.privilege COLLATE "C") || ' TO '
                    || {grantee("p.grantee")}

@@ -1,4 +1,4 @@
-"""What the checks find, the rules that they go by, and what a project ignores."""
+"""What the checks find, the rules that they apply, and what a project ignores."""
 
 from agent_factory.migrate.model.findings.found import (
     CannotCheckError,

@@ -1,4 +1,4 @@
-"""What a check has found, and what it came to."""
+"""What a check has found, and its result."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ class Finding:
 
     ``file``, an absolute path, and ``line``, counted from 1, are where to look; ``object`` is the database
     object that it is about ("public.users.email"). ``details`` are lines that show it, such as what was
-    expected and what was found. ``remedy`` is the statement or the command that would mend it, where one is
+    expected and what was found. ``remedy`` is the statement or the command that would fix it, where one is
     certain.
     """
 
@@ -38,7 +38,7 @@ class Ignored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """What a check came to.
+    """The result of a check.
 
     ``what`` was checked, for people: a project or a database. ``looked_at`` are the checks that were made,
     in words, ``skipped`` those that were not, each with the reason.

@@ -31,14 +31,14 @@ _HISTORY = (
     Rule(
         code="bad-revision-id",
         level=Level.ERROR,
-        text="a revision id is a text without @, :, + and -",
+        text="a revision id is a string without @, :, + and -",
         help="Alembic reads these as `branch@id`, a range, or steps from here. Choose another id.",
     ),
     Rule(
         code="duplicate-revision",
         level=Level.ERROR,
         text="no two files have the same revision id",
-        help="Of two files with one id Alembic takes one and forgets the other, so a database may never get "
+        help="Of two files with one id Alembic takes one and ignores the other, so a database may never get "
         "it. Give the newer one the next free number: file name, revision and down_revision.",
     ),
     Rule(
@@ -53,8 +53,8 @@ _HISTORY = (
         code="multiple-bases",
         level=Level.ERROR,
         text="a second beginning of the history is a branch with a label",
-        help="A revision without down_revision starts a history of its own, so there are two heads. Where it "
-        "was forgotten, name the revision that it builds on; where it is meant, give it branch_labels.",
+        help="A revision without down_revision starts a history of its own, so there are two heads. If it "
+        "was forgotten, name the revision that it builds on; if it is meant, give it branch_labels.",
     ),
     Rule(
         code="revision-cycle",
@@ -96,13 +96,13 @@ _HISTORY = (
     Rule(
         code="odd-revision-id",
         level=Level.WARNING,
-        text="where the other ids are numbers of one width, each is",
+        text="if the ids are numbers of one width, each of them is",
         help="Numbers of one width sort as they run. Renumber the revision before a shared database has it.",
     ),
     Rule(
         code="revision-order",
         level=Level.WARNING,
-        text="where the ids are numbers, a revision's is greater than that of the one it builds on",
+        text="if the ids are numbers, a revision's is greater than that of the one it builds on",
         help="The files are listed in another order than they run. Renumber it before a shared database has "
         "it.",
     ),
@@ -117,21 +117,21 @@ _HISTORY = (
         code="duplicate-file-name",
         level=Level.WARNING,
         text="no two revision files have the same name, whatever the case of its letters",
-        help="On macOS and Windows only one of them can be checked out; elsewhere people take one for the "
-        "other. Rename one of them.",
+        help="On macOS and Windows only one of them can be checked out; elsewhere people confuse "
+        "them. Rename one of them.",
     ),
     Rule(
         code="no-upgrade",
         level=Level.ERROR,
         text="every revision has an upgrade()",
-        help="Alembic fails when it comes to the revision. Write one; its body may be `pass`.",
+        help="Alembic fails when it reaches the revision. Write one; its body may be `pass`.",
     ),
     Rule(
         code="no-downgrade",
         level=Level.WARNING,
         text="every revision has a downgrade()",
-        help="A downgrade fails with an AttributeError when it comes to the revision. Write one; where there "
-        "is no way back, have it raise and say why.",
+        help="A downgrade fails with an AttributeError when it reaches the revision. Write one; if the "
+        "revision cannot be undone, have it raise and say why.",
     ),
 )
 """The codes that an error of the other commands has too are the same ones."""
@@ -141,8 +141,8 @@ _CREDENTIALS = (
         code="credentials",
         level=Level.ERROR,
         text="no password is written into the project's files",
-        help="Whoever can read the repository can log in, for ever: its history keeps the line. Change the "
-        "password, then read it from the environment (DATABASE_URL).",
+        help="Whoever can read the repository can log in, for ever: the git history keeps the line. Change "
+        "the password, then read it from the environment (DATABASE_URL).",
     ),
     Rule(
         code="local-credentials",
@@ -170,13 +170,13 @@ _BRANCH = (
         code="multiple-heads-after-merge",
         level=Level.ERROR,
         text="this branch and the target branch have one head when they are merged",
-        help="Both add a revision to the same one. Bring the target branch in, and re-parent this branch's.",
+        help="Both add a revision to the same one. Merge the target branch, and re-parent this branch's.",
     ),
     Rule(
         code="broken-after-merge",
         level=Level.ERROR,
-        text="this branch and the target branch make a history when they are merged",
-        help="Each is sound alone. Bring the target branch in, and mend what is named.",
+        text="this branch and the target branch make one valid history when they are merged",
+        help="Each is valid alone. Merge the target branch, and fix what is named.",
     ),
     Rule(
         code="duplicate-after-merge",
@@ -191,7 +191,7 @@ _DATABASE = (
         code="behind",
         level=Level.WARNING,
         text="the database is at the newest revision",
-        help="Revisions of this checkout have not run there. Upgrade it, or check it with the one that did.",
+        help="Revisions of this checkout have not run there. Upgrade it, or check it with its own checkout.",
     ),
     Rule(
         code="database-ahead",
@@ -223,44 +223,44 @@ _DATABASE = (
         level=Level.ERROR,
         text="a database with tables says which revision it is at",
         help="Is it the right database? Was its version table deleted? An upgrade would begin at the "
-        "beginning, and fail at the first table that is there.",
+        "first revision, and fail at the first table that exists.",
     ),
     Rule(
         code="edited-revision",
         level=Level.ERROR,
         text="the file of an applied revision is what ran",
-        help="The database has what the old text made. Restore the file; the change is a new revision's.",
+        help="The database has what the old text made. Restore the file; put the change into a new revision.",
     ),
     Rule(
         code="ran-outside",
         level=Level.WARNING,
         text="once af-db has migrated a database, nothing else does",
-        help="Nobody knows which text ran, by whom, and whether all of it. Use af-db for all upgrades.",
+        help="It is not known what ran, who ran it, and whether all of it ran. Use af-db for all upgrades.",
     ),
     Rule(
         code="ran-before-journal",
         level=Level.NOTE,
         text="the journal has every applied revision",
-        help="These ran before af-db came: their files cannot be compared with what ran.",
+        help="These ran before af-db was used: their files cannot be compared with what ran.",
     ),
     Rule(
         code="unfinished-revision",
         level=Level.ERROR,
         text="no run has ended inside a revision",
-        help="A part of it is committed. Upgrade again: what can be told from the catalog is gone on from, "
-        "and of the rest the upgrade says what to do.",
+        help="A part of it is committed. Upgrade again: it continues where the catalog shows what is done, "
+        "and says what to do about the rest.",
     ),
     Rule(
         code="migration-running",
         level=Level.NOTE,
         text="no migration runs while the database is checked",
-        help="What it has begun looks unfinished, or like drift. Check again when it has ended.",
+        help="Its unfinished work would be reported, also as drift. Check again when it has ended.",
     ),
     Rule(
         code="invalid-index",
         level=Level.WARNING,
         text="no index is INVALID",
-        help="A build that failed has left it: no query uses it, every write pays for it.",
+        help="A failed build has left it: no query uses it, and every write is slower.",
     ),
     Rule(
         code="index-in-progress",
@@ -272,27 +272,27 @@ _DATABASE = (
         code="constraint-not-valid",
         level=Level.WARNING,
         text="no constraint is NOT VALID",
-        help="New rows are held to it and old ones are not: the second half of its migration is missing. "
-        "VALIDATE CONSTRAINT reads the table and lets it be written to.",
+        help="New rows are checked and old ones are not: the second half of its migration is missing. "
+        "VALIDATE CONSTRAINT reads the table and does not block writes.",
     ),
     Rule(
         code="wrong-environment",
         level=Level.ERROR,
-        text="the database calls itself what this command expects",
+        text="the database has the environment name that this command expects",
         help="Is DATABASE_URL right? A copy of another database is renamed by `environment NAME`.",
     ),
     Rule(
         code="no-environment-name",
         level=Level.NOTE,
-        text="production calls itself that",
+        text="production has its environment name",
         help="The first upgrade by `af-db prod` names it; `environment NAME` does so too.",
     ),
     Rule(
         code="drift",
         level=Level.ERROR,
         text="the database has what its migrations make, and nothing else",
-        help="Somebody changed it by hand. The next migration may fail there, and a new database would not "
-        "be like it. Put it back, or into a revision. Owners and grants are not compared.",
+        help="Somebody changed it by hand. The next migration may fail there, and a new database would "
+        "differ. Undo the change, or put it into a revision. Owners and grants are not compared.",
     ),
 )
 
@@ -301,7 +301,7 @@ _IGNORES = (
         code="ignore-without-reason",
         level=Level.ERROR,
         text="every ignore in [tool.af-db] has a reason",
-        help="Without one it ignores nothing. Say why it is all right, for whoever finds it in a year.",
+        help="Without one it ignores nothing. Say why the finding is acceptable.",
     ),
     Rule(
         code="unused-ignore",
@@ -317,8 +317,8 @@ _MODELS = (
         code="models-differ",
         level=Level.ERROR,
         text="the migrations make what the models say",
-        help="Code that uses the models meets another database than the one that the migrations make. Write "
-        "the revision that is missing (`af-db local create`), or correct the model.",
+        help="Code that uses the models expects another database than the one that the migrations make. "
+        "Write the missing revision (`af-db local create`), or correct the model.",
     ),
     Rule(
         code="models-fail",
@@ -340,35 +340,35 @@ _ROUND_TRIP = (
         code="downgrade-fails",
         level=Level.ERROR,
         text="every downgrade() runs, with rows in the tables",
-        help="There is no way back from this revision when one is needed. Correct downgrade(); where there "
-        "is no way back, have it raise and say why.",
+        help="The revision cannot be undone when that is needed. Correct downgrade(); if it cannot "
+        "be undone at all, have it raise and say why.",
     ),
     Rule(
         code="downgrade-differs",
         level=Level.ERROR,
         text="a downgrade leaves the schema as it was before the upgrade",
-        help="The next upgrade meets what is left over, or misses what is gone. Have downgrade() undo all "
+        help="The next upgrade fails on what is left over, or on what is missing. Have downgrade() undo all "
         "that upgrade() does.",
     ),
     Rule(
         code="downgrade-loses-rows",
         level=Level.ERROR,
-        text="a downgrade keeps the rows that the upgrade has left as they were",
-        help="A table that is dropped and made anew, or a DELETE, takes rows along that were there before. "
+        text="a downgrade keeps the rows that the upgrade did not change",
+        help="A table that is dropped and made again, or a DELETE, loses rows that were there before. "
         "Change the table in place.",
     ),
     Rule(
         code="second-upgrade-differs",
         level=Level.ERROR,
         text="an upgrade after the downgrade makes what the first one made",
-        help="The downgrade leaves something that the upgrade takes for its own. Compare the two functions.",
+        help="The downgrade leaves something that changes what the upgrade makes. Compare the two functions.",
     ),
     Rule(
         code="irreversible",
         level=Level.NOTE,
         text="a revision can be downgraded",
-        help="Its downgrade() raises on purpose, or would have to take a label from an enum. Going back "
-        "means restoring a backup.",
+        help="Its downgrade() raises on purpose, or would have to remove a label from an enum. To undo it, "
+        "restore a backup.",
     ),
     Rule(
         code="not-for-sqlite",
@@ -380,19 +380,19 @@ _ROUND_TRIP = (
     Rule(
         code="downgrade-changes-rows",
         level=Level.NOTE,
-        text="a downgrade keeps the values that the upgrade has left as they were",
-        help="After `UPDATE ... WHERE` both ways, a row that had the new value all along gets the old one. "
-        "Where that matters, have upgrade() note which rows it changes.",
+        text="a downgrade keeps the values that the upgrade did not change",
+        help="After `UPDATE ... WHERE` in both functions, a row that always had the new value gets the old "
+        "one. If that matters, have upgrade() note which rows it changes.",
     ),
 )
 
-_NOT_LOOKED_AT = (
+_NOT_CHECKED = (
     Rule(
         code="broken-env-py",
         level=Level.ERROR,
         text="env.py runs, also where nothing is migrated",
-        help="What needs it could not be looked at. Correct the line that is named. What env.py writes to a "
-        "database belongs into a revision: env.py runs for every look, and most of them may not write.",
+        help="Checks that need it could not be made. Correct the line that is named. What env.py writes to a "
+        "database belongs into a revision: env.py runs for every command, and most may not write.",
     ),
     Rule(
         code="env-py-contract",
@@ -404,9 +404,9 @@ _NOT_LOOKED_AT = (
     Rule(
         code="not-checked",
         level=Level.ERROR,
-        text="what was asked for by name could be looked at",
+        text="what was asked for by name could be checked",
         help="`--against`, `--scratch-url` and `require-rehearsal` ask for it. Make it possible, or do not "
-        "ask. Drift that `prod check` could not look for is a warning; `--no-rehearsal` does not ask for it.",
+        "ask. Drift that `prod check` could not check is a warning; `--no-rehearsal` does not ask for it.",
     ),
 )
 
@@ -417,7 +417,7 @@ _TABLE: tuple[Rule, ...] = (
     *_ROUND_TRIP,
     *_MODELS,
     *_DATABASE,
-    *_NOT_LOOKED_AT,
+    *_NOT_CHECKED,
     *_IGNORES,
 )
 
@@ -430,4 +430,4 @@ BRANCH_CODES = frozenset(rule.code for rule in _BRANCH)
 ROUND_TRIP_CODES = frozenset(rule.code for rule in _ROUND_TRIP)
 MODEL_CODES = frozenset(rule.code for rule in _MODELS)
 DATABASE_CODES = frozenset(rule.code for rule in _DATABASE)
-"""What each check looks for."""
+"""The codes that each check can report."""

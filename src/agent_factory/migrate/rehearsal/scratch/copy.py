@@ -17,7 +17,7 @@ from agent_factory.migrate.rehearsal.scratch.restore import restore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copied:
-    """``gaps`` are what the scratch database does not have, or has otherwise than production, for people;
+    """``gaps`` are what the scratch database does not have or has in another form, for people;
     ``failed`` the names of the objects of which it has refused a part."""
 
     gaps: tuple[str, ...] = ()
@@ -32,7 +32,7 @@ def copy_schema(target: Target, read_connection: sa.Connection, scratch: Scratch
     What cannot be made there is left out and reported. Rows are not copied, not even the version table's.
     New sessions in the scratch database get production's settings, and a server of our own gets its roles.
 
-    Raises CannotCopyError, with roles and settings in place all the same, for who makes the schema by
+    Raises CannotCopyError, with roles and settings in place nevertheless, for who makes the schema by
     other means; and CannotConnectError.
     """
     try:
@@ -45,7 +45,7 @@ def copy_schema(target: Target, read_connection: sa.Connection, scratch: Scratch
         restored = restore(dump, original, scratch.target, is_own=scratch.is_own)
         return Copied(gaps=restored.gaps, failed=restored.failed)
     except psycopg2.Error as error:
-        raise CannotCopyError(f"the copy did not come to its end: {str(error).strip()}") from error
+        raise CannotCopyError(f"the copy was not completed: {str(error).strip()}") from error
 
 
 def copy_settings(connection: sa.Connection, scratch: Scratch) -> Copied:

@@ -198,7 +198,7 @@ def _database_on(
         except CannotConnectError as error:
             raise _refused(error.message) from error
         except psycopg2.Error as error:
-            raise _refused(f"it cannot be looked at: {str(error).strip()}") from error
+            raise _refused(f"it cannot be read: {str(error).strip()}") from error
         name, major = f"{PREFIX}{secrets.token_hex(8)}", facts.version // 10000
         stack.enter_context(_unwound_by_signals())
         try:
@@ -284,7 +284,7 @@ def _create(connection: sa.Connection, name: str, locale: Locale, *, major: int)
         except psycopg2.errors.InsufficientPrivilege as error:
             raise _refused("its role may not create databases (ALTER ROLE ... CREATEDB)") from error
         except psycopg2.Error as error:
-            raise _refused(f"it does not make a database: {str(error).strip()}") from error
+            raise _refused(f"it cannot make a database: {str(error).strip()}") from error
 
 
 def _drop(connection: sa.Connection, url: DatabaseURL, name: str) -> None:

@@ -75,7 +75,7 @@ def dump_schema(
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise CannotCopyError(f"pg_dump was not done after {timeout_s:g} s") from None
+            raise CannotCopyError(f"pg_dump did not finish in {timeout_s:g} s") from None
         except OSError as error:
             raise CannotCopyError(f"pg_dump cannot be run: {error}") from error
     if finished.returncode != 0:
@@ -134,4 +134,4 @@ def _explain(said: str, user: str, lock_wait_ms: int) -> str:
         return f"a table was locked by another session for more than {lock_wait_ms / 1000:g} s{named}"
     lines = [line for line in said.splitlines() if line.strip()]
     error = next((line.partition("error: ")[2] for line in lines if "error: " in line), " ".join(lines))
-    return f"pg_dump failed: {error or 'it did not say why'}"
+    return f"pg_dump failed: {error or 'it gave no reason'}"

@@ -13,7 +13,7 @@ EXTRA = "agent-factory[rehearsal]"
 
 _USUAL_FOLDERS = (
     "/usr/lib/postgresql/*/bin",  # Debian, Ubuntu
-    "/usr/pgsql-*/bin",  # PostgreSQL's own packages for Red Hat and its kin
+    "/usr/pgsql-*/bin",  # PostgreSQL's own packages for Red Hat and the like
     "/usr/libexec/postgresql*",  # Alpine
     "/usr/local/pgsql/bin",
     "/opt/homebrew/opt/postgresql@*/bin",
@@ -75,7 +75,7 @@ def order_for_server(
 def find_pg_dump(major: int, near: Path | None = None) -> Path | None:
     """Return the nearest pg_dump for a server of this major version, or None: an older one refuses it.
 
-    ``near`` is a folder to look into first.
+    ``near`` is a folder to search first.
     """
     own = () if near is None else tuple(_with_program(iter([near]), "pg_dump", from_wheel=False))
     if own and own[0].major == major:

@@ -83,7 +83,7 @@ def main() -> None:
 
 def remove_abandoned() -> None:
     """Remove folders and servers of this user's whose keepers were killed."""
-    for place in {Path(tempfile.gettempdir()), Path("/tmp")}:  # noqa: S108 - looked into, nothing is made here
+    for place in {Path(tempfile.gettempdir()), Path("/tmp")}:  # noqa: S108 - read only, nothing is made here
         for folder in place.glob(f"{PREFIX}*"):
             with contextlib.suppress(OSError):
                 remove_if_abandoned(folder)
@@ -93,7 +93,7 @@ def remove_if_abandoned(folder: Path) -> None:
     """Remove this folder and its server, unless its keeper lives or it is another user's.
 
     The lock file says whose it is: as root the folder itself belongs to the user that the server runs as.
-    Raises BlockingIOError while its keeper lives, another OSError when it cannot be looked into.
+    Raises BlockingIOError while its keeper lives, another OSError when it cannot be read.
     """
     if folder.is_symlink():
         return

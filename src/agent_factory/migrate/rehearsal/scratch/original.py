@@ -63,7 +63,7 @@ class Original:
 
 
 def read_original(connection: sa.Connection) -> Original:
-    """Look at production; an ordinary role may."""
+    """Read what is asked about production; an ordinary role may."""
     with own_cursor(connection) as cursor:
         cursor.execute(_FACTS)
         major, role, roles, tablespaces, subscriptions, views, has_public, extensions = cursor.fetchone()

@@ -56,7 +56,7 @@ def own_server(
     """Start a server with the programs of this folder; it ends with the block, or with this process.
 
     ``access`` are the lines of its pg_hba.conf, ``settings`` what it gets besides ``keeper.SETTINGS``. What
-    killed processes of this user left behind is removed first. Raises ServerNotStartedError.
+    killed processes of this user have left over is removed first. Raises ServerNotStartedError.
     """
     keeper.remove_abandoned()
     wanted = {

@@ -46,13 +46,13 @@ class _Failure:
         return (self.reason, *full, *(name.rpartition(".")[2] for name in full))
 
     def __str__(self) -> str:
-        missing = f"; so missing too: {_listed(self.followers)}" if self.followers else ""
+        missing = f"; therefore also missing: {_listed(self.followers)}" if self.followers else ""
         return f"{self.entry}: {self.reason}{missing}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
-    """``gaps`` are what is missing or otherwise, for people; ``failed`` the names of the objects of which the
+    """``gaps`` are what is missing or differs, for people; ``failed`` the names of the objects of which the
     server has refused a statement, with their schemas and unquoted."""
 
     gaps: tuple[str, ...]
@@ -60,7 +60,7 @@ class Restored:
 
 
 def restore(dump: str, original: Original, target: Target, *, is_own: bool) -> Restored:
-    """Make every object of the dump that the server can make; say what is missing or otherwise.
+    """Make every object of the dump that the server can make; say what is missing or differs.
 
     Roles and settings are production's too, also where the dump is empty.
     ``is_own`` says that the server too is a throwaway one: what its databases share may be made.
@@ -156,7 +156,7 @@ def _without_extension(cursor: Any, entry: Entry, reason: str, original: Origina
     version = original.extensions.get(entry.name, "")
     made = is_own and _execute(cursor, stand_in(entry, version)) is None
     if made and has_functions(entry):
-        return "not on the scratch server; functions that are called like its own stand in"
+        return "not on the scratch server; stand-in functions of the same names replace its own"
     return "not on the scratch server"
 
 

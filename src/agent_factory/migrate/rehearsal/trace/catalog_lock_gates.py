@@ -7,7 +7,7 @@ from ``pg_locks``. Two gates take turns: the next one queues behind the statemen
 opens, so that it gets the lock as soon as the statement gives it back. The first gate also stops the first
 write to ``pg_index`` and ``pg_inherits``.
 
-Nobody waits long. A gate that queues gives up before the server looks for deadlocks (after a second), a
+Nobody waits long. A gate that queues gives up before the server checks for deadlocks (after a second), a
 gate holds nothing that a statement waits for but the catalogs, and all of it ends after ``LIMIT_S``: the
 statement then runs on, unwatched.
 """

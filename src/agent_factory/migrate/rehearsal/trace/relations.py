@@ -209,7 +209,7 @@ def read_marks(cursor: Any) -> dict[int, str]:
 
 
 def read_relations(cursor: Any, version_table: str) -> dict[int, Relation]:
-    """Return every relation that a trace tells of, by oid.
+    """Return every relation that a trace reports, by oid.
 
     Left out are temporary ones, TOAST, composite types, the system's, and Alembic's version table. Indexes
     are in their tables.
@@ -219,7 +219,7 @@ def read_relations(cursor: Any, version_table: str) -> dict[int, Relation]:
 
 
 def read_some_relations(cursor: Any, version_table: str, oids: Collection[int]) -> dict[int, Relation]:
-    """Return those of these relations that a trace tells of."""
+    """Return those of these relations that a trace reports."""
     if len(oids) > _WORTH_A_PLAN:
         cursor.execute(f"{_RELATIONS} AND c.oid = ANY (%s::oid[])", [list(oids)])
         return _by_oid(cursor.fetchall(), version_table)

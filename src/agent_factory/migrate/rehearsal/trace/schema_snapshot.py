@@ -97,7 +97,7 @@ class SchemaSnapshot:
         return compare_enums(before, self._enums)
 
     def update_all(self, cursor: Any) -> dict[int, Update]:
-        """Look at every relation's mark, and again at those with another one than before."""
+        """Read every relation's mark, and read again the relations whose mark changed."""
         marks: dict[int, str | None] = dict.fromkeys(self._relations)
         return self.update(cursor, marks | read_marks(cursor))
 

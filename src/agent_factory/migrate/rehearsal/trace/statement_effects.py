@@ -76,12 +76,12 @@ def effects_between(
                 signs[referred].for_others.add(lock)
         if not in_transaction and old and new and new.index_oids - old.index_oids:
             signs[oid].scans = True  # not every server can be asked for counts there
-    told = [signs[table] for table in sorted(signs)]
-    changed = {each.table for each in told if each.changes}
-    effects = [effect for each in told if (effect := effect_of(each, command)) is not None]
+    each_table = [signs[table] for table in sorted(signs)]
+    changed = {each.table for each in each_table if each.changes}
+    effects = [effect for each in each_table if (effect := effect_of(each, command)) is not None]
     return StatementEffects(
         effects=tuple(sorted(effects, key=lambda e: (-e.lock, e.table not in changed, e.table))),
-        changes=in_order(change for each in told for change in each.changes),
+        changes=in_order(change for each in each_table for change in each.changes),
     )
 
 

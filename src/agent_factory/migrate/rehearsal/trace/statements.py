@@ -82,7 +82,7 @@ class TableEffect:
     ``is_new``: it was made since the trace began.
     ``held_since`` is the number, from 1, of the earlier statement of the transaction that already took a
     lock at least as strong; 0 for one from before the first statement; None when there is none.
-    ``first_name`` is what it was called when the trace began, where that was otherwise.
+    ``first_name`` is its name when the trace began, where that differs.
     """
 
     table: str

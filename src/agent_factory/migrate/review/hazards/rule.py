@@ -50,7 +50,7 @@ class HazardRule:
     ``code`` is what people allow, search for and write into continuous integration: it never changes.
     ``number`` is its place in lists, ``rank`` is the lower the worse it is; no two rules share one.
     ``text``: what it is. ``high``: when its severity is high. ``remedy``: what to do instead, in general;
-    where a safe form of the very statement is known, that is told.
+    where a safe form of the very statement is known, that is shown.
 
     The rest finds it, one or several; each is called with every thing of its kind that a plan has.
     ``in_counted_rows``: rows that production was asked to count, unless there are none.

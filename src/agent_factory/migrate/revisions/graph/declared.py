@@ -1,7 +1,7 @@
 """What a revision file declares, read from its text.
 
 The form that Alembic's templates write is read with an expression; whatever differs from it is left to the
-syntax tree, and what only running the file could tell is not known.
+syntax tree, and what is known only by running the file is left out.
 """
 
 import re
@@ -27,7 +27,7 @@ _PLAIN = re.compile(
     ''',
     re.VERBOSE,
 )
-"""A text, imports, and then the declarations, each with a literal; what stands after them is not looked at.
+"""A text, imports, and then the declarations, each with a literal; what stands after them is not read.
 
 ``declared`` is where they are. Wildcard imports and those over several lines are none of this form.
 """
@@ -49,7 +49,7 @@ _QUOTED = re.compile(_TEXT)
 class Declared:
     """What one revision file says of itself, as Alembic would find it.
 
-    ``message`` is what Alembic shows of the text at its beginning; None where only running it could tell.
+    ``message`` is what Alembic shows of the text at its beginning; None where only running it would show it.
     """
 
     id: str
@@ -60,7 +60,7 @@ class Declared:
 
 
 def read_declared(data: bytes) -> Declared | None:
-    """Return what a file of this content declares; None where only running it could tell, or it is broken."""
+    """Return what a file of this content declares; None where it is broken, or would have to be run."""
     if _BOUND_OTHERWISE.search(data) or not _compiles(data):
         return None
     return _read_plain(data) or _read_syntax(data)

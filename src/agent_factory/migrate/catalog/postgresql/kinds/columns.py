@@ -74,14 +74,14 @@ COMPRESSION = Field(
 STATISTICS = Field(
     "statistics target",
     "CASE WHEN a.attstattarget >= 0 THEN 'STATISTICS ' || a.attstattarget END",
-    f"where somebody set one (not so is -1, or NULL since version 17); {DUMPED}",
+    f"where somebody set one (-1, and NULL since version 17, mean nobody did); {DUMPED}",
     is_setting=True,
 )
 OPTIONS = Field(
     "options",
     f"CASE WHEN a.attoptions IS NOT NULL THEN 'WITH (' || {_KNOWN_OPTIONS} || ')' END",
-    f"{' and '.join(COLUMN_OPTIONS)} alone, which people set; {DUMPED}. What else is there is"
-    " PostgreSQL's own: pg_attver (15.20 and its kin) is another number in each database",
+    f"{' and '.join(COLUMN_OPTIONS)} alone, which people set; {DUMPED}. Other options are"
+    " PostgreSQL's own: pg_attver (since 15.20) differs between databases",
     is_setting=True,
 )
 FOREIGN_OPTIONS = Field(

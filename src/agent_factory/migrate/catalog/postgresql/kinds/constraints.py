@@ -21,7 +21,7 @@ from agent_factory.migrate.catalog.statements import own_name
 _DEFINITION = Field(
     "definition",
     "pg_get_constraintdef(k.oid)",
-    f"{PRINTED}; of some conditions (IN on a varchar) the restored text is printed otherwise, and is told",
+    f"{PRINTED}; some conditions (IN on a varchar) are printed in other words after a restore: reported",
 )
 
 _OF_TABLE = Query(
@@ -52,7 +52,7 @@ _OF_TABLE = Query(
         Field(
             "disabled triggers",
             "CASE WHEN off.tgconstraint IS NOT NULL THEN 'TRIGGERS DISABLED' END",
-            "it is not, in a copy: pg_dump does not write DISABLE TRIGGER for it, so it is told of a copy",
+            "it is not, in a copy: pg_dump does not write DISABLE TRIGGER for it; the copy is reported",
         ),
     ),
     source="""relations r

@@ -77,7 +77,7 @@ CLUSTER_INDEX = Field(
 VIEW_QUERY = Field(
     "query of a view",
     "CASE WHEN c.relkind IN ('v', 'm') THEN 'AS ' || btrim(pg_get_viewdef(c.oid), ' ;') END",
-    f"{PRINTED}; two major versions may print it otherwise",
+    f"{PRINTED}; two major versions may print it differently",
 )
 
 _RELATION = Query(

@@ -39,7 +39,7 @@ _WHY = {
 # A table, a column, a type, a function that production lacks: the plan makes it first.
 _UNKNOWN = {"42P01", "42703", "42704", "42883"}
 
-# What tells a column that is renamed what to be called otherwise, and a copy which rows it is of.
+# Says which new name a renamed column has, and of which rows a copy is.
 _COLUMNS = """
 SELECT format('%%I.%%I', n.nspname, c.relname), a.attname,
        format_type(a.atttypid, a.atttypmod),

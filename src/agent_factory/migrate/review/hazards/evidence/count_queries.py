@@ -30,7 +30,7 @@ class CountKind(StrEnum):
     DUPLICATES = "values that are there more than once"
     CONFLICTS = "rows that exclude each other"
     TOO_LONG = "values that are too long"
-    ALTERED = "values that a new type does not hold as they are"
+    ALTERED = "values that a new type changes"
     VALUES = "values of a column"
     ROWS = "rows that go"
     UPDATED = "rows that change"
@@ -38,7 +38,7 @@ class CountKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CountTarget:
-    """What a count is of: one change of one statement, or the rows that an UPDATE or a DELETE meets.
+    """What a count is of: one change of one statement, or the rows that an UPDATE or a DELETE changes.
 
     ``table`` is production's name for it; ``name`` that of the column or constraint, None for whole rows.
     """

@@ -95,7 +95,7 @@ class RehearsedStatement:
 
     @property
     def is_checked(self) -> bool:
-        """Whether it reads rows that production has, and so may meet some that it refuses."""
+        """Whether it reads rows that production has, and so may find some that it refuses."""
         return any((e.scans or e.rewrites) and not e.is_new for e in self.traced.effects)
 
     def table(self, name: str) -> str | None:

@@ -11,7 +11,7 @@ NOTICE_ROWS_S = 1.0
 HIGH_ROWS_S = 5.0
 """How long single rows are locked, which an UPDATE locks until it commits: only their own writers wait."""
 FEW_ROWS = 1_000
-"""As few as these are not waited for often enough to tell."""
+"""So few rows are seldom waited for long enough to be noticed."""
 
 
 def _in_locks(locks: StatementLocks, table: LockedTable, evidence: Evidence) -> Iterator[Hazard]:

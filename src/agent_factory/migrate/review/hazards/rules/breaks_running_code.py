@@ -14,7 +14,7 @@ from agent_factory.migrate.review.hazards.evidence import Evidence, RehearsedSta
 from agent_factory.migrate.review.hazards.rule import Hazard, HazardRule, Severity
 from agent_factory.migrate.review.hazards.safe_forms import MigrationStep, SafeRewrite, backfill
 
-_DROP_REMEDY = "deploy code that does not use it, and drop it when the code before that is gone everywhere"
+_DROP_REMEDY = "deploy code that does not use it, and drop it when no older code runs any more"
 
 
 def _in_statement(statement: RehearsedStatement, evidence: Evidence) -> Iterator[Hazard]:
@@ -103,7 +103,7 @@ BREAKS_RUNNING_CODE = HazardRule(
     code="breaks-running-code",
     number=6,
     rank=30,
-    text="the code that is deployed, and runs until the next one is, uses what is renamed or dropped",
+    text="running code, until the next deployment, uses what is renamed or dropped",
     high="for a rename in a table that has rows, when nothing takes the old name's place",
     remedy="expand and contract: add the new, deploy code that uses it, and only then drop the old",
     in_statement=_in_statement,

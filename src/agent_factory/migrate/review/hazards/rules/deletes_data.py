@@ -73,7 +73,7 @@ def _dropped_rows(rows: CountedRows, change: Change, successor: str) -> tuple[st
     some = f"{_all_rows(rows)} ({answer.why})" if answer.rows is None else number_of(answer, "row", "rows")
     verb = "drops" if change.kind is ChangeKind.DROP_TABLE else "empties"
     said = f"{verb} {rows.query.target.table}: {some}"
-    said += f"; {successor} takes its place: are they all there?" if successor else ""
+    said += f"; {successor} takes its place: are all rows there?" if successor else ""
     return said, _keep_rows(change.table)
 
 
@@ -109,7 +109,7 @@ def _keep_rows(table: str, condition: str | None = None, alias: str | None = Non
     where += f" WHERE {condition}" if condition else ""
     copy = f"CREATE TABLE {in_schema_of(table, bare(table), 'kept')} AS SELECT * FROM {table}{where}"  # noqa: S608
     return SafeRewrite(
-        intro=f"keep the rows of {table} until nobody misses them", revisions=((MigrationStep(sql=copy),),)
+        intro=f"keep the rows of {table} until nobody needs them", revisions=((MigrationStep(sql=copy),),)
     )
 
 
@@ -120,7 +120,7 @@ def _keep_column(table: str, column: str, counted: Counted) -> SafeRewrite:
     copy = f"CREATE TABLE {in_schema_of(table, bare(table), column, 'kept')} AS"
     copy += f" SELECT {columns} FROM {table} WHERE {quoted(column)} IS NOT NULL"  # noqa: S608
     return SafeRewrite(
-        intro=f"when no code uses {quoted(column)} any more, keep its values until nobody misses them",
+        intro=f"when no code uses {quoted(column)} any more, keep its values until nobody needs them",
         revisions=((MigrationStep(sql=copy),),),
     )
 
@@ -129,9 +129,9 @@ DELETES_DATA = HazardRule(
     code="deletes-data",
     number=5,
     rank=10,
-    text="rows or values of production are gone afterwards: DROP, DELETE, TRUNCATE, a narrower type",
+    text="rows or values of production are lost: DROP, DELETE, TRUNCATE, a narrower type",
     high="whenever there are any, or they could not be counted",
-    remedy="keep a copy until nobody misses it",
+    remedy="keep a copy until nobody needs it",
     in_counted_rows=_in_counted_rows,
     in_uncounted_rows=_in_uncounted_rows,
 )

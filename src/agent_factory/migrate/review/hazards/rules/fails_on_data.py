@@ -58,7 +58,7 @@ def _in_uncounted_rows(statement: RehearsedStatement, evidence: Evidence) -> Ite
 def _fails(rows: CountedRows, said: str, severity: Severity) -> Hazard:
     change, table = rows.query.change, rows.query.target.table
     verb = "fails" if severity is Severity.HIGH else "may fail"
-    remedy = f"mend them in an earlier revision; to see them: {rows.query.sample}"
+    remedy = f"fix them in an earlier revision; to see them: {rows.query.sample}"
     if change and change.kind in (ChangeKind.ADD_CHECK, ChangeKind.ADD_FOREIGN_KEY):
         remedy += "\n" + _unchecked(change.table, change.name or "", change.after or "").text
     elif change and change.kind is ChangeKind.SET_NOT_NULL:
@@ -138,7 +138,7 @@ def _is_one_value(statement: RehearsedStatement, table: str, change: Change) -> 
 def _unchecked(table: str, name: str, definition: str) -> SafeRewrite:
     """Return how to add a constraint that only new rows are checked for, and check the others later."""
     return SafeRewrite(
-        intro="or let only new rows be checked at first, and mend the others meanwhile",
+        intro="or let only new rows be checked at first, and fix the others meanwhile",
         revisions=((add_constraint(table, name, f"{definition} NOT VALID"),),),
     )
 
@@ -160,7 +160,7 @@ FAILS_ON_DATA = HazardRule(
     rank=20,
     text="rows that production has violate what the statement demands of them",
     high="when a count on production found such rows",
-    remedy="mend the rows in an earlier revision",
+    remedy="fix the rows in an earlier revision",
     in_counted_rows=_in_counted_rows,
     in_uncounted_rows=_in_uncounted_rows,
 )

@@ -18,17 +18,14 @@ def _in_statement(statement: RehearsedStatement, evidence: Evidence) -> Iterator
     remedy = SafeRewrite(intro="drop the INVALID index, then build it again", revisions=((drop,),)).text
     if bare(index) in evidence.counted.invalid_indexes:
         table = next((effect.table for effect in statement.traced.effects), None)
-        said = f"cannot build {index}: an INVALID index of this name is there, of an earlier build"
+        said = f"cannot build {index}: an earlier build has left an INVALID index of this name"
         yield INVALID_INDEX_LEFT.hazard(statement, Severity.HIGH, table, said, remedy)
         return
     for query in queries_of(statement):
         answer = evidence.counted.answer(query.target)
         if query.target.kind is CountKind.DUPLICATES and answer.rows != 0 and not answer.needs_plan:
             fails = "fails" if answer.rows is not None else "fails if there are duplicates"
-            said = (
-                f"{fails}, and leaves the index {index} behind, INVALID: it costs with every write and serves"
-                " no query"
-            )
+            said = f"{fails}, and leaves the index {index} INVALID: it slows every write and serves no query"
             yield INVALID_INDEX_LEFT.hazard(statement, Severity.NOTICE, query.target.table, said, remedy)
 
 
@@ -36,8 +33,8 @@ INVALID_INDEX_LEFT = HazardRule(
     code="invalid-index-left",
     number=9,
     rank=90,
-    text="an index that is built CONCURRENTLY stays behind INVALID when the build fails",
+    text="an index that is built CONCURRENTLY stays as INVALID when the build fails",
     high="when an INVALID index of this name is there already",
-    remedy="drop it, and build it again once what made it fail is mended",
+    remedy="drop it, and build it again once the cause is fixed",
     in_statement=_in_statement,
 )

@@ -28,9 +28,9 @@ def _in_revision(rehearsed: RehearsedRevision, evidence: Evidence) -> Iterator[H
     if not changes or way is _WayBack.WRITTEN:
         return
     effect = (
-        "there is no way back by af-db"
+        "af-db cannot undo the revision"
         if is_upgrade
-        else "the database will be called downgraded, and what upgrade() did is still there"
+        else "the database counts as downgraded, but what upgrade() did is still there"
     )
     yield Hazard(
         code=IRREVERSIBLE.code,
@@ -76,6 +76,6 @@ IRREVERSIBLE = HazardRule(
     rank=100,
     text="downgrade() is empty or raises although upgrade() changes something",
     high="never",
-    remedy="write downgrade(), or have it say why there is no way back",
+    remedy="write downgrade(), or have it raise and say why there is no downgrade",
     in_revision=_in_revision,
 )

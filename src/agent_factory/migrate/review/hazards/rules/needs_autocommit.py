@@ -44,8 +44,8 @@ def _in_statement(statement: RehearsedStatement, _evidence: Evidence) -> Iterato
     earlier, others = statements[: statement.number - 1], len(statements) - 1
     if others and _is_outside(statement.traced) and not any(map(_is_outside, earlier)):
         said = (
-            f"runs outside of a transaction and the revision has {others} more: when one of them fails, what"
-            f" was before it stays ({_short(statement.traced.sql)})"
+            f"runs outside of a transaction and the revision has {others} more: when one of them fails, those"
+            f" before it stay committed ({_short(statement.traced.sql)})"
         )
         yield NEEDS_AUTOCOMMIT.hazard(statement, Severity.NOTICE, None, said)
 
@@ -64,7 +64,7 @@ NEEDS_AUTOCOMMIT = HazardRule(
     code="needs-autocommit",
     number=8,
     rank=80,
-    text="a statement that cannot run in a transaction, in one, or in a revision with other statements",
+    text="a statement that cannot run in a transaction is in one, or beside other statements",
     high="when PostgreSQL refuses it",
     remedy="put it alone into a revision of its own, in op.get_context().autocommit_block()",
     in_statement=_in_statement,

@@ -11,7 +11,7 @@ from agent_factory.migrate.review.hazards.safe_forms import safe_form
 def _in_locks(locks: StatementLocks, table: LockedTable, evidence: Evidence) -> Iterator[Hazard]:
     if table in locks.tables and locks.rewrites(table):
         said = (
-            f"writes {table.name} ({table.size}) and its indexes ({show_bytes(table.size.index_bytes)}) anew"
+            f"rewrites {table.name} ({table.size}) and its indexes ({show_bytes(table.size.index_bytes)})"
             f" under {table.effect.lock.sql}: as much disk space and WAL again, for {locks.estimate.duration}"
         )
         remedy = safe_form(locks.statement, evidence.sizes)
@@ -23,7 +23,7 @@ REWRITES_TABLE = HazardRule(
     code="rewrites-table",
     number=3,
     rank=50,
-    text="all rows and indexes of a table are written anew: disk space, WAL, replicas that lag",
+    text="all rows and indexes of a table are rewritten: disk space, WAL, replicas that lag",
     high=f"when reads or writes wait for an estimated {HIGH_S:g} s or more",
     remedy="add a new column, fill it in batches, and put it in the old one's place",
     in_locks=_in_locks,
