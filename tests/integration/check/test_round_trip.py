@@ -274,7 +274,7 @@ def test_what_nothing_can_be_tried_after_is_said(af_db: CommandLine, project: Al
 
 
 @pytest.mark.parametrize("clause", ["", "IF NOT EXISTS "])
-def test_a_label_that_an_enum_keeps_has_no_way_back(
+def test_a_label_that_an_enum_keeps_is_irreversible(
     af_db: CommandLine, project: AlembicProject, clause: str
 ) -> None:
     on_postgresql = 'if op.get_bind().dialect.name == "postgresql":\n    op.execute("{}")'

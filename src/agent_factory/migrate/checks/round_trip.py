@@ -131,7 +131,7 @@ def _file(project: Project, revision: str) -> Path:
 
 @dataclass(slots=True, kw_only=True)
 class _RoundTrip:
-    """The way through all revisions, of one database as long as each revision leaves it as the next needs it.
+    """All revisions up, down and up again on one database, as long as each leaves it as the next needs it.
 
     ``empty`` makes the first one, and another where a revision has left something else.
     """

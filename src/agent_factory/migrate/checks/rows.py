@@ -183,7 +183,7 @@ def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
 
 def execute(connection: sa.Connection, statement: str) -> Any:
     """Run a statement as it is."""
-    # A percent sign is one: psycopg2 looks for parameters only where some are given.
+    # A percent sign is one: psycopg2 reads parameters only where some are given.
     return connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 
 

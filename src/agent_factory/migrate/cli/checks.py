@@ -36,7 +36,7 @@ def add_project_check(app: typer.Typer) -> None:
     @app.command()
     @takes(*SCRATCH, *OUTPUT)
     def check(context: typer.Context, against: Against = None, form: Form = CheckForm.TEXT) -> None:
-        """Check the project, for CI: a sound history, revisions that go up and down, models that match.
+        """Check the project, for CI: a valid history, revisions that go up and down, models that match.
 
         Nothing shared edited, no credentials. Needs no database of yours; exits 3 when something is found.
         """

@@ -1,4 +1,4 @@
-"""What must be so before a plan may run: a primary, a direct connection, the right database, a sound past."""
+"""What a plan needs before it may run: a primary, a direct connection, the right database, valid history."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -111,7 +111,7 @@ def find_refusals(
     target: Target,
     options: RunOptions,
 ) -> Iterator[MigrationError]:
-    """Yield what a run of this plan is refused for before anybody is asked: the database's name and past.
+    """Yield what a run of this plan is refused for before anybody is asked: the database's name and history.
 
     This role may read the journal; ``entries`` are its latest. What a run that still goes on has begun is
     not refused but waited for, so the journal is read again after it was seen that there is none.

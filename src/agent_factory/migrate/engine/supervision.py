@@ -61,10 +61,10 @@ def supervise(work: Callable[[], T], run_state: RunState, emit: Emit) -> T:
 def _hand_on(run_state: RunState, emit: Emit) -> None:
     with contextlib.suppress(queue.Empty):
         while True:
-            _tell(run_state.events.get_nowait(), emit)
+            _show(run_state.events.get_nowait(), emit)
 
 
-def _tell(event: Event, emit: Emit) -> None:
+def _show(event: Event, emit: Emit) -> None:
     """Show the event. A failure to show it must not end the run: nobody would wait for the worker."""
     try:
         emit(event)

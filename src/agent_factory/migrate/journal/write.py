@@ -136,7 +136,7 @@ def prepared_row(
 
     ``error`` is in what its run was not as it was rehearsed.
 
-    It fails where the session has lost the run lock: ``lost_lock`` tells. Not through a transaction pooler,
+    It fails where the session has lost the run lock: ``lost_lock`` says so. Not through a transaction pooler,
     where the next transaction may be in another session.
     """
     driver: Any = connection.connection.dbapi_connection

@@ -19,7 +19,7 @@ GLANCE = 80
 """Lines that are still shown before a question; a longer plan is shortened."""
 SHORT_SQL = 4
 """Lines of a statement before the question of a long plan, on a terminal."""
-TOLD_HAZARDS = 8
+SHOWN_HAZARDS = 8
 """Hazards that are shown before the question of a long plan; the others are named."""
 FEW_NOTES = 10
 """Notes before a question, on a terminal."""
@@ -78,7 +78,7 @@ def show_question(screen: Screen, result: PlanResult, warnings: Iterable[str] = 
             said = "this is shortened: the command plan shows all statements, and remedies to copy"
             screen.lines(
                 [
-                    *_dangerous(review, review.high[:TOLD_HAZARDS], width, SHORT_SQL),
+                    *_dangerous(review, review.high[:SHOWN_HAZARDS], width, SHORT_SQL),
                     *_hazards_in_short(review.hazards, width),
                     (),
                     *_hanging(("", ""), said, width, style="dim"),
@@ -185,10 +185,10 @@ def _hazards_in_short(hazards: Sequence[Hazard], width: int | None) -> list[Line
     shown: set[str] = set()
     high = words.of_severity(hazards, Severity.HIGH)
     lines += _heading(Severity.HIGH, len(high)) if high else []
-    for group in words.together(high[:TOLD_HAZARDS]):
+    for group in words.together(high[:SHOWN_HAZARDS]):
         lines += [(), *_hazard(group, width, shown, with_code=False)]
-    lines += [()] if len(high) > TOLD_HAZARDS else []
-    for hazard in high[TOLD_HAZARDS:]:
+    lines += [()] if len(high) > SHOWN_HAZARDS else []
+    for hazard in high[SHOWN_HAZARDS:]:
         lines += _hanging((f"  {hazard.code}  ", "red"), words.place(hazard), width, indent=6)
     notices = words.of_severity(hazards, Severity.NOTICE)
     lines += _heading(Severity.NOTICE, len(notices)) if notices else []
@@ -203,14 +203,14 @@ def _heading(severity: Severity, number: int) -> list[Line]:
 
 
 def _hazard(
-    hazards: Sequence[Hazard], width: int | None, shown: set[str], *, with_code: bool = True
+    hazards: Sequence[Hazard], width: int | None, earlier: set[str], *, with_code: bool = True
 ) -> Iterator[Line]:
     """Show hazards of one statement that have one remedy."""
     lead = f"  {words.codes(hazards)}  "
     yield from _hanging((lead, "bold"), words.place(hazards[0]), width, indent=6)
     for hazard in hazards:
         yield from _hanging(("    ", ""), hazard.message, width)
-    remedies = words.remedies(hazards[0], shown)
+    remedies = words.remedies(hazards[0], earlier)
     shown = remedies if with_code else remedies[:FEW_REMEDIES]
     for remedy in shown:
         has_code = with_code and not remedy.is_shown

@@ -43,7 +43,7 @@ _UNWRAPPED = frozenset({"", "#", "revision", "follows", "state"})
 
 
 class Report:
-    """Two streams: results go to ``out``, everything on the way there, and questions, to ``err``."""
+    """Two streams: results go to ``out``, progress and questions to ``err``."""
 
     def __init__(self, *, paths_from: Path, live: bool = True) -> None:
         self._out = open_screen(sys.stdout)

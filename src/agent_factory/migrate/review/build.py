@@ -141,7 +141,7 @@ def build_review(
     forecasts = (
         estimates(rehearsal.revisions, sizes, counted) if rehearsal.before.backend == "postgresql" else {}
     )
-    no_way_back = {hazard.revision for hazard in hazards if hazard.code == IRREVERSIBLE.code}
+    irreversible = {hazard.revision for hazard in hazards if hazard.code == IRREVERSIBLE.code}
     return Review(
         plan=plan,
         revisions=tuple(
@@ -149,7 +149,7 @@ def build_review(
                 revision=item.revision,
                 transactional=item.transactional,
                 statements=_statements(item, sizes, forecasts),
-                undo=_undo(plan, item.revision, has_way_back=item.revision.id not in no_way_back),
+                undo=_undo(plan, item.revision, is_reversible=item.revision.id not in irreversible),
             )
             for item in rehearsal.revisions
         ),
@@ -228,10 +228,10 @@ def _undo_statement(statement: TracedStatement) -> str:
     return "it is committed at once: no rollback undoes it"
 
 
-def _undo(plan: Plan, revision: Revision, *, has_way_back: bool) -> str:
+def _undo(plan: Plan, revision: Revision, *, is_reversible: bool) -> str:
     if plan.direction is Direction.DOWNGRADE:
         return f"upgrade {revision.id}, which does not bring back data"
-    if not has_way_back:
+    if not is_reversible:
         return "it cannot be undone: its downgrade() does not undo it"
     return f"downgrade {revision.parents[0] if revision.parents else 'base'}"
 
@@ -254,7 +254,7 @@ def _rendered(plan: Plan, revision: Revision, sql: tuple[str, ...] | Exception) 
             )
             for number, statement in enumerate(() if isinstance(sql, Exception) else sql, start=1)
         ),
-        undo=_undo(plan, revision, has_way_back=True),
+        undo=_undo(plan, revision, is_reversible=True),
         shown=not isinstance(sql, Exception),
         why_not=f"it asks the database ({type(sql).__name__}: {sql})" if isinstance(sql, Exception) else "",
     )

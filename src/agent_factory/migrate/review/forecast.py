@@ -19,7 +19,7 @@ from agent_factory.migrate.model.durations import show_duration
 from agent_factory.migrate.model.locks import Blocks, LockMode
 from agent_factory.migrate.rehearsal.trace import Change, ChangeKind, TableEffect, TracedStatement
 
-# A statement that only changes the catalog takes 0.2 to 3 ms, and the way to the server and back.
+# A statement that only changes the catalog takes 0.2 to 3 ms, and the round trip to the server.
 CATALOG_S = 0.005
 # One of the executions of a statement that runs many times, row by row.
 EXECUTION_S = 0.2e-3

@@ -1,4 +1,4 @@
-"""Whether a project is sound: its files, what they do on throwaway databases, and its models."""
+"""Whether a project has faults: its files, what they do on throwaway databases, and its models."""
 
 import contextlib
 from collections.abc import Callable, Sequence

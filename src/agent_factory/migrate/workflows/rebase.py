@@ -71,7 +71,7 @@ def rebase(
     result = RebaseResult(
         against=ref,
         heads=tuple(head.id or "" for head in find_heads(theirs)),
-        files=tuple(_told(move) for move in changed),
+        files=tuple(_result(move) for move in changed),
         written=False,
         notes=(*notes, *_needless(changed)),
     )
@@ -230,7 +230,7 @@ def _check_not_applied(
             "revision-applied",
             f"{target} has revisions that would get another id or parent: {named}",
             state=NOT_TOUCHED,
-            next_steps=(*_way_back(target, in_order(there)[0], ours, theirs), consent),
+            next_steps=(*_downgrade_first(target, in_order(there)[0], ours, theirs), consent),
         )
     if applied.unclear:
         raise RefusedError(
@@ -242,7 +242,7 @@ def _check_not_applied(
         )
 
 
-def _way_back(
+def _downgrade_first(
     target: Target, first: RevisionFile, ours: Sequence[RevisionFile], theirs: Sequence[RevisionFile]
 ) -> tuple[str, ...]:
     """The downgrade to before a revision; while two files have one id, Alembic reads neither."""
@@ -263,7 +263,7 @@ def _needless(moves: Sequence[Move]) -> tuple[str, ...]:
     )
 
 
-def _told(move: Move) -> RebasedFile:
+def _result(move: Move) -> RebasedFile:
     docstring = move.file.source.lstrip().lstrip("'\"").partition("\n")[0].rstrip("'\" ")
     return RebasedFile(
         message=docstring,

@@ -5,7 +5,7 @@ prints one line that says where it is, and removes both when its standard input 
 server holds the other end of that pipe, so the server goes with it however it ends, ``kill -9`` included.
 
 A keeper that is itself killed leaves its folder, and maybe the server. ``remove_abandoned`` finds those: each
-keeper locks a file in its folder, and the kernel lets go of that lock when the keeper ends. Unlike a recorded
+keeper locks a file in its folder, and the kernel releases that lock when the keeper ends. Unlike a recorded
 process id, a lock cannot mean another process by now, nor one of another container that shares the folder.
 """
 

@@ -255,7 +255,7 @@ class PostgreSQLTracer:
             schema, tables, updates, self._since, before, after, command=ran.command, in_transaction=True
         )
         done = replace(done, changes=done.changes + values)
-        if _is_worth_telling(ran.command, done, held):
+        if _is_worth_reporting(ran.command, done, held):
             self._note(ran, done, held, transactional=transactional)
             for oid, modes in after.locks.items():
                 for mode in modes - before.locks.get(oid, frozenset()):
@@ -273,7 +273,7 @@ class PostgreSQLTracer:
         )
         done = replace(done, changes=done.changes + values)
         schema.forget_dropped()
-        if _is_worth_telling(ran.command, done, ()):
+        if _is_worth_reporting(ran.command, done, ()):
             self._note(ran, done, (), transactional=False)
 
     def _note(
@@ -334,7 +334,7 @@ def _patience(own: Any) -> Iterator[None]:
             own.execute(setting, values)
 
 
-def _is_worth_telling(command: str, done: StatementEffects, held: tuple[HeldLock, ...]) -> bool:
+def _is_worth_reporting(command: str, done: StatementEffects, held: tuple[HeldLock, ...]) -> bool:
     """Leave out plain reads: they block nobody, and a migration makes dozens of the catalog alone.
 
     One that locks more (FOR UPDATE), that changes something by a function, or that reads a whole table

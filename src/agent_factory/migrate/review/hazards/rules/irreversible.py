@@ -11,7 +11,7 @@ from agent_factory.migrate.review.hazards.evidence import Evidence
 from agent_factory.migrate.review.hazards.rule import Hazard, HazardRule, Severity
 
 
-class _WayBack(StrEnum):
+class _Downgrade(StrEnum):
     MISSING = "there is no downgrade()"
     EMPTY = "downgrade() does nothing"
     RAISES = "downgrade() raises"
@@ -24,8 +24,8 @@ def _in_revision(rehearsed: RehearsedRevision, evidence: Evidence) -> Iterator[H
         return
     is_upgrade = evidence.direction is Direction.UPGRADE
     changes = bool(rehearsed.statements) if is_upgrade else not _is_empty(functions.get("upgrade"))
-    way = _way_back(functions.get("downgrade"))
-    if not changes or way is _WayBack.WRITTEN:
+    way = _kind_of(functions.get("downgrade"))
+    if not changes or way is _Downgrade.WRITTEN:
         return
     effect = (
         "af-db cannot undo the revision"
@@ -52,12 +52,16 @@ def _functions(path: Path) -> dict[str, ast.FunctionDef] | None:
     return {node.name: node for node in module.body if isinstance(node, ast.FunctionDef)}
 
 
-def _way_back(function: ast.FunctionDef | None) -> _WayBack:
+def _kind_of(function: ast.FunctionDef | None) -> _Downgrade:
     if function is None:
-        return _WayBack.MISSING
+        return _Downgrade.MISSING
     if _is_empty(function):
-        return _WayBack.EMPTY
-    return _WayBack.RAISES if any(isinstance(node, ast.Raise) for node in function.body) else _WayBack.WRITTEN
+        return _Downgrade.EMPTY
+    return (
+        _Downgrade.RAISES
+        if any(isinstance(node, ast.Raise) for node in function.body)
+        else _Downgrade.WRITTEN
+    )
 
 
 def _is_empty(function: ast.FunctionDef | None) -> bool:
