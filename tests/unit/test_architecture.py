@@ -1,9 +1,11 @@
 """The house has floors, and the page that draws it is up to date."""
 
+import ast
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -62,3 +64,26 @@ def test_every_room_is_on_the_page() -> None:
     missing = [room for floor in rooms.read_floors() for room in floor if f"\n{room}" not in page]
 
     assert missing == []
+
+
+def private_names(tree: ast.AST) -> Iterator[str]:
+    """Names with a leading underscore that are read or set on another object than self, or imported."""
+    for node in ast.walk(tree):
+        names: tuple[str, ...] = ()
+        if isinstance(node, ast.Attribute):
+            is_own = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+            names = () if is_own else (node.attr,)
+        elif isinstance(node, ast.ImportFrom):
+            names = (*(node.module or "").split("."), *(alias.name for alias in node.names))
+        yield from (name for name in names if name.startswith("_") and not name.startswith("__"))
+
+
+def test_only_the_modules_for_it_use_private_names_of_a_library() -> None:
+    found = {
+        str(path.relative_to(ROOT)): names
+        for path in (ROOT / "src").rglob("*.py")
+        if not path.stem.endswith("_internals")
+        and (names := sorted(set(private_names(ast.parse(path.read_text(encoding="utf-8"))))))
+    }
+
+    assert found == {}, "they belong into the library's *_internals.py, each with a test"

@@ -7,6 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext, RevisionStep
 
+from agent_factory.migrate.project.alembic_internals import version_rows_table
+
 _Statement = tuple[Any, Any, Any]
 
 _MOVE = "af_db_alembic_version"
@@ -37,7 +39,7 @@ class VersionRows:
 
     def recognise(self, context: MigrationContext) -> None:
         """Take the version table from what env.py has configured: as an object, not by its name."""
-        self._table = context._version
+        self._table = version_rows_table(context)
 
     def expect(self, step: RevisionStep, announce: Callable[[], None]) -> None:
         """Call ``announce`` when a row of this step is about to be sent."""
