@@ -235,11 +235,11 @@ def test_the_number_of_queries_does_not_grow(sample: Sample, empty: str) -> None
 
 
 def test_platforms_af_db_and_the_version_table_are_left_out(sample: Sample) -> None:
-    told = " ".join(one.name for one in sample.catalog.objects)
+    found = " ".join(one.name for one in sample.catalog.objects)
 
-    assert "af_db." not in told
-    assert "supabase" not in told
-    assert "alembic_version" not in told
+    assert "af_db." not in found
+    assert "supabase" not in found
+    assert "alembic_version" not in found
     assert names(sample.catalog, "schema") == {"app", "public", '"Odd Schema"'}
 
 

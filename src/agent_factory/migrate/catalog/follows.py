@@ -5,13 +5,13 @@ from agent_factory.migrate.catalog.objects import CatalogObject, is_attached
 
 
 def comes_with_parent(pair: Pair, _parents: tuple[CatalogObject, CatalogObject]) -> bool:
-    """Say so of what a partition has only because its table has one, such as an index."""
+    """Answer for a kind of which a partition has one because its table has one, such as an index."""
     one = pair[0] or pair[1]
     return one is not None and is_attached(one)
 
 
 def changes_with_parent(pair: Pair, parents: tuple[CatalogObject, CatalogObject]) -> bool:
-    """Say so of what PostgreSQL changes in a partition or a child table as it is changed in the parent."""
+    """Answer for a kind that PostgreSQL changes in a partition or a child table together with the parent."""
     wanted, there = pair
     if wanted is None or there is None or not is_attached(wanted):
         return False

@@ -1,4 +1,4 @@
-"""What a kind of object is: how it is read, the statements for one, and when its difference is no news."""
+"""What a kind of object is: how it is read, its statements, and which differences follow from others."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -45,6 +45,7 @@ class Field:
         return one.clauses[one.fields.index(self.name)] if self.name in one.fields else None
 
     def sql_on(self, version: int) -> str:
+        """Return the SQL for a server of this version."""
         return self.before[1] if self.before is not None and version < self.before[0] else self.sql
 
 
@@ -75,14 +76,19 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """A kind of object. What is None of ``make``, ``drop`` and ``change`` no statement does for certain.
+    """A kind of object; every object of a catalog is of one.
 
-    ``queries`` read it from PostgreSQL; the fields of the first are those of the kind, and another has the
-    first ones of them. None is needed for what is read with each object: comments, owners, grants.
-    ``is_remark`` is true of these. What ``comes_by_itself`` is made with what it is part of. What is
-    ``dropped_empty`` may have no parts but remarks. ``filled_by`` is the kind of part without which it is
-    made WITH NO DATA, ``shown_with`` the kind of what is shown with one that is missing. ``defined_by`` are
-    fields that are settings of other kinds of the same query, and part of the definition of this one.
+    ``make``, ``drop`` and ``change`` give the statements for an object; None where no statement is certain,
+    or it would delete rows. ``follows`` says which differences need none. ``queries`` read the objects from
+    PostgreSQL: the fields of the first are those of the kind, another one has the first few of them. What
+    ``is_remark``, a comment, an owner or a grant, is read with the object that it is of, without a query.
+
+    ``comes_by_itself``: the statement that makes its parent makes it. ``dropped_empty``: it is dropped only
+    where it has no parts but remarks. ``filled_by``: the kind of the part that says that it holds rows;
+    without such a part it is made WITH NO DATA. ``shown_with``: the kind of what is listed behind the
+    definition of one that is missing. ``defined_by``: fields that are settings of other kinds of the same
+    query, and part of the definition of this one. ``comment_is_of_server``: another server need not have the
+    comment in common.
     """
 
     name: str

@@ -2,7 +2,7 @@
 
 from agent_factory.migrate.catalog.kind import RECREATE, Field
 from agent_factory.migrate.catalog.objects import CatalogObject, is_attached
-from agent_factory.migrate.catalog.postgresql.sql import DUMPED
+from agent_factory.migrate.catalog.postgresql.expressions import DUMPED
 from agent_factory.migrate.catalog.statements import own_name, statements
 
 

@@ -1,16 +1,18 @@
-"""The kinds of object of a PostgreSQL database: those of every module in ``kinds``, so a new file is all."""
+"""The one list of a PostgreSQL database's kinds of object: those that the modules of ``kinds/`` define."""
 
 import importlib
 import pkgutil
-from collections.abc import Iterator
+from types import ModuleType
 
 from agent_factory.migrate.catalog.kind import Kind, by_name
 from agent_factory.migrate.catalog.postgresql import kinds
 
 
-def _found() -> Iterator[Kind]:
-    for module in pkgutil.iter_modules(kinds.__path__, f"{kinds.__name__}."):
-        yield from importlib.import_module(module.name).KINDS
+def read_kinds(package: ModuleType) -> dict[str, Kind]:
+    """Return the ``KINDS`` of each module of the package by name; raises ValueError where two share one."""
+    modules = (module.name for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."))
+    return by_name(kind for module in modules for kind in importlib.import_module(module).KINDS)
 
 
-KINDS = by_name(_found())
+KINDS = read_kinds(kinds)
+"""All kinds by their names."""

@@ -9,8 +9,8 @@ from typing import Any
 
 from agent_factory.migrate.catalog.kind import Kind, Query
 from agent_factory.migrate.catalog.objects import CatalogObject
+from agent_factory.migrate.catalog.postgresql.expressions import grantee, role
 from agent_factory.migrate.catalog.postgresql.kinds.remarks import COMMENT, GRANT, OWNER
-from agent_factory.migrate.catalog.postgresql.sql import grantee, role
 
 _SEPARATOR = "\x1f\x1e\x1f"
 """Between the clauses of a row: an array would take three times as long to read. A text of somebody's own may
@@ -54,9 +54,9 @@ def objects(
 ) -> Iterator[CatalogObject]:
     """Turn the rows of the SELECT into objects: each, its owner, its grants and its comment.
 
-    A row is: kind, NULL where there is only what hangs on it; name; table; kind and name of the parent;
-    address; owner; privileges that the owner gave up; grants, such as ``SELECT WITH GRANT OPTION TO app``;
-    comment, as a literal; clauses.
+    A row is: kind, NULL where only its comment and its grants are read; name; table; kind and name of the
+    parent; address; owner; privileges that the owner gave up; grants, such as ``SELECT WITH GRANT OPTION TO
+    app``; comment, as a literal; clauses.
     """
     fields = {name: kind.fields for name, kind in kinds.items()}
     for kind, name, table, parent_kind, parent_name, address, owner, lacks, grants, comment, clauses in rows:

@@ -21,7 +21,7 @@ class TableConstraint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnWords:
-    """What is said of a column besides its type and default."""
+    """What a statement says of a column besides its type and default."""
 
     collation: str | None = None
     generated: str | None = None
@@ -163,10 +163,10 @@ def _reference(reader: _Reader) -> str:
 
 
 def _column(part: Words) -> tuple[ColumnWords, list[TableConstraint]]:
-    """What is said of a column, and its constraints as constraints of the table."""
+    """What a statement says of a column, and its constraints as constraints of the table."""
     reader = _Reader(part)
     name = reader.take()
-    while reader.next and reader.next not in _COLUMN_WORDS:  # the type, which a pragma tells
+    while reader.next and reader.next not in _COLUMN_WORDS:  # the type, which a pragma has
         if reader.next == "(":
             reader.group()
         else:
@@ -214,7 +214,7 @@ def _column(part: Words) -> tuple[ColumnWords, list[TableConstraint]]:
 
 
 def _pass_default(reader: _Reader) -> None:
-    """Go past a default, which a pragma tells: a literal, a sign and a number, or an expression."""
+    """Go past a default, which a pragma has: a literal, a sign and a number, or an expression."""
     if reader.next == "(":
         reader.group()
         return

@@ -1,7 +1,7 @@
 """Casts that somebody made, where all schemas are in scope."""
 
 from agent_factory.migrate.catalog.kind import Field, Kind, Query
-from agent_factory.migrate.catalog.postgresql.sql import DUMPED
+from agent_factory.migrate.catalog.postgresql.expressions import DUMPED
 from agent_factory.migrate.catalog.statements import create, drop
 
 _NAME = "'(' || format_type(p.castsource, NULL) || ' AS ' || format_type(p.casttarget, NULL) || ')'"

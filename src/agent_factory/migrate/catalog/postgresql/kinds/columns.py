@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from agent_factory.migrate.catalog.follows import changes_with_parent
 from agent_factory.migrate.catalog.kind import Field, Kind, Query
 from agent_factory.migrate.catalog.objects import CatalogObject, is_attached
-from agent_factory.migrate.catalog.postgresql.sql import (
+from agent_factory.migrate.catalog.postgresql.expressions import (
     DUMPED,
     FIRST_PARENT,
     NAMES,

@@ -9,7 +9,7 @@ import re
 from agent_factory.migrate.catalog.follows import changes_with_parent
 from agent_factory.migrate.catalog.kind import RECREATE, Field, Kind, Query
 from agent_factory.migrate.catalog.objects import CatalogObject, is_attached
-from agent_factory.migrate.catalog.postgresql.sql import (
+from agent_factory.migrate.catalog.postgresql.expressions import (
     DUMPED,
     FIRST_PARENT,
     PRINTED,

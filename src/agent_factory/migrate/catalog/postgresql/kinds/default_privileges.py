@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from agent_factory.migrate.catalog.kind import Field, Kind, Query
 from agent_factory.migrate.catalog.objects import CatalogObject
+from agent_factory.migrate.catalog.postgresql.expressions import grantee, role
 from agent_factory.migrate.catalog.postgresql.privileges import WITH_GRANT_OPTION, privileges
-from agent_factory.migrate.catalog.postgresql.sql import grantee, role
 from agent_factory.migrate.catalog.statements import statements
 
 _OBJECTS = (

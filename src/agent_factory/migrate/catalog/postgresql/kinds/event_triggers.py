@@ -2,8 +2,8 @@
 
 from agent_factory.migrate.catalog.kind import RECREATE, Field, Kind, Query
 from agent_factory.migrate.catalog.objects import CatalogObject
+from agent_factory.migrate.catalog.postgresql.expressions import DUMPED, NAMES, not_of_extension
 from agent_factory.migrate.catalog.postgresql.firing import enabled
-from agent_factory.migrate.catalog.postgresql.sql import DUMPED, NAMES, not_of_extension
 from agent_factory.migrate.catalog.statements import changed_fields, drop, statements
 
 _ENABLED = enabled("p.evtenabled")

@@ -1,7 +1,7 @@
 """Extensions; what they own is not read."""
 
 from agent_factory.migrate.catalog.kind import Field, Kind, Query
-from agent_factory.migrate.catalog.postgresql.sql import DUMPED
+from agent_factory.migrate.catalog.postgresql.expressions import DUMPED
 from agent_factory.migrate.catalog.statements import create
 
 _EXTENSION = Query(

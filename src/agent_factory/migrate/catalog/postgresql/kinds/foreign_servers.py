@@ -1,7 +1,7 @@
 """Foreign servers, where all schemas are in scope."""
 
 from agent_factory.migrate.catalog.kind import Field, Kind, Query
-from agent_factory.migrate.catalog.postgresql.sql import DUMPED, NAMES, not_of_extension, options
+from agent_factory.migrate.catalog.postgresql.expressions import DUMPED, NAMES, not_of_extension, options
 from agent_factory.migrate.catalog.statements import drop
 
 _HARMLESS_OPTIONS = ("host", "hostaddr", "port", "dbname", "fetch_size", "use_remote_estimate")

@@ -5,7 +5,7 @@ import re
 from agent_factory.migrate.catalog.follows import comes_with_parent
 from agent_factory.migrate.catalog.kind import RECREATE, Field, Kind, Query
 from agent_factory.migrate.catalog.objects import CatalogObject, is_attached
-from agent_factory.migrate.catalog.postgresql.sql import DUMPED, PRINTED, relation
+from agent_factory.migrate.catalog.postgresql.expressions import DUMPED, PRINTED, relation
 
 _INDEX = Query(
     name="r.schema || '.' || quote_ident(c.relname)",

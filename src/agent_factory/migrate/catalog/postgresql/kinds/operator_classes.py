@@ -1,7 +1,7 @@
 """Operator classes."""
 
 from agent_factory.migrate.catalog.kind import Field, Kind, Query
-from agent_factory.migrate.catalog.postgresql.sql import DUMPED, NAMES, not_of_extension
+from agent_factory.migrate.catalog.postgresql.expressions import DUMPED, NAMES, not_of_extension
 from agent_factory.migrate.catalog.statements import drop
 
 _NAME = "s.name || '.' || quote_ident(p.opcname) || ' USING ' || quote_ident(m.amname)"

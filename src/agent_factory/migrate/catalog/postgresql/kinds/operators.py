@@ -1,7 +1,7 @@
 """Operators."""
 
 from agent_factory.migrate.catalog.kind import Field, Kind, Query
-from agent_factory.migrate.catalog.postgresql.sql import DUMPED, NAMES, not_of_extension, operator
+from agent_factory.migrate.catalog.postgresql.expressions import DUMPED, NAMES, not_of_extension, operator
 from agent_factory.migrate.catalog.statements import drop
 
 _SIGNATURE = (

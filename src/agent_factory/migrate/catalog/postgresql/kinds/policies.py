@@ -2,8 +2,8 @@
 
 from agent_factory.migrate.catalog.kind import RECREATE, Field, Kind, Query
 from agent_factory.migrate.catalog.objects import CatalogObject
+from agent_factory.migrate.catalog.postgresql.expressions import DUMPED, PRINTED, grantee
 from agent_factory.migrate.catalog.postgresql.firing import drop_from_table
-from agent_factory.migrate.catalog.postgresql.sql import DUMPED, PRINTED, grantee
 from agent_factory.migrate.catalog.statements import changed_fields, only_in, own_name
 
 _ROLES = f"""(SELECT string_agg(w.name, ', ' ORDER BY w.name COLLATE "C") FROM (

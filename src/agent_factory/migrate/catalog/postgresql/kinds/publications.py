@@ -2,7 +2,7 @@
 
 from agent_factory.migrate.catalog.kind import Field, Kind, Query
 from agent_factory.migrate.catalog.objects import CatalogObject
-from agent_factory.migrate.catalog.postgresql.sql import DUMPED, NAMES, PRINTED, relation
+from agent_factory.migrate.catalog.postgresql.expressions import DUMPED, NAMES, PRINTED, relation
 from agent_factory.migrate.catalog.statements import create, drop, statements
 
 _FOR_ALL = "FOR ALL TABLES"

@@ -2,7 +2,7 @@
 
 from agent_factory.migrate.catalog.kind import Field, Kind, Query
 from agent_factory.migrate.catalog.objects import CatalogObject
-from agent_factory.migrate.catalog.postgresql.sql import PRINTED, operator
+from agent_factory.migrate.catalog.postgresql.expressions import PRINTED, operator
 from agent_factory.migrate.catalog.statements import drop, run_definition
 
 _KIND = "CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END"

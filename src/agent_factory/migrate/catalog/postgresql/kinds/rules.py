@@ -1,13 +1,13 @@
 """Rules, those that views are made of left out."""
 
 from agent_factory.migrate.catalog.kind import Field, Kind, Query
+from agent_factory.migrate.catalog.postgresql.expressions import PRINTED
 from agent_factory.migrate.catalog.postgresql.firing import (
     change_firing,
     drop_from_table,
     enabled,
     make_firing,
 )
-from agent_factory.migrate.catalog.postgresql.sql import PRINTED
 
 _RULE = Query(
     name="r.name || '.' || quote_ident(w.rulename)",

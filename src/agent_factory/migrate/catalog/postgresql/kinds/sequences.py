@@ -2,8 +2,8 @@
 
 from agent_factory.migrate.catalog.kind import Field, Kind, Pair, Query
 from agent_factory.migrate.catalog.objects import CatalogObject
+from agent_factory.migrate.catalog.postgresql.expressions import DUMPED, NAMES, not_of_extension
 from agent_factory.migrate.catalog.postgresql.kinds.columns import IDENTITY
-from agent_factory.migrate.catalog.postgresql.sql import DUMPED, NAMES, not_of_extension
 from agent_factory.migrate.catalog.statements import only_in
 
 _IS_OWNED = "dep.refobjid IS NOT NULL"

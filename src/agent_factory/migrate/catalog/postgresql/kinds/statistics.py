@@ -2,7 +2,7 @@
 
 from agent_factory.migrate.catalog.kind import RECREATE, Field, Kind, Query
 from agent_factory.migrate.catalog.objects import CatalogObject
-from agent_factory.migrate.catalog.postgresql.sql import DUMPED, PRINTED
+from agent_factory.migrate.catalog.postgresql.expressions import DUMPED, PRINTED
 from agent_factory.migrate.catalog.statements import drop, statements
 
 _DEFINITION = Field("definition", "pg_get_statisticsobjdef(x.oid)", PRINTED)

@@ -4,9 +4,9 @@ import re
 
 from agent_factory.migrate.catalog.kind import Field, Kind, Query
 from agent_factory.migrate.catalog.objects import CatalogObject
+from agent_factory.migrate.catalog.postgresql.expressions import DUMPED, NAMES, PRINTED, options, relation
 from agent_factory.migrate.catalog.postgresql.kinds.columns import COLUMN
 from agent_factory.migrate.catalog.postgresql.kinds.populated import POPULATED
-from agent_factory.migrate.catalog.postgresql.sql import DUMPED, NAMES, PRINTED, options, relation
 from agent_factory.migrate.catalog.postgresql.storage_options import set_and_reset
 from agent_factory.migrate.catalog.statements import changed_fields, drop
 

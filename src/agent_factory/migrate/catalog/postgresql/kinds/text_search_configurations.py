@@ -1,7 +1,7 @@
 """Text search configurations."""
 
 from agent_factory.migrate.catalog.kind import Field, Kind, Query
-from agent_factory.migrate.catalog.postgresql.sql import NAMES, not_of_extension, qualified
+from agent_factory.migrate.catalog.postgresql.expressions import NAMES, not_of_extension, qualified
 from agent_factory.migrate.catalog.statements import drop
 
 _NAME = "s.name || '.' || quote_ident(p.cfgname)"

@@ -1,7 +1,7 @@
 """Text search dictionaries."""
 
 from agent_factory.migrate.catalog.kind import Field, Kind, Query
-from agent_factory.migrate.catalog.postgresql.sql import DUMPED, not_of_extension, qualified
+from agent_factory.migrate.catalog.postgresql.expressions import DUMPED, not_of_extension, qualified
 from agent_factory.migrate.catalog.statements import create, drop
 
 _NAME = "s.name || '.' || quote_ident(p.dictname)"

@@ -2,13 +2,13 @@
 
 from agent_factory.migrate.catalog.follows import comes_with_parent
 from agent_factory.migrate.catalog.kind import Field, Kind, Query
+from agent_factory.migrate.catalog.postgresql.expressions import PRINTED, not_of_extension
 from agent_factory.migrate.catalog.postgresql.firing import (
     change_firing,
     drop_from_table,
     enabled,
     make_firing,
 )
-from agent_factory.migrate.catalog.postgresql.sql import PRINTED, not_of_extension
 
 _TRIGGER = Query(
     name="r.name || '.' || quote_ident(t.tgname)",

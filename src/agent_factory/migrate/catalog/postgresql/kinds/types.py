@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from agent_factory.migrate.catalog.kind import Field, Kind, Query
 from agent_factory.migrate.catalog.objects import CatalogObject
-from agent_factory.migrate.catalog.postgresql.sql import (
+from agent_factory.migrate.catalog.postgresql.expressions import (
     DUMPED,
     NAMES,
     PRINTED,

@@ -1,4 +1,4 @@
-"""Pieces of SQL that the queries on PostgreSQL's catalogs share, and reasons that several fields have."""
+"""SQL expressions that the queries on PostgreSQL's catalogs share, and reasons that several fields have."""
 
 from collections.abc import Sequence
 
