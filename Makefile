@@ -7,6 +7,8 @@ LOWEST := .venv-lowest
 CONSTRAINTS ?= -c constraints.txt
 INSTALL := -m pip --disable-pip-version-check install --quiet
 PIP := $(BIN)/python $(INSTALL) $(CONSTRAINTS)
+# Without bytecode each worker would compile every test anew.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 
 .PHONY: help migrate test test-all test-debian test-lowest test-wheel lint check format bench-smoke clean
 
@@ -17,13 +19,13 @@ migrate: $(VENV)/.installed ## Migrate the database of DATABASE_URL, .env or ./a
 	@$(BIN)/af-db local upgrade
 
 test: $(VENV)/.installed-test ## Run the tests, PostgreSQL included, but for the slow ones
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(PYTEST) -m "not slow"
 
 test-all: $(VENV)/.installed-test ## Run them all, slow ones included, with a new process for each command
-	@AF_DB_TEST_PROCESSES=new $(BIN)/python -m pytest --hypothesis-profile=whole
+	@AF_DB_TEST_PROCESSES=new $(PYTEST) --hypothesis-profile=whole
 
 test-debian: $(VENV)/.installed-test ## Plans, upgrades and checks on this machine's own PostgreSQL 15
-	@AF_DB_TEST_POSTGRESQL=15 $(BIN)/python -m pytest tests/integration/plan tests/integration/check_database \
+	@AF_DB_TEST_POSTGRESQL=15 $(PYTEST) tests/integration/plan tests/integration/check_database \
 		tests/integration/test_runs.py tests/acceptance/test_installed.py
 
 test-lowest: $(LOWEST)/.installed ## Unit tests and runs with the oldest libraries that pyproject.toml takes

@@ -3,6 +3,8 @@
 import collections
 import contextlib
 import functools
+import gc
+import math
 import os
 import signal
 import uuid
@@ -23,8 +25,8 @@ from tests.temporary import temporary_files_in_memory
 
 SERVER_VARIABLE = "AF_DB_TEST_URL"
 GOES_ON = "goes_on_at_hangup"
-WAITING = 2
-"""Workers for each processor: many tests wait, for a lock, a limit or another process."""
+WORKERS = 1.5
+"""For each processor: many tests wait, for a lock, a limit or another process."""
 
 _run = contextlib.ExitStack()
 # A deadline for one example is a test of how busy the machine is.
@@ -69,7 +71,13 @@ def _go_on(number: int, frame: object) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    return WAITING * (os.cpu_count() or 1)
+    return math.ceil(WORKERS * (os.cpu_count() or 1))
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what thousands of tests are made of."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -11,6 +11,7 @@ from tests.integration.catalog.databases import (
     TEMPLATE,
     Sample,
     drop_database,
+    each_installation,
     installations,
     make_database,
     sample_on,
@@ -33,7 +34,7 @@ def samples() -> Iterator[SampleOn]:
         yield sample_of
 
 
-@pytest.fixture(scope="session", params=installations(), ids=lambda item: f"postgresql-{item.major}")
+@pytest.fixture(scope="session", params=each_installation())
 def sample(request: pytest.FixtureRequest, samples: SampleOn) -> Sample:
     """The sample on each version in turn. What a test changes in it, it has to roll back."""
     return samples(request.param)

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
+from _pytest.mark import ParameterSet
 
 from agent_factory.migrate.catalog import Catalog, read_catalog
 from agent_factory.migrate.db.cursors import own_cursor
@@ -49,6 +51,13 @@ def installations() -> tuple[Installation, ...]:
         if (folder / "pg_dump").exists():
             found[item.major] = Installation(bin_dir=folder, major=item.major)
     return tuple(found[major] for major in sorted(found) if major >= OLDEST_FOR_THE_SAMPLE)
+
+
+def each_installation() -> list[ParameterSet]:
+    """``installations`` as parameters of a fixture; `make test` takes the newest."""
+    *older, newest = installations()
+    each = [pytest.param(item, marks=pytest.mark.slow, id=f"postgresql-{item.major}") for item in older]
+    return [*each, pytest.param(newest, id=f"postgresql-{newest.major}")]
 
 
 @contextlib.contextmanager

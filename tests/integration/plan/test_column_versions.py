@@ -13,7 +13,7 @@ import pytest
 from agent_factory.migrate.rehearsal.scratch import database, locales
 from tests.column_versions import forget_versions, version_columns, version_columns_from_now_on
 from tests.commands import CommandLine, Outcome
-from tests.integration.catalog.databases import installations
+from tests.integration.catalog.databases import each_installation, installations
 from tests.postgres import FOR_SCRATCH, Server, installation, throwaway_server
 from tests.projects import AlembicProject, make_project
 
@@ -58,7 +58,7 @@ class Production:
 NEWEST = pytest.mark.parametrize("servers_of_major", installations()[-1:], indirect=True, ids=str)
 
 
-@pytest.fixture(scope="module", params=installations(), ids=lambda item: f"postgresql-{item.major}")
+@pytest.fixture(scope="module", params=each_installation())
 def servers_of_major(request: pytest.FixtureRequest) -> Iterator[tuple[Server, Server, int]]:
     """Two servers of each version that is to be had here: production's, and one for rehearsals."""
     major = request.param.major
