@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg2.extensions
 import sqlalchemy as sa
@@ -58,12 +59,12 @@ for number in range({tables}):
 """
 
 
-class CountingCursor(psycopg2.extensions.cursor):  # type: ignore[misc]
+class CountingCursor(psycopg2.extensions.cursor):
     """psycopg2's cursor, which counts the statements of all of its kind."""
 
     statements = 0
 
-    def execute(self, query: object, values: object = None) -> None:
+    def execute(self, query: Any, values: Any = None) -> None:
         CountingCursor.statements += 1
         super().execute(query, values)
 

@@ -234,7 +234,7 @@ def versions(server_url: str) -> dict[str, str]:
     """Return what the numbers depend on."""
     with contextlib.closing(psycopg2.connect(server_url)) as connection, connection.cursor() as cursor:
         cursor.execute("SHOW server_version")
-        (postgresql,) = cursor.fetchone()
+        ((postgresql,),) = cursor.fetchall()
     return {
         "processors": str(os.cpu_count()),
         "python": platform.python_version(),

@@ -1,7 +1,6 @@
 """What pysqlite leaves undone: transactions that hold DDL, and foreign keys that are enforced."""
 
 import sqlite3
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -12,7 +11,7 @@ def enforce_foreign_keys(engine: sa.Engine) -> None:
     """Switch foreign keys on in each new connection (SQLite's default is off, per connection)."""
 
     @sa.event.listens_for(engine, "connect")
-    def switch_on(connection: sqlite3.Connection, _record: Any) -> None:
+    def switch_on(connection: sqlite3.Connection, _record: object) -> None:
         connection.execute("PRAGMA foreign_keys = ON")
 
 
@@ -28,7 +27,7 @@ def use_real_transactions(engine: sa.Engine, *, begin: str = "BEGIN IMMEDIATE") 
     """
 
     @sa.event.listens_for(engine, "connect")
-    def leave_transactions_to_us(connection: sqlite3.Connection, _record: Any) -> None:
+    def leave_transactions_to_us(connection: sqlite3.Connection, _record: object) -> None:
         prepare(connection)
 
     @sa.event.listens_for(engine, "begin")

@@ -303,7 +303,7 @@ def test_the_next_start_drops_what_a_killed_one_left(server_url: DatabaseURL) ->
 
             def sessions(database: str) -> int:
                 cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = %s", [database])
-                (count,) = cursor.fetchone()
+                ((count,),) = cursor.fetchall()
                 return int(count)
 
             until(lambda: sessions(killed.database) == 0, "the killed one's session ends")

@@ -219,7 +219,7 @@ def test_a_lost_session_that_is_active_is_waited_for_and_not_ended(
     def work() -> None:
         with lost.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(1)")
-            answers.append(cursor.fetchone())
+            answers.extend(cursor.fetchall())
 
     with contextlib.closing(psycopg2.connect(postgresql_url)) as holder, holder.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(1)")

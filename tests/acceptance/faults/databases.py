@@ -27,15 +27,17 @@ class Database:
 
     def connect(self, *, application: str = APPLICATION) -> Connection:
         where = parse_url(self.url)
-        return psycopg2.connect(
+        options: dict[str, Any] = dict(where.options)
+        connection: Connection = psycopg2.connect(
             host=where.host,
             port=where.port,
             user=where.user,
             password=where.password,
             dbname=where.database,
             application_name=application,
-            **dict(where.options),
+            **options,
         )
+        return connection
 
     def execute(self, *statements: str) -> None:
         """Run each statement by itself, committed."""

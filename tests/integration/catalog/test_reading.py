@@ -201,7 +201,7 @@ def statements_noted(connection: sa.Connection) -> Iterator[list[str]]:
     """The statements that the driver's cursors execute meanwhile."""
     noted: list[str] = []
 
-    class NotingCursor(psycopg2.extensions.cursor):  # type: ignore[misc]
+    class NotingCursor(psycopg2.extensions.cursor):
         def execute(self, query: Any, values: Any = None) -> None:
             noted.append(str(query))
             super().execute(query, values)

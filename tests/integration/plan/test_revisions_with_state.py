@@ -285,7 +285,8 @@ def _block_one_try(url: str, sql: str) -> Callable[[], None]:
 
     def count_waiting() -> int:
         cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 't001'::regclass")
-        return int(cursor.fetchone()[0])
+        ((count,),) = cursor.fetchall()
+        return int(count)
 
     def release() -> None:
         for wanted in (1, 0):

@@ -126,7 +126,8 @@ class Production:
     def ask(self, question: str) -> object:
         with self.session() as cursor:
             cursor.execute(question)
-            return cursor.fetchone()[0]
+            ((answer,),) = cursor.fetchall()
+            return answer
 
 
 def dumped(url: DatabaseURL, major: int = 18) -> str:

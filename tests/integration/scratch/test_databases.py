@@ -197,9 +197,9 @@ def test_a_database_on_a_named_server(server_url: DatabaseURL) -> None:
 def test_productions_own_server_is_refused(server_url: DatabaseURL) -> None:
     with administering(server_url) as cursor:
         cursor.execute("SELECT system_identifier::text FROM pg_control_system()")
-        (identifier,) = cursor.fetchone()
+        ((identifier,),) = cursor.fetchall()
         cursor.execute("SELECT count(*) FROM pg_database")
-        (before,) = cursor.fetchone()
+        ((before,),) = cursor.fetchall()
     reason = unavailable(scratch_url=url_of(server_url), system_identifier=identifier)
     assert "production's own server" in reason
     with administering(server_url) as cursor:

@@ -180,9 +180,9 @@ class Filler:
         index: int,
         flavour: int,
         circle: Collection[str] = (),
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """Make up one row. What refers to a table of ``circle`` refers to its row of the same number."""
-        row: dict[str, Any] = {}
+        row: dict[str, object] = {}
         for columns, parent, parent_columns in self._foreign_keys(table, tables):
             keys = _keys(connection, parent, parent_columns) if parent not in circle else []
             if parent in circle:
@@ -295,7 +295,7 @@ def _definitions(catalog: Catalog) -> dict[str, list[CatalogObject]]:
     return tables
 
 
-def _spelled(value: Any) -> str:
+def _spelled(value: object) -> str:
     if value is None:
         return "NULL"
     if isinstance(value, int):
@@ -303,7 +303,7 @@ def _spelled(value: Any) -> str:
     return "'" + str(value).replace("'", "''") + "'"
 
 
-def _insert(name: str, row: Mapping[str, Any]) -> str:
+def _insert(name: str, row: Mapping[str, object]) -> str:
     if not row:
         return f"INSERT INTO {name} DEFAULT VALUES"
     columns = ", ".join(in_quotes(column) for column in row)

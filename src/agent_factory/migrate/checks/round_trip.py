@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import psycopg2
 import sqlalchemy as sa
@@ -31,6 +30,7 @@ from agent_factory.migrate.checks.throwaway import (
     reported_once,
 )
 from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.db.driver import psycopg2_connection, sqlite3_connection
 from agent_factory.migrate.db.sql import LITERAL
 from agent_factory.migrate.model.errors import UsageError
 from agent_factory.migrate.model.findings import CannotCheckError, Finding, finding
@@ -268,11 +268,10 @@ class _RoundTrip:
         finally:
             sa.event.remove(connection, "before_cursor_execute", self._note)
             connection.rollback()
-            driver: Any = connection.connection.dbapi_connection
             if connection.dialect.name == "postgresql":
-                driver.reset()
+                psycopg2_connection(connection).reset()
             else:
-                driver.execute("PRAGMA foreign_keys = OFF")
+                sqlite3_connection(connection).execute("PRAGMA foreign_keys = OFF")
 
     def _note(self, _connection: sa.Connection, _cursor: object, statement: str, *_facts: object) -> None:
         self._statements.append(statement)

@@ -1,17 +1,14 @@
 """Opening the connections that a command uses."""
 
 import contextlib
-import re
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-import psycopg2.extensions
 import sqlalchemy as sa
-from psycopg2.extensions import TRANSACTION_STATUS_INTRANS
 
 from agent_factory import sqlite
+from agent_factory.migrate.db.driver import WatchedConnection, sqlite3_connection
 from agent_factory.migrate.db.failures import explain_connection_failure
 from agent_factory.migrate.db.libpq import APPLICATION_NAME, CONNECT_TIMEOUT_S, connect_options, with_options
 from agent_factory.migrate.model.errors import MigrationError
@@ -19,87 +16,9 @@ from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.model.version import note_server
 from agent_factory.url import DatabaseURL
 
-_FORGETS_PREPARED = re.compile(r"\b(DEALLOCATE|DISCARD)\b", re.IGNORECASE)
-
 
 class ReconnectedError(Exception):
     """SQLAlchemy was about to replace a lost connection by a new one, without the lock and the timeouts."""
-
-
-class WatchedConnection(psycopg2.extensions.connection):  # type: ignore[misc]
-    """psycopg2's connection, which remembers how a call has ended its last transaction and saves round trips.
-
-    ``when_committed`` is called when a commit has been answered.
-    ``pending_sql`` travels in one message with the next statement or commit, before it. The statement's
-    result and its place in SQLAlchemy's errors stay its own.
-    ``defer_next`` has the next statement wait as ``pending_sql``. Its result is not known then: ``rowcount``
-    says 1, so it has to be one that fails unless it does what it is for to exactly one row.
-    ``begin_after_commit`` has the next commit begin another transaction in the same message.
-    ``may_prepare`` says that what is prepared stays prepared. Who knows that no pooler stands between sets
-    it, and a statement that may have the session forget unsets it. ``prepared`` are the names so far.
-    """
-
-    ended_by = ""
-    when_committed: Callable[[], None] | None = None
-    pending_sql = b""
-    defer_next = False
-    begin_after_commit = False
-    may_prepare = False
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.cursor_factory = _Cursor
-        self.prepared: set[str] = set()
-
-    def prepare(self, name: str, statement: str, values: Mapping[str, Any] | None = None) -> None:
-        """Have the session parse and plan a statement once; ``statement`` is what follows its name."""
-        with self.cursor() as cursor:
-            cursor.execute(f"PREPARE {name} {statement}", values)
-        self.prepared.add(name)
-
-    def commit(self) -> None:
-        self.ended_by = "commit"
-        begin_again, self.begin_after_commit = self.begin_after_commit, False
-        if begin_again and (self.pending_sql or self.info.transaction_status == TRANSACTION_STATUS_INTRANS):
-            self._send(b"COMMIT; BEGIN")  # AND CHAIN would keep what SET TRANSACTION has set
-        else:
-            if self.pending_sql:
-                waiting, self.pending_sql = self.pending_sql, b""
-                self._send(waiting)
-            super().commit()
-        if self.when_committed is not None:
-            self.when_committed()
-
-    def rollback(self) -> None:
-        self.ended_by = "rollback"
-        self.pending_sql = b""
-        self.defer_next = self.begin_after_commit = False
-        super().rollback()
-
-    def _send(self, statement: bytes) -> None:
-        with self.cursor() as cursor:
-            cursor.execute(statement)
-
-
-class _Cursor(psycopg2.extensions.cursor):  # type: ignore[misc]
-    _is_deferred = False
-
-    def execute(self, query: Any, values: Any = None) -> None:
-        connection: WatchedConnection = self.connection
-        if connection.may_prepare and _FORGETS_PREPARED.search(str(query)):
-            connection.may_prepare = False
-        if connection.defer_next or connection.pending_sql:
-            query, values = connection.pending_sql + self.mogrify(query, values), None
-            connection.pending_sql = b""
-        self._is_deferred, connection.defer_next = connection.defer_next, False
-        if self._is_deferred:
-            connection.pending_sql = query + b"; "
-        else:
-            super().execute(query, values)
-
-    @property
-    def rowcount(self) -> int:
-        return 1 if self._is_deferred else int(super().rowcount)
 
 
 @contextlib.contextmanager
@@ -127,8 +46,7 @@ def connect(
                 connection = connection.execution_options(postgresql_readonly=True)
             elif target.url.backend == "sqlite":
                 # SQLite opens the file at the first statement: reading here shows that it is a database.
-                driver: Any = connection.connection.dbapi_connection
-                driver.execute("SELECT count(*) FROM sqlite_master").fetchone()
+                sqlite3_connection(connection).execute("SELECT count(*) FROM sqlite_master").fetchone()
         except (sa.exc.DBAPIError, sqlite3.DatabaseError) as error:
             raise explain_connection_failure(error, target) from error
         _forbid_reconnect(engine)
@@ -166,7 +84,7 @@ def _server(connection: sa.Connection) -> str:
 
 def _forbid_reconnect(engine: sa.Engine) -> None:
     @sa.event.listens_for(engine, "do_connect")
-    def refuse(*_facts: Any) -> None:
+    def refuse(*_facts: object) -> None:
         raise ReconnectedError("the connection was lost, and a new one would not hold the run lock")
 
 

@@ -72,7 +72,7 @@ def still_held(connection: sa.Connection) -> bool:
     """Say whether this session still holds the session-level lock."""
     with own_cursor(connection) as cursor:
         cursor.execute(f"SELECT {STILL_HELD}")
-        (held,) = cursor.fetchone()
+        ((held,),) = cursor.fetchall()
         return bool(held)
 
 
@@ -152,5 +152,5 @@ def _already_running(holder: Session | None, wait_s: float) -> AlreadyRunningErr
 def _ask(connection: sa.Connection, function: str) -> bool:
     with own_cursor(connection) as cursor:
         cursor.execute(f"SELECT {function}(%s)", [KEY])
-        (answer,) = cursor.fetchone()
+        ((answer,),) = cursor.fetchall()
         return bool(answer)

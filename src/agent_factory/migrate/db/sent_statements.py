@@ -74,6 +74,12 @@ class SentStatements:
             sa.event.remove(engine, "before_cursor_execute", self._before)
 
     def _before(
-        self, _connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, is_many: bool
+        self,
+        _connection: object,
+        _cursor: object,
+        statement: str,
+        parameters: Any,
+        _context: object,
+        is_many: bool,
     ) -> None:
         self.note(statement, parameters, is_many=is_many)

@@ -1,13 +1,14 @@
 """Facts read from a PostgreSQL connection: SELECT and SHOW only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg2
 import sqlalchemy as sa
 
-from agent_factory.migrate.db.cursors import own_cursor
+from agent_factory.migrate.db.cursors import named_rows, own_cursor
+from agent_factory.migrate.db.driver import Values, psycopg2_connection
 from agent_factory.migrate.db.rights import MAY_READ_JOURNAL
 from agent_factory.migrate.db.sql import quoted
 from agent_factory.migrate.model.session import Session
@@ -130,8 +131,7 @@ ORDER BY 1, 2
 def read_facts(connection: sa.Connection) -> ServerFacts:
     """Return what decides whether, and how, a migration may run here."""
     (row,) = _rows(connection, _FACTS)
-    driver: Any = connection.connection.dbapi_connection
-    return ServerFacts(told_pid=driver.info.backend_pid, **row)
+    return ServerFacts(told_pid=psycopg2_connection(connection).info.backend_pid, **row)
 
 
 def system_identifier(connection: sa.Connection) -> str | None:
@@ -207,14 +207,11 @@ def find_index(connection: sa.Connection, name: str) -> bool | None:
     return bool(rows[0]["valid"]) if rows else None
 
 
-def _sessions(connection: sa.Connection, where: str, values: Mapping[str, Any]) -> tuple[Session, ...]:
+def _sessions(connection: sa.Connection, where: str, values: Values) -> tuple[Session, ...]:
     return tuple(Session(**row) for row in _rows(connection, _SESSION + where, values))
 
 
-def _rows(
-    connection: sa.Connection, query: str, values: Mapping[str, Any] | None = None
-) -> Sequence[dict[str, Any]]:
+def _rows(connection: sa.Connection, query: str, values: Values | None = None) -> Sequence[dict[str, Any]]:
     with own_cursor(connection) as cursor:
         cursor.execute(query, values)
-        names = [column.name for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        return named_rows(cursor)

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg2
 import sqlalchemy as sa
 
-from agent_factory.migrate.db.cursors import own_cursor
+from agent_factory.migrate.db.cursors import named_rows, own_cursor
 
 LOCK_TIMEOUT_S = 1.0
 SAMPLE_TIMEOUT_S = 2.0
@@ -165,8 +165,7 @@ def _read(connection: sa.Connection, query: str, timeout_s: float) -> Sequence[d
                 {"limit": f"{timeout_s * 1000:.0f}ms"},
             )
             cursor.execute(query)
-            columns = [column.name for column in cursor.description]
-            rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+            rows = named_rows(cursor)
         except psycopg2.Error as error:
             if error.pgcode is None or error.pgcode.startswith("57P"):  # the connection, not the query
                 raise

@@ -5,6 +5,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from agent_factory.migrate.db.driver import sqlite3_connection
+
 Violation = tuple[Any, ...]
 """Table, row id, table referred to, and which of the table's foreign keys, as SQLite lists them."""
 
@@ -22,9 +24,8 @@ class ForeignKeysBrokenError(Exception):
 
 def violations(connection: sa.Connection) -> list[Violation]:
     """Return the rows of the whole database that violate a foreign key."""
-    driver: Any = connection.connection.dbapi_connection
     try:
-        found: list[Violation] = driver.execute("PRAGMA foreign_key_check").fetchall()
+        found: list[Violation] = sqlite3_connection(connection).execute("PRAGMA foreign_key_check").fetchall()
     except sqlite3.OperationalError:
         # A key that refers to columns without a unique index is legal, and cannot be checked.
         return []

@@ -6,7 +6,6 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 import psycopg2
 import sqlalchemy as sa
@@ -14,6 +13,7 @@ import sqlalchemy as sa
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.db import indexes, server
 from agent_factory.migrate.db.connection import ReconnectedError, connect
+from agent_factory.migrate.db.driver import psycopg2_connection, sqlite3_connection, watched_connection
 from agent_factory.migrate.db.sent_statements import Sent
 from agent_factory.migrate.db.sql import bare
 from agent_factory.migrate.engine import built_indexes, foreign_keys, preflight, retries
@@ -122,8 +122,7 @@ class _Run:
         try:
             with connect(self._target, application_name=self._application) as connection:
                 self._connection = connection
-                driver: Any = connection.connection.dbapi_connection
-                self._state.watch(driver)
+                self._state.watch(watched_connection(connection) or sqlite3_connection(connection))
                 try:
                     with locked_session(connection, self._target, self._options, self._state) as session:
                         self._session = session
@@ -241,8 +240,8 @@ class _Run:
         several. By then the revision has sent all that it sends."""
         running = self._require_running()
         running.compare(self._watch.sent.by(running.revision.id), self._rehearsed.get(running.revision.id))
-        driver: Any = self._connection.connection.dbapi_connection
         if self._journal.is_open and running.state is not RevisionState.RECORDING:
+            driver = psycopg2_connection(self._connection)
             driver.pending_sql = self._journal.applied_row(running) + b"; "
 
     def _record(self) -> None:
@@ -254,7 +253,7 @@ class _Run:
             foreign_keys.check(self._connection, self._broken_before)
         self._session.check_lock(row_checks=self._journal.is_open)
         if self._session.may_prepare:
-            driver: Any = self._connection.connection.dbapi_connection
+            driver = psycopg2_connection(self._connection)
             driver.begin_after_commit = running.revision != self._plan.steps[-1]
 
     def _finish(self) -> None:
@@ -296,8 +295,7 @@ class _Run:
         self._state.end_statement()
         running = self._watch.running
         self._watch.running = None  # what is done from here on is not the revision's
-        driver: Any = self._connection.connection.dbapi_connection if not self._is_lost() else None
-        if driver is None or self._state.was_aborted or isinstance(error, ReconnectedError):
+        if self._is_lost() or self._state.was_aborted or isinstance(error, ReconnectedError):
             raise RunFailedError(error, running=running, lost_session=self._lost_session())
         with contextlib.suppress(sa.exc.SQLAlchemyError):
             self._connection.rollback()
@@ -359,8 +357,8 @@ class _Run:
     def _is_lost(self) -> bool:
         if self._connection.invalidated or self._connection.closed:
             return True
-        driver: Any = self._connection.connection.dbapi_connection
-        return bool(getattr(driver, "closed", 0))
+        driver = watched_connection(self._connection)
+        return driver is not None and bool(driver.closed)
 
     def _record_failure(self, running: RunningRevision | None, cause: str) -> None:
         if running is None:

@@ -2,12 +2,12 @@
 
 import contextlib
 from collections.abc import Sequence
-from typing import Any
 
 import psycopg2
 import sqlalchemy as sa
 
 from agent_factory.migrate.db.cursors import own_cursor
+from agent_factory.migrate.db.driver import may_prepare
 from agent_factory.migrate.engine.running_revision import RunningRevision
 from agent_factory.migrate.journal import write as journal
 from agent_factory.migrate.model.origin import Origin
@@ -65,8 +65,7 @@ class RunJournal:
         """
         if self._connection is None:
             return b""
-        driver: Any = self._connection.connection.dbapi_connection
-        if not driver.may_prepare:
+        if not may_prepare(self._connection):
             return self._row(self._connection, running, "applied", running.committed, _remark(running))
         return journal.prepared_row(
             self._connection,

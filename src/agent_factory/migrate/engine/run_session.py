@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psycopg2
 import sqlalchemy as sa
@@ -12,6 +11,7 @@ import sqlalchemy as sa
 from agent_factory.migrate.db import run_lock, server
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.db.cursors import own_cursor
+from agent_factory.migrate.db.driver import may_prepare, psycopg2_connection
 from agent_factory.migrate.engine import preflight
 from agent_factory.migrate.engine.run_state import RunState
 from agent_factory.migrate.engine.watch import NO_TRANSACTION_TIMEOUT
@@ -44,8 +44,7 @@ class RunSession:
     @property
     def may_prepare(self) -> bool:
         """Whether what is prepared stays prepared, as far as is known."""
-        driver: Any = self.connection.connection.dbapi_connection
-        return bool(getattr(driver, "may_prepare", False))
+        return may_prepare(self.connection)
 
     def check_lock(self, *, row_checks: bool) -> None:
         """Raise LockLostError where the run lock is not held any more.
@@ -85,8 +84,7 @@ def locked_session(
     if not options.allow_pooler:
         _settle_session(connection)
         _take(connection, options, run_state)
-        driver: Any = connection.connection.dbapi_connection
-        driver.may_prepare = True
+        psycopg2_connection(connection).may_prepare = True
         yield RunSession(connection=connection, facts=facts)
         return
     with connect(target) as lock_connection, lock_connection.begin():
@@ -125,7 +123,7 @@ def _settle_session(connection: sa.Connection) -> None:
         cursor.execute(
             f"SELECT current_setting('synchronous_commit'), {NO_TRANSACTION_TIMEOUT}", {"local": False}
         )
-        (given, _) = cursor.fetchone()
+        ((given, _),) = cursor.fetchall()
         if durable_commit(given) != given:
             cursor.execute("SELECT set_config('synchronous_commit', %s, false)", [durable_commit(given)])
         connection.connection.commit()

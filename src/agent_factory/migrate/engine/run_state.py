@@ -4,11 +4,12 @@ import contextlib
 import os
 import queue
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
 
+from agent_factory.migrate.db.driver import WatchedConnection
 from agent_factory.migrate.model.events import Event
 from agent_factory.migrate.model.session import Session
 
@@ -38,7 +39,7 @@ class RunState:
         self.backend_pid: int | None = None
         self._statement_limit_s = statement_limit_s
         self._cancelling = threading.Lock()
-        self._driver: Any = None
+        self._driver: WatchedConnection | sqlite3.Connection | None = None
         self._since: float | None = None
         self._asking_since: float | None = None
         self._limit_s = 0.0
@@ -47,7 +48,7 @@ class RunState:
         """Hand an event to the main thread."""
         self.events.put(event)
 
-    def watch(self, driver: Any) -> None:
+    def watch(self, driver: WatchedConnection | sqlite3.Connection | None) -> None:
         """Name the driver's connection that is to be interrupted or aborted; None when it is done with."""
         self._driver = driver
 
@@ -100,14 +101,14 @@ class RunState:
     def interrupt(self) -> None:
         """Have SQLite end the running statement. PostgreSQL's is cancelled by the monitor: psycopg2's own
         ``cancel()`` keeps the interpreter's lock while it waits for the network."""
-        with contextlib.suppress(AttributeError):
+        if isinstance(self._driver, sqlite3.Connection):
             self._driver.interrupt()
 
     def abort_connection(self) -> None:
         """End the connection under the worker: its statement fails at once."""
         driver = self._driver
         self.was_aborted = True
-        if driver is None or not hasattr(driver, "fileno"):
+        if not isinstance(driver, WatchedConnection):
             return
         with contextlib.suppress(OSError, Exception):
             duplicate = socket.socket(fileno=os.dup(driver.fileno()))

@@ -3,15 +3,14 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import psycopg2.extensions
 import sqlalchemy as sa
 
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.db import indexes
-from agent_factory.migrate.db.connection import WatchedConnection
 from agent_factory.migrate.db.cursors import own_cursor
+from agent_factory.migrate.db.driver import psycopg2_connection, watched_connection
 from agent_factory.migrate.db.sent_statements import SentStatements
 from agent_factory.migrate.db.sql import blanked
 from agent_factory.migrate.engine.run_state import RunState
@@ -79,8 +78,7 @@ class Watch:
         sa.event.listen(engine, "commit", self._commit)
         sa.event.listen(engine, "begin", self._begin)
         sa.event.listen(engine, "rollback", self._rollback)
-        driver: Any = connection.connection.dbapi_connection
-        if isinstance(driver, WatchedConnection):
+        if (driver := watched_connection(connection)) is not None:
             driver.when_committed = self.run_state.end_statement
 
     def _limit(self, connection: sa.Connection) -> None:
@@ -89,7 +87,7 @@ class Watch:
         They are set for the session, and again when they may have changed; behind a pooler, where a session
         is shared with strangers, for each transaction.
         """
-        driver: Any = connection.connection.dbapi_connection
+        driver = psycopg2_connection(connection)
         # What follows a commit inside a revision is not tried again, so it may wait longer.
         committed = self.running is not None and bool(self.running.committed)
         lock_timeout_s = self.lock_timeout_max_s if committed else self.lock_timeout_s
@@ -109,18 +107,18 @@ class Watch:
                     "local": not self.for_session,
                 },
             )
-            self.run_state.backend_pid = cursor.fetchone()[0]
+            ((self.run_state.backend_pid, *_),) = cursor.fetchall()
         self._in_force = wanted if self.for_session else None
 
     def _before(
         self,
         connection: sa.Connection,
-        _cursor: Any,
+        _cursor: object,
         statement: str,
-        parameters: Any,
-        _context: Any,
+        parameters: object,
+        _context: object,
         is_many: bool,
-    ) -> tuple[str, Any]:
+    ) -> tuple[str, object]:
         self.run_state.check_stop()
         self.sent.note(statement, parameters, is_many=is_many)
         running = self.running
@@ -140,7 +138,7 @@ class Watch:
             running.note_committed(statement)
             return True
         running.note_build(statement)
-        is_autocommit = _is_autocommit(connection.connection.dbapi_connection)
+        is_autocommit = _is_autocommit(connection)
         if not self.for_session and (is_autocommit or _ending(statement)):
             self.run_state.release_backend()  # the server may give the process away before we hear of it
         if is_autocommit:
@@ -150,8 +148,8 @@ class Watch:
 
     def _check_driver(self, connection: sa.Connection, running: RunningRevision) -> None:
         """Raise when the driver's transaction has ended under SQLAlchemy's, by a call on psycopg2 itself."""
-        driver: Any = connection.connection.dbapi_connection
-        if not running.has_open_transaction or not isinstance(driver, WatchedConnection) or driver.autocommit:
+        driver = watched_connection(connection)
+        if not running.has_open_transaction or driver is None or driver.autocommit:
             return
         if driver.info.transaction_status == psycopg2.extensions.TRANSACTION_STATUS_IDLE:
             self._stop(running, driver.ended_by or "commit", f"{driver.ended_by}() of psycopg2")
@@ -178,14 +176,13 @@ class Watch:
             )
         self._in_force = None
 
-    def _after(self, connection: sa.Connection, _cursor: Any, statement: str, *_context: Any) -> None:
+    def _after(self, connection: sa.Connection, _cursor: object, statement: str, *_context: object) -> None:
         self.run_state.end_statement()
         running = self.running
         if running is None or running.is_recorded:
             return
-        driver: Any = connection.connection.dbapi_connection
         changes = not _READS.match(statement) and statement != NO_STATEMENT
-        if _is_autocommit(driver):
+        if _is_autocommit(connection):
             # What looks like a read may call a function that writes, and there is no transaction to ask.
             if changes or (_MAY_WRITE.search(statement) and statement != NO_STATEMENT):
                 running.note_committed(statement)
@@ -193,7 +190,7 @@ class Watch:
         if alembic_project.sends_version_row(connection):
             return
         running.note_statement(statement, changes=changes)
-        if isinstance(driver, WatchedConnection):
+        if watched_connection(connection) is not None:
             if ending := _ending(statement):
                 self._stop(running, "commit" if ending["commit"] else "rollback", statement)
             if _CHANGES_LIMITS.search(statement):
@@ -202,13 +199,12 @@ class Watch:
 
     def _commit(self, connection: sa.Connection) -> None:
         running = self.running
-        driver: Any = connection.connection.dbapi_connection
-        if running is not None and not running.is_recorded and not _is_autocommit(driver):
+        if running is not None and not running.is_recorded and not _is_autocommit(connection):
             if not running.statements and not running.has_written_before and has_written(connection):
                 running.note_statement(WRITTEN_UNSEEN, changes=True)
             self.before_early_commit(running)
             running.commits()
-        if isinstance(driver, WatchedConnection):
+        if watched_connection(connection) is not None:
             self.run_state.begin_statement()  # the driver tells of its end: SQLAlchemy has no event
         self._release_backend()
 
@@ -225,9 +221,9 @@ class Watch:
 
     def _begin(self, connection: sa.Connection) -> None:
         """A transaction begins; for a revision that had one, that is right only for an autocommit block."""
-        driver: Any = connection.connection.dbapi_connection
+        driver = watched_connection(connection)
         if self.running is not None:
-            self.running.begins(may_follow=not isinstance(driver, WatchedConnection) or driver.autocommit)
+            self.running.begins(may_follow=driver is None or driver.autocommit)
         if connection.dialect.name == "postgresql":
             self._limit(connection)
 
@@ -238,7 +234,7 @@ def has_written(connection: sa.Connection) -> bool:
         return False
     with own_cursor(connection) as cursor:
         cursor.execute("SELECT txid_current_if_assigned() IS NOT NULL")
-        (written,) = cursor.fetchone()
+        ((written,),) = cursor.fetchall()
         return bool(written)
 
 
@@ -249,9 +245,10 @@ def _ending(statement: str) -> re.Match[str] | None:
     return _ENDS_TRANSACTION.search(_ATOMIC_BODY.sub(" ", blanked(statement)).strip())
 
 
-def _is_autocommit(driver: Any) -> bool:
+def _is_autocommit(connection: sa.Connection) -> bool:
     """Say whether psycopg2 runs outside transactions; sqlite3's attribute means something else."""
-    return isinstance(driver, WatchedConnection) and bool(driver.autocommit)
+    driver = watched_connection(connection)
+    return driver is not None and driver.autocommit
 
 
 def _milliseconds(seconds: float) -> str:

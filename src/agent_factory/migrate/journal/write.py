@@ -8,13 +8,13 @@ it. PostgreSQL only. All times are the server's.
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
 
 import psycopg2
 import sqlalchemy as sa
 
 from agent_factory.migrate.db import run_lock
 from agent_factory.migrate.db.cursors import own_cursor
+from agent_factory.migrate.db.driver import psycopg2_connection
 from agent_factory.migrate.journal.read import Entry, read_entries
 from agent_factory.migrate.model.origin import Origin
 from agent_factory.migrate.model.plan import Direction, Revision
@@ -106,16 +106,16 @@ def is_kept(connection: sa.Connection) -> bool:
             "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
             " WHERE n.nspname = 'af_db' AND c.relname = 'journal')"
         )
-        return bool(cursor.fetchone()[0])
+        ((is_there,),) = cursor.fetchall()
+        return bool(is_there)
 
 
 def prepare(connection: sa.Connection) -> bool:
     """Make the schema and its tables where they are missing; False when this role may not. Commits."""
-    driver: Any = connection.connection.dbapi_connection
     try:
         with own_cursor(connection) as cursor:
             cursor.execute(_CREATE)
-            driver.commit()
+            psycopg2_connection(connection).commit()
     except psycopg2.errors.InsufficientPrivilege:
         return False
     return True
@@ -139,7 +139,7 @@ def prepared_row(
     It fails where the session has lost the run lock: ``lost_lock`` says so. Not through a transaction pooler,
     where the next transaction may be in another session.
     """
-    driver: Any = connection.connection.dbapi_connection
+    driver = psycopg2_connection(connection)
     if _STATEMENT not in driver.prepared:
         run = _run_values(run_id, direction, origin)
         driver.prepare(_STATEMENT, _PREPARE, run | {"state": "applied"})
@@ -169,13 +169,13 @@ def row(
         return bytes(cursor.mogrify(_INSERT, values))
 
 
-def _run_values(run_id: str, direction: Direction, origin: Origin) -> dict[str, Any]:
+def _run_values(run_id: str, direction: Direction, origin: Origin) -> dict[str, object]:
     return {"run_id": run_id, "direction": str(direction), **asdict(origin)}
 
 
 def _revision_values(
     revision: Revision, statements: Sequence[str], seconds: float, error: str | None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     source = read_normalised(revision.path)
     return {
         "revision": revision.id,
@@ -220,14 +220,13 @@ def close_mark(connection: sa.Connection, run_id: str, revision: str, committed:
 
 def accept(connection: sa.Connection, revision: str, sha256: str) -> None:
     """Note that a person accepted an edited file of this content in place of what ran. Commits."""
-    driver: Any = connection.connection.dbapi_connection
     with own_cursor(connection) as cursor:
         cursor.execute(
             "UPDATE af_db.journal SET accepted_sha256 = %s WHERE id = "
             "(SELECT max(id) FROM af_db.journal WHERE revision = %s AND state = 'applied')",
             [sha256, revision],
         )
-        driver.commit()
+        psycopg2_connection(connection).commit()
 
 
 def read(connection: sa.Connection) -> dict[str, Entry]:
@@ -240,7 +239,7 @@ def difference(connection: sa.Connection, entry: Entry, revision: Revision) -> s
     """Return what changed in the file since it was applied, as a unified diff."""
     with own_cursor(connection) as cursor:
         cursor.execute("SELECT source FROM af_db.journal WHERE id = %s", [entry.id])
-        (source,) = cursor.fetchone()
+        ((source,),) = cursor.fetchall()
     return "".join(
         difflib.unified_diff(
             source.splitlines(keepends=True),
@@ -261,11 +260,10 @@ def read_environment(connection: sa.Connection) -> str | None:
 
 def write_environment(connection: sa.Connection, name: str) -> None:
     """Give the database this environment name. Commits."""
-    driver: Any = connection.connection.dbapi_connection
     with own_cursor(connection) as cursor:
         cursor.execute(
             "INSERT INTO af_db.environment (name) VALUES (%s) ON CONFLICT (only_row) "
             "DO UPDATE SET name = excluded.name, set_at = now(), set_by = current_user",
             [name],
         )
-        driver.commit()
+        psycopg2_connection(connection).commit()

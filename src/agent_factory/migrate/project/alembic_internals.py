@@ -48,7 +48,7 @@ def replaced_in_commands(
 
     class LoadedScripts:
         @staticmethod
-        def from_config(_config: Any) -> ScriptDirectory:
+        def from_config(_config: object) -> ScriptDirectory:
             return script
 
     commands: Any = command

@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from typing import Any, cast
+from typing import cast
 
 import sqlalchemy as sa
 from alembic import command
@@ -57,7 +57,7 @@ def create(
     it. The second value is what Alembic could not compare.
     """
 
-    def drop_if_empty(_context: Any, _revision: Any, directives: list[MigrationScript]) -> None:
+    def drop_if_empty(_context: object, _revision: object, directives: list[MigrationScript]) -> None:
         if all(operations.is_empty() for operations in directives[0].upgrade_ops_list):
             directives.clear()
 

@@ -66,21 +66,21 @@ def _from_table(table: Mapping[str, Any], path: Path) -> Configuration:
     )
 
 
-def _schemas(given: Any) -> tuple[str, ...]:
+def _schemas(given: object) -> tuple[str, ...]:
     names = _list("schemas", given)
     if not names or not all(isinstance(name, str) and name for name in names):
         raise _wrong("schemas in [tool.af-db] must be a list of at least one name")
     return tuple(names)
 
 
-def _databases(given: Any) -> tuple[str, ...]:
+def _databases(given: object) -> tuple[str, ...]:
     names = _list("databases", given)
     if not names or any(name not in _DATABASES for name in names):
         raise _wrong(f"databases in [tool.af-db] must be a list of: {', '.join(_DATABASES)}")
     return tuple(names)
 
 
-def _ignore(item: Any, path: Path) -> Ignore:
+def _ignore(item: object, path: Path) -> Ignore:
     if not isinstance(item, dict):
         raise _wrong('an entry of ignore in [tool.af-db] must be a table: { code = "...", reason = "..." }')
     for key, value in item.items():
@@ -94,7 +94,7 @@ def _ignore(item: Any, path: Path) -> Ignore:
     return Ignore(**{**item, "reason": item.get("reason", "").strip()}, source=path)
 
 
-def _list(key: str, given: Any) -> list[Any]:
+def _list(key: str, given: object) -> list[Any]:
     if not isinstance(given, list):
         raise _wrong(f"{key} in [tool.af-db] must be a list")
     return given

@@ -208,7 +208,7 @@ def _announce_steps(
 ) -> Callable[..., Iterator[RevisionStep]]:
     """The plan's own steps, announced one by one: what runs is what was shown, whatever its target meant."""
 
-    def steps(_current: Any, _context: MigrationContext) -> Iterator[RevisionStep]:
+    def steps(_current: object, _context: MigrationContext) -> Iterator[RevisionStep]:
         for revision in plan.steps:
             step = migration_step(project, plan.direction, revision, hooks.reused)
             hooks.started(revision.id)
@@ -230,7 +230,7 @@ def migration_step(
 
 
 def _announce_recorded(hooks: Hooks) -> Callable[..., None]:
-    def recorded(*, step: MigrationInfo, **_facts: Any) -> None:
+    def recorded(*, step: MigrationInfo, **_facts: object) -> None:
         # The revision whose file runs: Alembic calls it "up" in both directions.
         hooks.recorded(str(step.up_revision_id))
 
@@ -259,7 +259,7 @@ def env_py_errors(project: Project) -> Iterator[None]:
 def connecting_refused(project: Project) -> Iterator[None]:
     """Let env.py make no connection of its own in this block."""
 
-    def refuse(*_facts: Any) -> None:
+    def refuse(*_facts: object) -> None:
         raise _ignores_connection(project)
 
     sa.event.listen(sa.Engine, "do_connect", refuse)

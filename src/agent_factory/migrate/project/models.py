@@ -53,7 +53,7 @@ def read_models(project: Project, connection: sa.Connection) -> Models:
     )
 
 
-def _metadatas(target: Any) -> tuple[sa.MetaData, ...]:
+def _metadatas(target: object) -> tuple[sa.MetaData, ...]:
     found = target if isinstance(target, Sequence) else (target,)
     return tuple(item for item in found if isinstance(item, sa.MetaData))
 

@@ -48,7 +48,7 @@ def _render(
 ) -> None:
     buffer = io.StringIO()
 
-    def announce(_current: Any, _context: MigrationContext) -> Iterator[RevisionStep]:
+    def announce(_current: object, _context: MigrationContext) -> Iterator[RevisionStep]:
         for revision in steps:
             began.append(revision)
             step = migration_step(project, direction, revision)

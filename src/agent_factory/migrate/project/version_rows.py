@@ -7,9 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext, RevisionStep
 
+from agent_factory.migrate.db.driver import may_prepare, psycopg2_connection
 from agent_factory.migrate.project.alembic_internals import version_rows_table
 
-_Statement = tuple[Any, Any, Any]
+_Statement = tuple[object, object, object]
 
 _MOVE = "af_db_alembic_version"
 _EXECUTE_MOVE = sa.text(f"EXECUTE {_MOVE} (:after, :before)")
@@ -60,7 +61,7 @@ class VersionRows:
             sa.event.remove(self._connection, "after_execute", self._after)
 
     def _before(
-        self, connection: sa.Connection, statement: Any, rows: Any, values: Any, _options: Any
+        self, connection: sa.Connection, statement: object, rows: object, values: object, _options: object
     ) -> _Statement:
         connection.info[_SENDS] = is_own = self._is_own(statement)
         if not is_own or isinstance(statement, sa.schema.DDLElement):
@@ -69,15 +70,15 @@ class VersionRows:
             self._announce()
         if isinstance(statement, sa.Update) and self._move is not None:
             # Alembic spells the revisions out, so SQLAlchemy would compile a new statement each time.
-            if _may_prepare(connection):
+            if may_prepare(connection):
                 return self._prepared_move(connection, statement.table), rows, self._move
             return self._cached_update(statement), rows, self._move
         return statement, rows, values
 
-    def _after(self, connection: sa.Connection, *_facts: Any) -> None:
+    def _after(self, connection: sa.Connection, *_facts: object) -> None:
         connection.info[_SENDS] = False
 
-    def _is_own(self, statement: Any) -> bool:
+    def _is_own(self, statement: object) -> bool:
         table = getattr(
             statement, "element" if isinstance(statement, sa.schema.DDLElement) else "table", None
         )
@@ -89,7 +90,7 @@ class VersionRows:
         It says so in the words that a failed cast to a number quotes; without the count in these words
         PostgreSQL would cast them when it plans.
         """
-        driver: Any = connection.connection.dbapi_connection
+        driver = psycopg2_connection(connection)
         if _MOVE not in driver.prepared:
             name = connection.dialect.identifier_preparer.format_table(table)
             driver.prepare(
@@ -111,7 +112,3 @@ class VersionRows:
                 .where(version == sa.bindparam("before"))
             )
         return self._update
-
-
-def _may_prepare(connection: sa.Connection) -> bool:
-    return bool(getattr(connection.connection.dbapi_connection, "may_prepare", False))

@@ -51,7 +51,7 @@ def read_cache(key: str) -> tuple[dict[str, Any], bytes] | None:
     return document, details
 
 
-def write_cache(key: str, facts: Mapping[str, Any], details: bytes, newest_ns: int) -> None:
+def write_cache(key: str, facts: Mapping[str, object], details: bytes, newest_ns: int) -> None:
     """Keep these facts, where that is possible; not while a file's time is as new as ``RACY_NS``.
 
     ``details`` are whatever few commands want: whoever reads the facts has no work with them.

@@ -4,11 +4,12 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agent_factory.url import DatabaseURL
 
 if TYPE_CHECKING:
+    from agent_factory.migrate.db.driver import Cursor
     from agent_factory.migrate.journal.read import Entry
 
     _Found = tuple[list[tuple[object, ...]], Mapping[str, Entry] | None]
@@ -63,12 +64,12 @@ def _ask_postgresql(url: DatabaseURL, *, for_entries: bool) -> "_Found | None":
         return None
 
 
-def _ask_journal(cursor: Any) -> "dict[str, Entry] | None":
+def _ask_journal(cursor: "Cursor") -> "dict[str, Entry] | None":
     from agent_factory.migrate.db.rights import MAY_READ_JOURNAL
     from agent_factory.migrate.journal.read import read_entries
 
     cursor.execute(f"SELECT {MAY_READ_JOURNAL}")
-    (may_read,) = cursor.fetchone()
+    ((may_read,),) = cursor.fetchall()
     return read_entries(cursor) if may_read else None
 
 

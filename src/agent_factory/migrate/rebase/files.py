@@ -14,7 +14,6 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 KEPT = ".af-db-rebase"
 """The folder of the copies, in the project's."""
@@ -139,10 +138,10 @@ def _undo(kept: Path) -> tuple[Path, ...]:
     return tuple(Path(path) for path in sorted(old))
 
 
-def _listed(kept: Path) -> list[dict[str, Any]]:
+def _listed(kept: Path) -> list[dict[str, str]]:
     """What the list says; nothing where the run ended before it had changed anything."""
     path = kept / _LIST
-    listed: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    listed: list[dict[str, str]] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
     return listed
 
 

@@ -5,10 +5,10 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Any
 
 import sqlalchemy as sa
 
+from agent_factory.migrate.db.driver import sqlite3_connection, watched_connection
 from agent_factory.migrate.model.durations import show_duration
 
 AGAIN_S = 1.0
@@ -73,11 +73,11 @@ class _Limit:
 
     @contextlib.contextmanager
     def listening(self, connection: sa.Connection) -> Iterator[None]:
-        def begin(_connection: Any, _cursor: Any, statement: str, *_context: Any) -> None:
+        def begin(_connection: object, _cursor: object, statement: str, *_context: object) -> None:
             self.end()
             self._running = statement
 
-        def leave(*_context: Any) -> None:
+        def leave(*_context: object) -> None:
             self._running = ""
 
         listeners: dict[str, Callable[..., None]] = {
@@ -94,8 +94,8 @@ class _Limit:
 
     @contextlib.contextmanager
     def watched(self, connection: sa.Connection, interrupt: Callable[[], None]) -> Iterator[None]:
-        driver: Any = connection.connection.dbapi_connection
-        cancel = driver.cancel if connection.dialect.name == "postgresql" else driver.interrupt
+        driver = watched_connection(connection)
+        cancel = driver.cancel if driver is not None else sqlite3_connection(connection).interrupt
 
         def watch() -> None:
             wait_s = self._seconds

@@ -2,10 +2,11 @@
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agent_factory.migrate.model.errors import ExitCode, MigrationError
 from agent_factory.migrate.model.results import Result
@@ -32,7 +33,7 @@ def render_plan(command: str, result: "PlanResult") -> str:
     return _dump({"command": command, "exit_code": int(result.exit_code), **facts})
 
 
-def write_document(document: dict[str, Any]) -> str:
+def write_document(document: Mapping[str, object]) -> str:
     """Return a document whose form is another standard's, without secrets."""
     return f"{_write(document, indent=2)}\n"
 
@@ -74,18 +75,18 @@ def render_bug(command: str, error: BaseException) -> str:
     return render_error(command, bug)
 
 
-def _dump(document: dict[str, Any]) -> str:
+def _dump(document: Mapping[str, object]) -> str:
     document = {"schema_version": SCHEMA_VERSION, **document}
     return _write(document, indent=2)
 
 
-def _write(document: dict[str, Any], *, indent: int | None = None) -> str:
+def _write(document: Mapping[str, object], *, indent: int | None = None) -> str:
     # Redaction works on the values: a secret's characters may be escaped in the finished text.
     text = json.dumps(_clean(document), indent=indent, ensure_ascii=False)
     return CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def _clean(value: Any) -> Any:
+def _clean(value: object) -> object:
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, dict):

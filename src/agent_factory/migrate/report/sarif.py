@@ -3,7 +3,6 @@
 import hashlib
 from collections import Counter
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from agent_factory.migrate.model.findings import RULES, CheckResult, Finding, Rule
@@ -59,7 +58,7 @@ def render_sarif(command: str, result: CheckResult, *, root: Path, config: Path)
     return write_document({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
 
 
-def _rule(rule: Rule) -> dict[str, Any]:
+def _rule(rule: Rule) -> dict[str, object]:
     return {
         "id": rule.code,
         "shortDescription": {"text": rule.text},
@@ -68,11 +67,11 @@ def _rule(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _result(finding: Finding, root: Path, config: Path, seen: "Counter[str]") -> dict[str, Any]:
+def _result(finding: Finding, root: Path, config: Path, seen: "Counter[str]") -> dict[str, object]:
     file = finding.file or config
     path = inside(root, file)
     artifact = {"uri": quote(path), "uriBaseId": ROOT} if path else {"uri": file.absolute().as_uri()}
-    location: dict[str, Any] = {
+    location: dict[str, object] = {
         "physicalLocation": {"artifactLocation": artifact, "region": {"startLine": finding.line or 1}}
     }
     if finding.object:

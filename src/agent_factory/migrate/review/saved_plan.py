@@ -14,7 +14,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
@@ -253,7 +252,7 @@ def _shown(value: object) -> str:
     return f"{text[:12]}..." if len(text) == 64 else text
 
 
-def _document(plan: SavedPlan) -> dict[str, Any]:
+def _document(plan: SavedPlan) -> dict[str, object]:
     document = {"format": FORMAT, **asdict(plan)}
     document["made_at"] = plan.made_at.isoformat()
     document["expires_at"] = plan.expires_at.isoformat()

@@ -3,7 +3,6 @@
 import contextlib
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import psycopg2.extensions
 import sqlalchemy as sa
@@ -14,6 +13,7 @@ from agent_factory.migrate.catalog.postgresql.registry import KINDS
 from agent_factory.migrate.catalog.postgresql.rows import objects, select
 from agent_factory.migrate.catalog.scope import Scope
 from agent_factory.migrate.db.cursors import own_cursor
+from agent_factory.migrate.db.driver import Cursor
 
 _SETTINGS = {
     "search_path": "pg_catalog, pg_temp",
@@ -50,7 +50,7 @@ def read_postgresql(connection: sa.Connection, scope: Scope) -> Catalog:
     """
     with own_cursor(connection) as cursor, _fixed_settings(connection, cursor):
         cursor.execute(_NAMES, {"platform_roles": list(platforms.ROLES)})
-        schemas, roles = cursor.fetchone()
+        ((schemas, roles),) = cursor.fetchall()
         if scope.schemas is None:
             schemas = platforms.own_schemas(schemas, roles)
         else:
@@ -72,7 +72,7 @@ def read_postgresql(connection: sa.Connection, scope: Scope) -> Catalog:
 
 
 @contextlib.contextmanager
-def _fixed_settings(connection: sa.Connection, cursor: Any) -> Iterator[None]:
+def _fixed_settings(connection: sa.Connection, cursor: Cursor) -> Iterator[None]:
     """Have the definitions printed alike whatever this session prefers.
 
     Outside of a transaction one is begun that sees one snapshot and cannot write; own_cursor ends it. Inside

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -10,6 +9,7 @@ from agent_factory.migrate.catalog.objects import Catalog, CatalogObject
 from agent_factory.migrate.catalog.scope import Scope
 from agent_factory.migrate.catalog.sqlite.tables import ColumnWords, TableWords, closing, parse_table
 from agent_factory.migrate.catalog.sqlite.words import spelled, word_of, words, written
+from agent_factory.migrate.db.driver import sqlite3_connection
 
 _OBJECTS = r"""
 SELECT type, name, tbl_name, sql FROM sqlite_master
@@ -28,7 +28,7 @@ ORDER BY m.name, c.name
 
 def read_sqlite(connection: sa.Connection, scope: Scope) -> Catalog:
     """Describe the tables, indexes, triggers and views of the main database file."""
-    driver: Any = connection.connection.dbapi_connection
+    driver = sqlite3_connection(connection)
     alone = not driver.in_transaction
     if alone:
         driver.execute("BEGIN")  # one snapshot for both queries

@@ -1,12 +1,12 @@
 """Production's schema, without its rows, in a scratch database."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import psycopg2
 import sqlalchemy as sa
 
 from agent_factory.migrate.db import server
+from agent_factory.migrate.db.driver import psycopg2_connection
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.rehearsal.scratch.database import Scratch
 from agent_factory.migrate.rehearsal.scratch.dump import CannotCopyError, dump_schema
@@ -64,5 +64,4 @@ def _dump(connection: sa.Connection, target: Target, original: Original, scratch
     pg_dump = find_pg_dump(original.major, near=scratch.bin_dir)
     if pg_dump is None:
         raise CannotCopyError(f"there is no pg_dump of PostgreSQL {original.major} or newer here")
-    driver: Any = connection.connection.dbapi_connection
-    return dump_schema(pg_dump, target.url, driver.info)
+    return dump_schema(pg_dump, target.url, psycopg2_connection(connection).info)

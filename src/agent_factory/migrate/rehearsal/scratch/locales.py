@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import psycopg2
 import sqlalchemy as sa
 from psycopg2 import sql
 
 from agent_factory.migrate.db.cursors import own_cursor
+from agent_factory.migrate.db.driver import Cursor
 
 _PROVIDERS = {"c": "libc", "i": "icu", "b": "builtin"}
 """``pg_database.datlocprovider``; the column is there since PostgreSQL 15."""
@@ -38,7 +38,7 @@ def read_locale(connection: sa.Connection) -> Locale:
             "SELECT to_jsonb(d), pg_encoding_to_char(encoding) FROM pg_database d"
             " WHERE datname = current_database()"
         )
-        row, encoding = cursor.fetchone()
+        ((row, encoding),) = cursor.fetchall()
     return Locale(
         encoding=encoding,
         provider=_PROVIDERS.get(row.get("datlocprovider", "c"), "libc"),
@@ -49,7 +49,7 @@ def read_locale(connection: sa.Connection) -> Locale:
     )
 
 
-def create_database(cursor: Any, name: str, wanted: Locale, *, major: int) -> str | None:
+def create_database(cursor: Cursor, name: str, wanted: Locale, *, major: int) -> str | None:
     """Make an empty database on this server, as like ``wanted`` as it can be; return what is not, or None.
 
     ``cursor`` is one in autocommit, ``major`` the server's. Raises psycopg2.Error when there is no database.

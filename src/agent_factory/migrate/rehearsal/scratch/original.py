@@ -66,10 +66,11 @@ def read_original(connection: sa.Connection) -> Original:
     """Read what is asked about production; an ordinary role may."""
     with own_cursor(connection) as cursor:
         cursor.execute(_FACTS)
-        major, role, roles, tablespaces, subscriptions, views, has_public, extensions = cursor.fetchone()
+        (facts,) = cursor.fetchall()
         # What RESET would bring back: psycopg2 itself sets DateStyle when it connects.
         cursor.execute(_SETTINGS, [list(MATCHED_SETTINGS)])
         settings = dict(cursor.fetchall())
+    major, role, roles, tablespaces, subscriptions, views, has_public, extensions = facts
     return Original(
         major=major,
         role=role,

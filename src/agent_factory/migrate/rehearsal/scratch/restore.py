@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import psycopg2
 from psycopg2 import sql
 
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.db.cursors import autocommit_cursor
+from agent_factory.migrate.db.driver import Cursor
 from agent_factory.migrate.db.sql import NAME, in_quotes
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.rehearsal.scratch.entries import SETTING, Entry, read_entries
@@ -102,7 +102,7 @@ def _tame(entries: Iterable[Entry]) -> tuple[list[Entry], list[str]]:
     return tamed, gaps
 
 
-def _prepare(cursor: Any, original: Original, *, is_own: bool) -> list[str]:
+def _prepare(cursor: Cursor, original: Original, *, is_own: bool) -> list[str]:
     """Make what a server's databases share, where the server is ours; return what another one lacks."""
     cursor.execute("SET synchronous_commit = off")
     cursor.execute("SELECT rolname FROM pg_roles")
@@ -120,7 +120,7 @@ def _prepare(cursor: Any, original: Original, *, is_own: bool) -> list[str]:
     return []
 
 
-def _make(cursor: Any, entries: Sequence[Entry], original: Original, *, is_own: bool) -> list[_Failure]:
+def _make(cursor: Cursor, entries: Sequence[Entry], original: Original, *, is_own: bool) -> list[_Failure]:
     """Make the entries, many at once while all goes well; return those that failed."""
     failures = []
     for start in range(0, len(entries), _AT_ONCE):
@@ -139,7 +139,7 @@ def _make(cursor: Any, entries: Sequence[Entry], original: Original, *, is_own: 
     return failures
 
 
-def _make_one(cursor: Any, entry: Entry) -> str | None:
+def _make_one(cursor: Cursor, entry: Entry) -> str | None:
     """Make an entry by its statements; return why not, or not wholly."""
     first, *attributes = entry.statements
     reason = _execute(cursor, first)
@@ -149,7 +149,7 @@ def _make_one(cursor: Any, entry: Entry) -> str | None:
     return f"made, but {'; '.join(reasons)}" if reasons else None
 
 
-def _without_extension(cursor: Any, entry: Entry, reason: str, original: Original, *, is_own: bool) -> str:
+def _without_extension(cursor: Cursor, entry: Entry, reason: str, original: Original, *, is_own: bool) -> str:
     """Make what stands in for a missing extension, on a server of our own; return what to report."""
     if not _NOT_INSTALLED.search(reason):
         return reason
@@ -160,7 +160,7 @@ def _without_extension(cursor: Any, entry: Entry, reason: str, original: Origina
     return "not on the scratch server"
 
 
-def _execute(cursor: Any, statement: str) -> str | None:
+def _execute(cursor: Cursor, statement: str) -> str | None:
     """Run it, and return the server's reason when it refuses.
 
     The bytes are sent as pg_dump wrote them, whether they are UTF-8 or not: a database may be SQL_ASCII.
@@ -190,7 +190,7 @@ def _find_causes(failures: Iterable[_Failure]) -> list[_Failure]:
     return causes
 
 
-def _match_settings(cursor: Any, original: Original) -> list[str]:
+def _match_settings(cursor: Cursor, original: Original) -> list[str]:
     """Have new sessions of this role in this database begin with production's settings.
 
     For the role in the database, since that is what PostgreSQL puts above all else of ALTER ROLE and ALTER
@@ -223,7 +223,7 @@ def _written_out(search_path: str, role: str) -> str:
     return search_path.replace('"$user"', in_quotes(role))
 
 
-def _fill_views(cursor: Any, original: Original) -> list[str]:
+def _fill_views(cursor: Cursor, original: Original) -> list[str]:
     """Refresh the materialized views that are filled in production, in the order in which they were made.
 
     An unfilled one could not be read by a revision, nor refreshed CONCURRENTLY.

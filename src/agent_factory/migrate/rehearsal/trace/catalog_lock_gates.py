@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-import psycopg2
+import psycopg2.extensions
 
 from agent_factory.migrate.model.locks import LockMode
 from agent_factory.migrate.rehearsal.trace.relations import FIRST_USER_OID
@@ -48,10 +48,10 @@ SELECT EXISTS (SELECT FROM pg_catalog.pg_locks WHERE pid = %s AND NOT granted AN
 class CatalogLockGates:
     """Three sessions on the database of the one that is watched: two gates, one that reads ``pg_locks``."""
 
-    def __init__(self, watched: Any) -> None:
+    def __init__(self, watched: psycopg2.extensions.connection) -> None:
         """Open them with the parameters of the psycopg2 connection ``watched``. Raises psycopg2.Error."""
-        parameters = {**watched.info.dsn_parameters, "password": watched.info.password or ""}
-        self._sessions: list[Any] = []
+        parameters: dict[str, Any] = {**watched.info.dsn_parameters, "password": watched.info.password or ""}
+        self._sessions: list[psycopg2.extensions.connection] = []
         try:
             for _number in range(3):
                 self._sessions.append(psycopg2.connect(**parameters))
@@ -111,13 +111,13 @@ class CatalogLockGates:
         finally:
             self._open()
 
-    def _queue(self, gate: Any) -> None:
+    def _queue(self, gate: psycopg2.extensions.connection) -> None:
         try:
             self._lock(gate, _NEXT_GATE)
         except psycopg2.Error:
             gate.rollback()
 
-    def _lock(self, gate: Any, statement: str) -> None:
+    def _lock(self, gate: psycopg2.extensions.connection, statement: str) -> None:
         with gate.cursor() as cursor:
             # The last one is for the case that this process is stopped while the gate is closed.
             cursor.execute(
@@ -133,7 +133,7 @@ class CatalogLockGates:
     def _waits(self, pid: int) -> bool:
         with self._watcher.cursor() as cursor:
             cursor.execute(_WAITS, [pid])
-            (waits,) = cursor.fetchone()
+            ((waits,),) = cursor.fetchall()
             return bool(waits)
 
     def _locks(self, pid: int) -> Iterable[tuple[int, LockMode]]:

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from agent_factory.migrate.db.driver import Cursor
 from agent_factory.migrate.model.locks import LockMode
 from agent_factory.migrate.rehearsal.trace.prepared import Prepared
 from agent_factory.migrate.rehearsal.trace.relations import ENUM_MARK, FIRST_USER_OID, MARK
@@ -72,7 +72,7 @@ class LockSnapshot:
     enum_mark: str | None = None
 
 
-def read_lock_snapshot(cursor: Any, *, with_marks: bool = True) -> LockSnapshot:
+def read_lock_snapshot(cursor: Cursor, *, with_marks: bool = True) -> LockSnapshot:
     """Return what the cursor's transaction holds. No relation of a user is locked by this."""
     cursor.execute((LOCKS_AND_MARKS if with_marks else LOCKS).execute)
     rows = cursor.fetchall()
@@ -87,12 +87,12 @@ def read_lock_snapshot(cursor: Any, *, with_marks: bool = True) -> LockSnapshot:
     )
 
 
-def read_counts(cursor: Any) -> dict[int, Counts]:
+def read_counts(cursor: Cursor) -> dict[int, Counts]:
     """Return this session's counts of every relation, whether it is locked or not."""
     return _read_counts(cursor, "xact_")
 
 
-def send_counts(cursor: Any) -> None:
+def send_counts(cursor: Cursor) -> None:
     """Have the server begin the next transaction's counts at zero (PostgreSQL 15 and later).
 
     A session sends its counts to the shared statistics at most once a second, when it is idle; until then
@@ -101,13 +101,13 @@ def send_counts(cursor: Any) -> None:
     cursor.execute("SELECT pg_catalog.pg_stat_force_next_flush()")
 
 
-def read_sent_counts(cursor: Any) -> dict[int, Counts]:
+def read_sent_counts(cursor: Cursor) -> dict[int, Counts]:
     """Return the shared counts of every relation. The cursor is in autocommit."""
     send_counts(cursor)
     return _read_counts(cursor, "")
 
 
-def _read_counts(cursor: Any, which: str) -> dict[int, Counts]:
+def _read_counts(cursor: Cursor, which: str) -> dict[int, Counts]:
     cursor.execute(_COUNTS.format(which), [FIRST_USER_OID])
     return {
         oid: Counts(scans=scans, writes=writes) for oid, scans, writes in cursor.fetchall() if scans or writes

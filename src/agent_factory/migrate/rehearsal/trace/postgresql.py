@@ -19,7 +19,6 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import psycopg2
 import psycopg2.errors
@@ -27,6 +26,7 @@ import psycopg2.extensions
 import sqlalchemy as sa
 
 from agent_factory.migrate.db.cursors import own_cursor
+from agent_factory.migrate.db.driver import Cursor, Values, psycopg2_connection
 from agent_factory.migrate.model.locks import LockMode
 from agent_factory.migrate.rehearsal.trace.catalog_lock_gates import CatalogLockGates
 from agent_factory.migrate.rehearsal.trace.lock_snapshot import (
@@ -86,7 +86,7 @@ class PostgreSQLTracer:
 
     def __init__(self, connection: sa.Connection, version_table: str) -> None:
         self._connection = connection
-        self._driver: Any = connection.connection.dbapi_connection
+        self._driver = psycopg2_connection(connection)
         self._statements: list[TracedStatement] = []
         self._gates: CatalogLockGates | None = None
         self._since: dict[tuple[int, LockMode], int] = {}
@@ -121,12 +121,11 @@ class PostgreSQLTracer:
         if not rolled_back:
             self._schema.forget_dropped()
 
-    def fill_in(self, cursor: Any, statement: str, parameters: Any) -> str:
+    def fill_in(self, cursor: Cursor, statement: str, parameters: Values) -> str:
         """Return the text that the driver would send."""
-        query: bytes = cursor.mogrify(statement, parameters)
-        return self._decode(query)
+        return self._decode(cursor.mogrify(statement, parameters))
 
-    def run(self, cursor: Any, execute: Callable[[], None], *, sql: str | None, times: int) -> None:
+    def run(self, cursor: Cursor, execute: Callable[[], None], *, sql: str | None, times: int) -> None:
         """Have ``execute`` run a statement with this cursor, and note what it did. Raises what that raises.
 
         ``sql`` is its text where the driver's last query is not, ``times`` how often it runs.
@@ -214,7 +213,7 @@ class PostgreSQLTracer:
             if not is_done:
                 self._run_behind_gates(own, run)
 
-    def _run_in_own_transaction(self, own: Any, run: Callable[[], _Ran]) -> bool:
+    def _run_in_own_transaction(self, own: Cursor, run: Callable[[], _Ran]) -> bool:
         """Say whether that was right for the statement. Raises what it raises."""
         own.execute("BEGIN")
         ran = run()
@@ -227,7 +226,7 @@ class PostgreSQLTracer:
             self.note_end(rolled_back=False)
         return True
 
-    def _run_behind_gates(self, own: Any, run: Callable[[], _Ran]) -> None:
+    def _run_behind_gates(self, own: Cursor, run: Callable[[], _Ran]) -> None:
         self._gates = self._gates or CatalogLockGates(self._driver)
         before = LockSnapshot(counts=self._sent_counts(own))
         with _patience(own):
@@ -238,7 +237,7 @@ class PostgreSQLTracer:
                 raise
         self._tell_outside(own, ran, before, LockSnapshot(locks=locks, counts=self._sent_counts(own)))
 
-    def _tell_inside(self, own: Any, ran: _Ran, before: LockSnapshot, *, transactional: bool) -> None:
+    def _tell_inside(self, own: Cursor, ran: _Ran, before: LockSnapshot, *, transactional: bool) -> None:
         """Note what a statement did whose transaction is open."""
         schema = self._schema
         self._get_ready(own)
@@ -261,7 +260,7 @@ class PostgreSQLTracer:
                 for mode in modes - before.locks.get(oid, frozenset()):
                     self._since[oid, mode] = len(self._statements)
 
-    def _tell_outside(self, own: Any, ran: _Ran, before: LockSnapshot, after: LockSnapshot) -> None:
+    def _tell_outside(self, own: Cursor, ran: _Ran, before: LockSnapshot, after: LockSnapshot) -> None:
         """Note what a statement did that has committed by itself."""
         schema = self._schema
         self._get_ready(own)
@@ -299,17 +298,17 @@ class PostgreSQLTracer:
             self._is_stale = self._is_stale or self._is_changed
         return command in _CONTROLS_TRANSACTION
 
-    def _sent_counts(self, own: Any) -> dict[int, Counts]:
+    def _sent_counts(self, own: Cursor) -> dict[int, Counts]:
         return read_sent_counts(own) if self._sends_counts_on_demand else {}
 
     @property
     def _sends_counts_on_demand(self) -> bool:
-        return bool(self._driver.server_version >= _SENDS_COUNTS_ON_DEMAND)
+        return self._driver.server_version >= _SENDS_COUNTS_ON_DEMAND
 
     def _decode(self, query: bytes) -> str:
         return query.decode(psycopg2.extensions.encodings[self._driver.encoding], errors="replace")
 
-    def _get_ready(self, own: Any) -> None:
+    def _get_ready(self, own: Cursor) -> None:
         """Have the session keep the prepared queries, and know what a rollback has undone."""
         if not self._is_prepared:
             prepare(own, _PREPARED)
@@ -320,11 +319,11 @@ class PostgreSQLTracer:
 
 
 @contextlib.contextmanager
-def _patience(own: Any) -> Iterator[None]:
+def _patience(own: Cursor) -> Iterator[None]:
     """Have the session wait as long as it takes, for the block: the gates are not what its limits are for."""
     limits = ("lock_timeout", "statement_timeout")
     own.execute("SELECT " + ", ".join(f"pg_catalog.current_setting('{limit}')" for limit in limits))
-    values = own.fetchone()
+    (values,) = own.fetchall()
     setting = "SELECT " + ", ".join(f"pg_catalog.set_config('{limit}', %s, false)" for limit in limits)
     own.execute(setting, ["0", "0"])
     try:
@@ -347,6 +346,6 @@ def _is_worth_reporting(command: str, done: StatementEffects, held: tuple[HeldLo
     return bool(held) and any(effect.scans and not effect.is_new for effect in done.effects)
 
 
-def _command(cursor: Any) -> str:
+def _command(cursor: Cursor) -> str:
     """Return the server's command tag without numbers: ``INSERT`` for ``INSERT 0 5``."""
     return re.sub(r"[\s\d]+$", "", cursor.statusmessage or "")

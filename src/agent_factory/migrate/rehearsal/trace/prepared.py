@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+
+from agent_factory.migrate.db.driver import Cursor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +21,7 @@ class Prepared:
         return f"EXECUTE {self.name}{values}"
 
 
-def prepare(cursor: Any, queries: Iterable[Prepared]) -> None:
+def prepare(cursor: Cursor, queries: Iterable[Prepared]) -> None:
     """Have the session keep those queries that it does not have. A rollback does not undo it."""
     cursor.execute("SELECT name FROM pg_catalog.pg_prepared_statements")
     names = {name for (name,) in cursor.fetchall()}
@@ -30,7 +31,7 @@ def prepare(cursor: Any, queries: Iterable[Prepared]) -> None:
             cursor.execute(f"PREPARE {query.name}{types} AS {query.sql}")
 
 
-def forget(cursor: Any, queries: Iterable[Prepared]) -> None:
+def forget(cursor: Cursor, queries: Iterable[Prepared]) -> None:
     """Have the session drop these queries."""
     for query in queries:
         cursor.execute(f"DEALLOCATE {query.name}")

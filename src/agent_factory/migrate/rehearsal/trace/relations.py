@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from agent_factory.migrate.db.driver import Cursor
 from agent_factory.migrate.rehearsal.trace.prepared import Prepared
 
 FIRST_USER_OID = 16384
@@ -202,13 +203,13 @@ GROUP BY 1, 2
 """
 
 
-def read_marks(cursor: Any) -> dict[int, str]:
+def read_marks(cursor: Cursor) -> dict[int, str]:
     """Return the mark of every relation: about 20 microseconds for each."""
     cursor.execute(_MARKS)
     return dict(cursor.fetchall())
 
 
-def read_relations(cursor: Any, version_table: str) -> dict[int, Relation]:
+def read_relations(cursor: Cursor, version_table: str) -> dict[int, Relation]:
     """Return every relation that a trace reports, by oid.
 
     Left out are temporary ones, TOAST, composite types, the system's, and Alembic's version table. Indexes
@@ -218,7 +219,7 @@ def read_relations(cursor: Any, version_table: str) -> dict[int, Relation]:
     return _by_oid(cursor.fetchall(), version_table)
 
 
-def read_some_relations(cursor: Any, version_table: str, oids: Collection[int]) -> dict[int, Relation]:
+def read_some_relations(cursor: Cursor, version_table: str, oids: Collection[int]) -> dict[int, Relation]:
     """Return those of these relations that a trace reports."""
     if len(oids) > _WORTH_A_PLAN:
         cursor.execute(f"{_RELATIONS} AND c.oid = ANY (%s::oid[])", [list(oids)])
@@ -230,7 +231,7 @@ def read_some_relations(cursor: Any, version_table: str, oids: Collection[int]) 
     return found
 
 
-def read_enums(cursor: Any) -> dict[int, Enum]:
+def read_enums(cursor: Cursor) -> dict[int, Enum]:
     """Return the enum types that have values, by oid."""
     cursor.execute(_ENUMS)
     return {
@@ -239,10 +240,10 @@ def read_enums(cursor: Any) -> dict[int, Enum]:
     }
 
 
-def read_enum_mark(cursor: Any) -> str:
+def read_enum_mark(cursor: Cursor) -> str:
     """Return one mark for the values of all enum types."""
     cursor.execute(f"SELECT {ENUM_MARK}")
-    (mark,) = cursor.fetchone()
+    ((mark,),) = cursor.fetchall()
     return str(mark)
 
 

@@ -1,8 +1,8 @@
 """The schema as the last statement left it: read once, then again only where something changed."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
+from agent_factory.migrate.db.driver import Cursor
 from agent_factory.migrate.rehearsal.trace.changes import compare_enums
 from agent_factory.migrate.rehearsal.trace.relations import (
     Relation,
@@ -21,7 +21,7 @@ Update = tuple[Relation | None, Relation | None]
 class SchemaSnapshot:
     """The relations of a database, by oid, and what they were called when the trace began."""
 
-    def __init__(self, cursor: Any, version_table: str) -> None:
+    def __init__(self, cursor: Cursor, version_table: str) -> None:
         self._version_table = version_table
         self._relations = read_relations(cursor, version_table)
         self._first_names = {oid: relation.name for oid, relation in self._relations.items()}
@@ -64,7 +64,7 @@ class SchemaSnapshot:
         self._dropped.clear()
 
     def update(
-        self, cursor: Any, marks: Mapping[int, str | None], seen: Iterable[int] = ()
+        self, cursor: Cursor, marks: Mapping[int, str | None], seen: Iterable[int] = ()
     ) -> dict[int, Update]:
         """Read the relations again whose mark is another than before, and those seen for the first time.
 
@@ -89,19 +89,19 @@ class SchemaSnapshot:
         self._left_out |= unknown - fresh.keys() - self._table_of_index.keys()
         return updates
 
-    def update_enums(self, cursor: Any, mark: str | None) -> tuple[Change, ...]:
+    def update_enums(self, cursor: Cursor, mark: str | None) -> tuple[Change, ...]:
         """Look again at the enum types when this is another mark than before."""
         if mark == self._enum_mark:
             return ()
         before, self._enums, self._enum_mark = self._enums, read_enums(cursor), mark
         return compare_enums(before, self._enums)
 
-    def update_all(self, cursor: Any) -> dict[int, Update]:
+    def update_all(self, cursor: Cursor) -> dict[int, Update]:
         """Read every relation's mark, and read again the relations whose mark changed."""
         marks: dict[int, str | None] = dict.fromkeys(self._relations)
         return self.update(cursor, marks | read_marks(cursor))
 
-    def reload(self, cursor: Any) -> None:
+    def reload(self, cursor: Cursor) -> None:
         """A rollback has undone changes: find out which."""
         self._relations |= self._dropped
         self._dropped.clear()

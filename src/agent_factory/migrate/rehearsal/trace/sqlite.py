@@ -5,10 +5,10 @@ and after, which is read again when SQLite says that it is another.
 """
 
 import re
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from agent_factory.migrate.catalog.sqlite.words import written
 from agent_factory.migrate.rehearsal.trace.changes import in_order
@@ -71,7 +71,7 @@ class _Object:
 class SQLiteTracer:
     """The schema as the last statement left it."""
 
-    def __init__(self, driver: Any, version_table: str) -> None:
+    def __init__(self, driver: sqlite3.Connection, version_table: str) -> None:
         self._driver = driver
         self._version_table = version_table
         self._statements: list[TracedStatement] = []
@@ -90,10 +90,10 @@ class SQLiteTracer:
     def note_end(self, *, rolled_back: bool) -> None:
         """Nothing to note: the next statement reads whether the schema is another."""
 
-    def fill_in(self, _cursor: Any, statement: str, _parameters: Any) -> str | None:
+    def fill_in(self, _cursor: object, statement: str, _parameters: object) -> str | None:
         """Leave it to SQLite, which tells what it runs."""
 
-    def run(self, _cursor: Any, execute: Callable[[], None], *, sql: str | None, times: int) -> None:
+    def run(self, _cursor: object, execute: Callable[[], None], *, sql: str | None, times: int) -> None:
         """Have ``execute`` run a statement, and note what it did. Raises what that raises.
 
         ``sql`` is its text, where SQLite does not tell it.
@@ -127,7 +127,7 @@ class SQLiteTracer:
 
     def _read_schema(self) -> None:
         """Read the schema again where its version is another; a rollback brings the earlier version back."""
-        (version,) = self._driver.execute("PRAGMA schema_version").fetchone()
+        ((version,),) = self._driver.execute("PRAGMA schema_version").fetchall()
         if version == self._version:
             return
         rows = self._driver.execute(

@@ -1,11 +1,13 @@
 """Listens to a connection while migrations run on it."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import sqlalchemy as sa
+from sqlalchemy.engine import ExecutionContext
 
+from agent_factory.migrate.db.driver import sqlite3_connection
 from agent_factory.migrate.project import sends_version_row
 from agent_factory.migrate.rehearsal.trace.postgresql import PostgreSQLTracer
 from agent_factory.migrate.rehearsal.trace.sqlite import SQLiteTracer
@@ -29,43 +31,29 @@ def tracing(connection: sa.Connection, *, version_table: str = "alembic_version"
     On PostgreSQL, the first statement that cannot run in a transaction has further sessions opened, with the
     parameters of this one. Their role has to be a superuser for that statement's locks to be seen.
     """
-    driver: Any = connection.connection.dbapi_connection
+    driver = connection.connection.dbapi_connection
     tracer: PostgreSQLTracer | SQLiteTracer
     if connection.dialect.name == "postgresql":
         tracer = PostgreSQLTracer(connection, version_table)
     else:
-        tracer = SQLiteTracer(driver, version_table)
+        tracer = SQLiteTracer(sqlite3_connection(connection), version_table)
 
-    def on_execute(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
-        if cursor.connection is not driver:
-            return False
+    def on_execute(cursor: Any, statement: str, parameters: Any, context: ExecutionContext) -> bool:
+        return run(cursor, lambda: context.dialect.do_execute(cursor, statement, parameters, context))
 
-        def execute() -> None:
-            context.dialect.do_execute(cursor, statement, parameters, context)
+    def on_execute_without_parameters(cursor: Any, statement: str, context: ExecutionContext) -> bool:
+        return run(cursor, lambda: context.dialect.do_execute_no_params(cursor, statement, context))
 
-        return run(cursor, execute)
-
-    def on_execute_without_parameters(cursor: Any, statement: str, context: Any) -> bool:
-        if cursor.connection is not driver:
-            return False
-
-        def execute() -> None:
-            context.dialect.do_execute_no_params(cursor, statement, context)
-
-        return run(cursor, execute)
-
-    def on_executemany(cursor: Any, statement: str, parameters: Sequence[Any], context: Any) -> bool:
-        if cursor.connection is not driver:
-            return False
-
-        def execute() -> None:
-            context.dialect.do_executemany(cursor, statement, parameters, context)
-
-        first = tracer.fill_in(cursor, statement, parameters[0])
-        return run(cursor, execute, sql=first, times=len(parameters))
+    def on_executemany(cursor: Any, statement: str, parameters: Any, context: ExecutionContext) -> bool:
+        return run(
+            cursor,
+            lambda: context.dialect.do_executemany(cursor, statement, parameters, context),
+            sql=tracer.fill_in(cursor, statement, parameters[0]),
+            times=len(parameters),
+        )
 
     def run(cursor: Any, execute: Callable[[], None], *, sql: str | None = None, times: int = 1) -> bool:
-        if sends_version_row(connection):
+        if cursor.connection is not driver or sends_version_row(connection):
             return False
         tracer.run(cursor, execute, sql=sql, times=times)
         return True

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from agent_factory.migrate.db import indexes, server
 from agent_factory.migrate.db.cursors import own_cursor
+from agent_factory.migrate.db.driver import sqlite3_connection
 from agent_factory.migrate.model.durations import show_duration
 from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
 from agent_factory.migrate.rehearsal.trace import ChangeKind
@@ -150,7 +151,7 @@ def _counted(connection: sa.Connection, query: str, timeout_s: float) -> Answer:
             for name, value in limits.items():
                 cursor.execute("SELECT set_config(%s, %s, true)", [name, value])
             cursor.execute(query)
-            (rows,) = cursor.fetchone()
+            ((rows,),) = cursor.fetchall()
             answer = Answer(rows=rows)
         except psycopg2.Error as error:
             answer = _refused(error, timeout_s)
@@ -160,11 +161,11 @@ def _counted(connection: sa.Connection, query: str, timeout_s: float) -> Answer:
 
 def _counted_in_file(connection: sa.Connection, query: str, timeout_s: float) -> Answer:
     """The same in SQLite, which has rows to count and no limits of its own."""
-    driver: Any = connection.connection.dbapi_connection
+    driver = sqlite3_connection(connection)
     deadline = time.monotonic() + timeout_s
     driver.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
     try:
-        (rows,) = driver.execute(query).fetchone()
+        ((rows,),) = driver.execute(query).fetchall()
     except sqlite3.Error as error:
         return Answer(why=f"not counted: {error}")
     finally:
