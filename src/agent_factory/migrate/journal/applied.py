@@ -1,11 +1,13 @@
 """What a database has of a history, and what its journal says of that."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 
 from agent_factory.migrate.journal.read import Entry, find_edited, ran_outside
+from agent_factory.migrate.model.origin import AppliedBy, Origin
 from agent_factory.migrate.model.plan import Revision
-from agent_factory.migrate.model.results import AppliedBy, HistoryEntry
+from agent_factory.migrate.model.results import HistoryEntry
 from agent_factory.migrate.revisions.normalise import file_sha256
 
 
@@ -44,14 +46,5 @@ def describe_past(
 
 
 def _applied_by(entry: Entry) -> AppliedBy:
-    return AppliedBy(
-        at=entry.started_at,
-        db_role=entry.db_role,
-        os_user=entry.os_user,
-        host=entry.host,
-        git_commit=entry.git_commit,
-        git_dirty=entry.git_dirty,
-        ci_url=entry.ci_url,
-        af_db_version=entry.af_db_version,
-        duration_s=entry.duration_s,
-    )
+    origin = {field.name: getattr(entry, field.name) for field in fields(Origin)}
+    return AppliedBy(at=entry.started_at, db_role=entry.db_role, duration_s=entry.duration_s, **origin)

@@ -4,26 +4,21 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from agent_factory.migrate.model.origin import Origin
 from agent_factory.migrate.model.plan import Direction, Revision
 from agent_factory.migrate.revisions.normalise import file_sha256
 
-_LATEST = """
-SELECT DISTINCT ON (revision) id, revision, direction, state, source_sha256, accepted_sha256, statements,
-    db_role, os_user, host, git_commit, git_dirty, ci_url, af_db_version, alembic_version,
-    started_at, duration_s, error
-FROM af_db.journal
-WHERE state <> 'failed'
-ORDER BY revision, id DESC
-"""
+if TYPE_CHECKING:
+    from agent_factory.migrate.db.driver import Cursor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Origin):
     """The last that the journal knows of a revision; ``state`` is ``started`` while it is unfinished."""
 
     id: int
@@ -34,16 +29,18 @@ class Entry:
     accepted_sha256: str | None
     statements: tuple[str, ...]
     db_role: str
-    os_user: str | None
-    host: str | None
-    git_commit: str | None
-    git_dirty: bool | None
-    ci_url: str | None
-    af_db_version: str
-    alembic_version: str
     started_at: datetime
     duration_s: float | None
     error: str | None
+
+
+_COLUMNS = tuple(field.name for field in fields(Entry))
+_LATEST = f"""
+SELECT DISTINCT ON (revision) {", ".join(_COLUMNS)}
+FROM af_db.journal
+WHERE state <> 'failed'
+ORDER BY revision, id DESC
+"""  # noqa: S608 - the names of fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +52,10 @@ class Edited:
     file_sha256: str
 
 
-def read_entries(cursor: Any) -> dict[str, Entry]:
+def read_entries(cursor: "Cursor") -> dict[str, Entry]:
     """Return the latest entry of each revision that ran; the failed ones in between do not count."""
     cursor.execute(_LATEST)
-    names = [column.name for column in cursor.description]
-    entries = (_entry(dict(zip(names, row, strict=True))) for row in cursor.fetchall())
+    entries = (_entry(dict(zip(_COLUMNS, row, strict=True))) for row in cursor.fetchall())
     return {entry.revision: entry for entry in entries}
 
 

@@ -7,7 +7,7 @@ it. PostgreSQL only. All times are the server's.
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 import psycopg2
 import sqlalchemy as sa
@@ -61,13 +61,7 @@ _COLUMNS = {
     "source_sha256": "text",
     "source": "text",
     "statements": "text[]",
-    "os_user": "text",
-    "host": "text",
-    "git_commit": "text",
-    "git_dirty": "boolean",
-    "ci_url": "text",
-    "af_db_version": "text",
-    "alembic_version": "text",
+    **{field.name: "boolean" if field.type == bool | None else "text" for field in fields(Origin)},
     "started_at": "double precision",
     "duration_s": "double precision",
     "error": "text",

@@ -1,15 +1,7 @@
-"""Who runs this, from where, with which code."""
+"""Who ran something, from where, with which code."""
 
-import getpass
-import socket
-import subprocess
 from dataclasses import dataclass
-from importlib.metadata import version
-from pathlib import Path
-
-from agent_factory.migrate.model.version import af_db_version
-
-GIT_TIMEOUT_S = 5
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,44 +17,10 @@ class Origin:
     alembic_version: str
 
 
-def find_origin(root: Path, ci_url: str | None) -> Origin:
-    """Return who runs this process, and the checkout in ``root``."""
-    commit, dirty = _git_state(root)
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):  # a container's numeric user has no name
-        user = None
-    return Origin(
-        os_user=user,
-        host=socket.gethostname(),
-        git_commit=commit,
-        git_dirty=dirty,
-        ci_url=ci_url,
-        af_db_version=af_db_version(),
-        alembic_version=alembic_version(),
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedBy(Origin):
+    """What the journal knows of the run that applied a revision; times are the server's."""
 
-
-def alembic_version() -> str:
-    """Return the version of Alembic."""
-    return version("alembic")
-
-
-def _git_state(root: Path) -> tuple[str | None, bool | None]:
-    """The commit that is checked out, and whether the project's folder differs from it."""
-    try:
-        finished = subprocess.run(
-            ["git", "status", "--porcelain=v2", "--branch", "--", "."],  # noqa: S607 - the user's git
-            cwd=root,
-            capture_output=True,
-            text=True,
-            timeout=GIT_TIMEOUT_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None, None
-    lines = finished.stdout.splitlines()
-    commit = next((line.split()[-1] for line in lines if line.startswith("# branch.oid ")), None)
-    if finished.returncode != 0 or commit in (None, "(initial)"):
-        return None, None
-    return commit, any(not line.startswith("#") for line in lines)
+    at: datetime
+    db_role: str
+    duration_s: float | None

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
@@ -11,6 +10,7 @@ from agent_factory.migrate.model.plan import Plan, Revision
 
 if TYPE_CHECKING:
     from agent_factory.migrate.model.findings import CheckResult
+    from agent_factory.migrate.model.origin import AppliedBy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,21 +48,6 @@ class CurrentResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AppliedBy:
-    """What the journal knows of the run that applied a revision; times are the server's."""
-
-    at: datetime
-    db_role: str
-    os_user: str | None
-    host: str | None
-    git_commit: str | None
-    git_dirty: bool | None
-    ci_url: str | None
-    af_db_version: str
-    duration_s: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryEntry:
     """One revision, newest first. ``is_current`` says that ``alembic_version`` holds it.
 
@@ -74,7 +59,7 @@ class HistoryEntry:
     revision: Revision
     is_applied: bool
     is_current: bool
-    by: AppliedBy | None
+    by: "AppliedBy | None"
     is_outside: bool
     is_edited: bool
     difference: str | None

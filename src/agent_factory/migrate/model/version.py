@@ -10,6 +10,13 @@ def af_db_version() -> str:
     return version("agent-factory")
 
 
+def alembic_version() -> str:
+    """Return the version of Alembic."""
+    from importlib.metadata import version
+
+    return version("alembic")
+
+
 def describe_version() -> str:
     """Return what ``--version`` prints."""
     return f"af-db {af_db_version()}"

@@ -18,10 +18,9 @@ from agent_factory.migrate.journal.read import Entry
 from agent_factory.migrate.model.errors import UNCHANGED, RefusedError
 from agent_factory.migrate.model.events import Warned
 from agent_factory.migrate.model.options import RehearsalOptions, RunOptions
-from agent_factory.migrate.model.origin import alembic_version
 from agent_factory.migrate.model.plan import Direction, Plan
 from agent_factory.migrate.model.target import Environment, Target
-from agent_factory.migrate.model.version import af_db_version
+from agent_factory.migrate.model.version import af_db_version, alembic_version
 from agent_factory.migrate.project import Project
 from agent_factory.migrate.project.configuration import read_configuration
 from agent_factory.migrate.rehearsal.run import Rehearsal, RehearsalFailedError, rehearse

@@ -10,11 +10,11 @@ from agent_factory.migrate.db import server
 from agent_factory.migrate.db.connection import ReconnectedError, connect
 from agent_factory.migrate.engine import preflight, run_plan
 from agent_factory.migrate.journal import write as journal
+from agent_factory.migrate.journal.origin import find_origin
 from agent_factory.migrate.journal.read import ran_outside
 from agent_factory.migrate.model.errors import MigrationError, PartiallyAppliedError
 from agent_factory.migrate.model.events import Emit, Warned
 from agent_factory.migrate.model.options import RehearsalOptions, RunOptions
-from agent_factory.migrate.model.origin import find_origin
 from agent_factory.migrate.model.plan import Direction, Plan
 from agent_factory.migrate.model.results import RunResult
 from agent_factory.migrate.model.target import Environment, Target

@@ -1,0 +1,49 @@
+"""Looks at who runs this, from where, with which code."""
+
+import getpass
+import socket
+import subprocess
+from pathlib import Path
+
+from agent_factory.migrate.model.origin import Origin
+from agent_factory.migrate.model.version import af_db_version, alembic_version
+
+GIT_TIMEOUT_S = 5
+
+
+def find_origin(root: Path, ci_url: str | None) -> Origin:
+    """Look at this process and at the checkout in ``root``."""
+    commit, dirty = _git_state(root)
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a container's numeric user has no name
+        user = None
+    return Origin(
+        os_user=user,
+        host=socket.gethostname(),
+        git_commit=commit,
+        git_dirty=dirty,
+        ci_url=ci_url,
+        af_db_version=af_db_version(),
+        alembic_version=alembic_version(),
+    )
+
+
+def _git_state(root: Path) -> tuple[str | None, bool | None]:
+    """The commit that is checked out, and whether the project's folder differs from it."""
+    try:
+        finished = subprocess.run(
+            ["git", "status", "--porcelain=v2", "--branch", "--", "."],  # noqa: S607 - the user's git
+            cwd=root,
+            capture_output=True,
+            text=True,
+            timeout=GIT_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None, None
+    lines = finished.stdout.splitlines()
+    commit = next((line.split()[-1] for line in lines if line.startswith("# branch.oid ")), None)
+    if finished.returncode != 0 or commit in (None, "(initial)"):
+        return None, None
+    return commit, any(not line.startswith("#") for line in lines)
