@@ -144,7 +144,7 @@ def test_what_was_undone_without_af_db_is_found(prod: Checked) -> None:
     found = prod.findings()
 
     assert list(found) == ["behind", "ran-outside"]
-    assert found["ran-outside"]["message"].startswith("002 was undone without af-db")
+    assert found["ran-outside"]["message"].startswith("002 was downgraded without af-db")
 
 
 def test_what_ran_before_af_db_came_is_a_note(prod: Checked) -> None:

@@ -178,7 +178,7 @@ def tamper(reviewed: Reviewed) -> None:
             add_revision, "stale-plan", "leads to: 002 in the plan, 003 now", id="one more revision"
         ),
         pytest.param(change_schema, "stale-plan", "catalog of the database", id="the schema was changed"),
-        pytest.param(tamper, "plan-tampered", "is not as af-db wrote it", id="tampered with"),
+        pytest.param(tamper, "plan-tampered", "was changed after af-db wrote it", id="tampered with"),
     ],
 )
 def test_a_plan_that_differs_is_refused_by_name(

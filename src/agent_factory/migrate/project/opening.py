@@ -1,4 +1,4 @@
-"""Opening an Alembic project: its configuration, and its revision files, also where they make no history."""
+"""Opening an Alembic project: its configuration and its revision files, also if their history is broken."""
 
 import argparse
 import configparser

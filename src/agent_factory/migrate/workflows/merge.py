@@ -1,4 +1,4 @@
-"""Joining the heads of a history, when their branches do not get in each other's way."""
+"""Joining the heads of a history, when their branches do not affect each other."""
 
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.checks.same_tables import Comparison, SameTable, compare_branches
