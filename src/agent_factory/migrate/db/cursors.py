@@ -1,9 +1,10 @@
 """The driver's own cursor, for af-db's own statements: SQLAlchemy's events are for those of revisions."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import psycopg2
 import sqlalchemy as sa
 
 from agent_factory.migrate.db.driver import Cursor, psycopg2_connection
@@ -40,6 +41,27 @@ def autocommit_cursor(connection: sa.Connection) -> Iterator[Cursor]:
         finally:
             if not driver.closed:
                 driver.autocommit = False
+
+
+@contextlib.contextmanager
+def limited(cursor: Cursor, settings: Mapping[str, str]) -> Iterator[None]:
+    """Have these settings hold for the block, inside a transaction that goes on as if it had not been.
+
+    Its locks are gone afterwards, also where the block ends with an error, which is raised.
+    """
+    cursor.execute("SAVEPOINT af_db_limited")
+    try:
+        texts = [text for setting in settings.items() for text in setting]
+        cursor.execute(f"SELECT {', '.join(['set_config(%s, %s, true)'] * len(settings))}", texts)
+        yield
+    finally:
+        with contextlib.suppress(psycopg2.Error):  # the session is lost
+            cursor.execute("ROLLBACK TO SAVEPOINT af_db_limited")
+
+
+def is_of_session(error: psycopg2.Error) -> bool:
+    """Say whether the server, or its connection, has gone, so that no other query would do better."""
+    return error.pgcode is None or error.pgcode.startswith("57P")
 
 
 def named_rows(cursor: Cursor) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ Cursor = psycopg2.extensions.cursor
 Values = Sequence[object] | Mapping[str, object]
 """What a statement's parameters are given as: by place, or by name."""
 
-_FORGETS_PREPARED = re.compile(r"\b(DEALLOCATE|DISCARD)\b", re.IGNORECASE)
+FORGETS_PREPARED = re.compile(r"\b(DEALLOCATE|DISCARD)\b", re.IGNORECASE)
 
 
 class WatchedConnection(psycopg2.extensions.connection):
@@ -80,7 +80,7 @@ class _Cursor(psycopg2.extensions.cursor):
 
     def execute(self, query: "str | bytes | Composable", values: Values | None = None) -> None:
         connection = self.connection
-        if connection.may_prepare and _FORGETS_PREPARED.search(str(query)):
+        if connection.may_prepare and FORGETS_PREPARED.search(str(query)):
             connection.may_prepare = False
         if connection.defer_next or connection.pending_sql:
             text = connection.pending_sql + self.mogrify(query, values)

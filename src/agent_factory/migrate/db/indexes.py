@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from agent_factory.migrate.db import server
 from agent_factory.migrate.db.cursors import autocommit_cursor
 from agent_factory.migrate.db.sql import NAME, blanked
+from agent_factory.migrate.model.durations import milliseconds
 
 _FLAGS = re.IGNORECASE | re.VERBOSE | re.DOTALL
 _BUILD = re.compile(
@@ -43,7 +44,7 @@ def drop_if_invalid(connection: sa.Connection, name: str, *, lock_timeout_s: flo
     with autocommit_cursor(connection) as cursor:
         cursor.execute(
             "SELECT set_config('lock_timeout', %s, false), set_config('statement_timeout', '0', false)",
-            [f"{lock_timeout_s * 1000:.0f}ms"],
+            [milliseconds(lock_timeout_s)],
         )
         cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
     return True

@@ -7,7 +7,8 @@ from typing import Any
 import psycopg2
 import sqlalchemy as sa
 
-from agent_factory.migrate.db.cursors import named_rows, own_cursor
+from agent_factory.migrate.db.cursors import is_of_session, limited, named_rows, own_cursor
+from agent_factory.migrate.model.durations import milliseconds
 
 LOCK_TIMEOUT_S = 1.0
 SAMPLE_TIMEOUT_S = 2.0
@@ -156,19 +157,13 @@ def _read(connection: sa.Connection, query: str, timeout_s: float) -> Sequence[d
 
     Either way a transaction that is open goes on, without the locks and the limits of this.
     """
+    limit = milliseconds(timeout_s)
     with own_cursor(connection) as cursor:
-        cursor.execute("SAVEPOINT af_db_sizes")
         try:
-            cursor.execute(
-                "SELECT set_config('lock_timeout', %(limit)s, true),"
-                " set_config('statement_timeout', %(limit)s, true)",
-                {"limit": f"{timeout_s * 1000:.0f}ms"},
-            )
-            cursor.execute(query)
-            rows = named_rows(cursor)
+            with limited(cursor, {"lock_timeout": limit, "statement_timeout": limit}):
+                cursor.execute(query)
+                return named_rows(cursor)
         except psycopg2.Error as error:
-            if error.pgcode is None or error.pgcode.startswith("57P"):  # the connection, not the query
+            if is_of_session(error):
                 raise
-            rows = None
-        cursor.execute("ROLLBACK TO SAVEPOINT af_db_sizes")
-    return rows
+            return None

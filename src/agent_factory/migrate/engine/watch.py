@@ -19,6 +19,7 @@ from agent_factory.migrate.engine.running_revision import (
     RunningRevision,
     TransactionEndedError,
 )
+from agent_factory.migrate.model.durations import milliseconds
 from agent_factory.migrate.model.events import StatementStarted
 
 NO_STATEMENT = "DO $$ BEGIN END $$"
@@ -101,9 +102,9 @@ class Watch:
                 "set_config('idle_in_transaction_session_timeout', %(idle)s, %(local)s), "
                 f"{NO_TRANSACTION_TIMEOUT}",
                 {
-                    "lock": _milliseconds(lock_timeout_s),
-                    "statement": _milliseconds(self.statement_timeout_s),
-                    "idle": _milliseconds(self.idle_timeout_s),
+                    "lock": milliseconds(lock_timeout_s),
+                    "statement": milliseconds(self.statement_timeout_s),
+                    "idle": milliseconds(self.idle_timeout_s),
                     "local": not self.for_session,
                 },
             )
@@ -169,8 +170,8 @@ class Watch:
                 "set_config('statement_timeout', %(statement)s, false), "
                 f"{NO_TRANSACTION_TIMEOUT}",
                 {
-                    "lock": _milliseconds(seconds),
-                    "statement": _milliseconds(self.statement_timeout_s),
+                    "lock": milliseconds(seconds),
+                    "statement": milliseconds(self.statement_timeout_s),
                     "local": False,
                 },
             )
@@ -249,7 +250,3 @@ def _is_autocommit(connection: sa.Connection) -> bool:
     """Say whether psycopg2 runs outside transactions; sqlite3's attribute means something else."""
     driver = watched_connection(connection)
     return driver is not None and driver.autocommit
-
-
-def _milliseconds(seconds: float) -> str:
-    return f"{seconds * 1000:.0f}ms"

@@ -14,6 +14,11 @@ def parse_duration(text: str) -> float:
     return float(match[1]) * _UNITS[match[2]]
 
 
+def milliseconds(seconds: float) -> str:
+    """Return the writing that PostgreSQL's settings take: ``200ms``."""
+    return f"{seconds * 1000:.0f}ms"
+
+
 def show_duration(seconds: float) -> str:
     """Return the shortest writing that a person reads at a glance."""
     if seconds < 1:

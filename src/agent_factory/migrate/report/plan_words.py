@@ -260,10 +260,10 @@ def duration(estimate: Estimate) -> str:
     return f"{seconds}: {how}" if how else seconds
 
 
-def listed(names: Sequence[str], most: int = 3) -> str:
+def listed(names: Sequence[str]) -> str:
     """Return ``a, b, c and 4 more``."""
-    left = len(names) - most
-    return f"{', '.join(names[:most])} and {left:,} more" if left > 0 else ", ".join(names)
+    left = len(names) - 3
+    return f"{', '.join(names[:3])} and {left:,} more" if left > 0 else ", ".join(names)
 
 
 def counted(number: int, noun: str) -> str:

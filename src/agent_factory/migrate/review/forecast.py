@@ -17,7 +17,13 @@ from agent_factory.migrate.db.sizes import TableSize, show_bytes
 from agent_factory.migrate.db.sql import names_in
 from agent_factory.migrate.model.durations import show_duration
 from agent_factory.migrate.model.locks import Blocks, LockMode
-from agent_factory.migrate.rehearsal.trace import Change, ChangeKind, TableEffect, TracedStatement
+from agent_factory.migrate.rehearsal.trace import (
+    BUILDS_INDEX,
+    Change,
+    ChangeKind,
+    TableEffect,
+    TracedStatement,
+)
 
 # A statement that only changes the catalog takes 0.2 to 3 ms, and the round trip to the server.
 CATALOG_S = 0.005
@@ -53,12 +59,6 @@ UPDATE_BYTES_PER_S = 100e6
 UPDATE_INDEX_BYTES_PER_S = 12e6
 DELETE_ROW_S = 0.6e-6
 
-_INDEXED = {
-    ChangeKind.ADD_INDEX,
-    ChangeKind.ADD_UNIQUE,
-    ChangeKind.ADD_PRIMARY_KEY,
-    ChangeKind.ADD_EXCLUSION,
-}
 _CHECKED = {
     ChangeKind.SET_NOT_NULL,
     ChangeKind.ADD_CHECK,
@@ -177,7 +177,7 @@ def _check_row_s(definition: str) -> float:
 
 def _indexed(statement: TracedStatement, tables: Mapping[str, TableSize]) -> Iterator[_Part]:
     concurrently = re.search(r"\bCONCURRENTLY\b", statement.sql, re.IGNORECASE) is not None
-    for change, size in _changes(statement, tables, _INDEXED):
+    for change, size in _changes(statement, tables, BUILDS_INDEX):
         if change.before is None:  # an index that was there is only taken over
             seconds = size.rows * _index_row_s(change.after or "", size)
             yield _Part(

@@ -35,25 +35,18 @@ class CannotCopyError(Exception):
         self.reason = reason
 
 
-def dump_schema(
-    pg_dump: Path,
-    url: DatabaseURL,
-    login: psycopg2.extensions.ConnectionInfo,
-    *,
-    lock_wait_ms: int = LOCK_WAIT_MS,
-    timeout_s: float = DUMP_TIMEOUT_S,
-) -> str:
+def dump_schema(pg_dump: Path, url: DatabaseURL, login: psycopg2.extensions.ConnectionInfo) -> str:
     """Return ``pg_dump --schema-only`` of this database.
 
     A database without an encoding may hold bytes that are no UTF-8; they are surrogates (PEP 383).
 
     ``login`` is how a connection to it was made, password included, wherever that came from. pg_dump reads in
-    a transaction that cannot write and waits at most ``lock_wait_ms`` for a table. Raises CannotCopyError.
+    a transaction that cannot write and waits at most ``LOCK_WAIT_MS`` for a table. Raises CannotCopyError.
     """
     arguments = [
         *(str(pg_dump), "--schema-only", "--no-owner", "--no-privileges", "--no-password"),
         *("--no-subscriptions", "--no-security-labels", "--no-tablespaces", "--exclude-schema=af_db"),
-        *(f"--lock-wait-timeout={lock_wait_ms}", f"--dbname=service={_SERVICE}"),
+        *(f"--lock-wait-timeout={LOCK_WAIT_MS}", f"--dbname=service={_SERVICE}"),
     ]
     if login.parameter_status("server_encoding") != "SQL_ASCII":
         arguments.append("--encoding=UTF8")
@@ -71,15 +64,15 @@ def dump_schema(
                 capture_output=True,
                 env=environment,
                 pass_fds=(service.fileno(), password.fileno()),
-                timeout=timeout_s,
+                timeout=DUMP_TIMEOUT_S,
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            raise CannotCopyError(f"pg_dump did not finish in {timeout_s:g} s") from None
+            raise CannotCopyError(f"pg_dump did not finish in {DUMP_TIMEOUT_S:g} s") from None
         except OSError as error:
             raise CannotCopyError(f"pg_dump cannot be run: {error}") from error
     if finished.returncode != 0:
-        raise CannotCopyError(_explain(finished.stderr.decode(errors="replace"), login.user, lock_wait_ms))
+        raise CannotCopyError(_explain(finished.stderr.decode(errors="replace"), login.user))
     return finished.stdout.decode("utf-8", "surrogateescape")
 
 
@@ -122,7 +115,7 @@ def _password(login: psycopg2.extensions.ConnectionInfo) -> str:
     return "*:*:*:*:" + re.sub(r"([\\:])", r"\\\1", login.password) + "\n"
 
 
-def _explain(said: str, user: str, lock_wait_ms: int) -> str:
+def _explain(said: str, user: str) -> str:
     """Say what pg_dump's last words mean."""
     denied = re.search(r"permission denied for (schema|materialized view|foreign table|\w+) (.+)", said)
     if denied:
@@ -131,7 +124,7 @@ def _explain(said: str, user: str, lock_wait_ms: int) -> str:
     if "canceling statement due to statement timeout" in said or "lock timeout" in said:
         table = re.search(r"LOCK TABLE (?:ONLY )?(\S+?)(?:,| IN )", said)
         named = f", such as {table[1]}" if table else ""
-        return f"a table was locked by another session for more than {lock_wait_ms / 1000:g} s{named}"
+        return f"a table was locked by another session for more than {LOCK_WAIT_MS / 1000:g} s{named}"
     lines = [line for line in said.splitlines() if line.strip()]
     error = next((line.partition("error: ")[2] for line in lines if "error: " in line), " ".join(lines))
     return f"pg_dump failed: {error or 'it gave no reason'}"

@@ -26,7 +26,7 @@ import psycopg2.extensions
 import sqlalchemy as sa
 
 from agent_factory.migrate.db.cursors import own_cursor
-from agent_factory.migrate.db.driver import Cursor, Values, psycopg2_connection
+from agent_factory.migrate.db.driver import FORGETS_PREPARED, Cursor, Values, psycopg2_connection
 from agent_factory.migrate.model.locks import LockMode
 from agent_factory.migrate.rehearsal.trace.catalog_lock_gates import CatalogLockGates
 from agent_factory.migrate.rehearsal.trace.lock_snapshot import (
@@ -61,7 +61,6 @@ _REFUSED_IN_TRANSACTION = (
     psycopg2.errors.InvalidTransactionTermination,  # a procedure that commits
 )
 _PREPARED = (LOCKS_AND_MARKS, LOCKS, RELATION)
-_FORGETS_PREPARED = re.compile(r"\b(DISCARD|DEALLOCATE)\b", re.IGNORECASE)
 _SENDS_COUNTS_ON_DEMAND = 150000
 """The first ``server_version_num`` that has pg_stat_force_next_flush()."""
 
@@ -149,7 +148,7 @@ class PostgreSQLTracer:
                 raise
             seconds = time.monotonic() - began
             text = sql if sql is not None else self._decode(cursor.query or b"")
-            self._is_prepared = self._is_prepared and not _FORGETS_PREPARED.search(text)
+            self._is_prepared = self._is_prepared and not FORGETS_PREPARED.search(text)
             return _Ran(sql=text, command=_command(cursor), seconds=seconds, times=times)
 
         if begins and not self._driver_begins:

@@ -48,6 +48,12 @@ class ChangeKind(StrEnum):
     RENAME_ENUM_VALUE = "rename enum value"
 
 
+BUILDS_INDEX = frozenset(
+    {ChangeKind.ADD_INDEX, ChangeKind.ADD_UNIQUE, ChangeKind.ADD_PRIMARY_KEY, ChangeKind.ADD_EXCLUSION}
+)
+"""The changes for which every row of a table goes into a new index."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """A change to a schema object.

@@ -14,9 +14,9 @@ import psycopg2
 import sqlalchemy as sa
 
 from agent_factory.migrate.db import indexes, server
-from agent_factory.migrate.db.cursors import own_cursor
+from agent_factory.migrate.db.cursors import is_of_session, limited, own_cursor
 from agent_factory.migrate.db.driver import sqlite3_connection
-from agent_factory.migrate.model.durations import show_duration
+from agent_factory.migrate.model.durations import milliseconds, show_duration
 from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
 from agent_factory.migrate.rehearsal.trace import ChangeKind
 from agent_factory.migrate.review.hazards.evidence.count_queries import (
@@ -140,23 +140,19 @@ def _answer(
 def _counted(connection: sa.Connection, query: str, timeout_s: float) -> Answer:
     """Return the one number that the query gives, or why it does not."""
     limits = {
-        "statement_timeout": f"{timeout_s * 1000:.0f}ms",
-        "lock_timeout": f"{LOCK_TIMEOUT_S * 1000:.0f}ms",
+        "statement_timeout": milliseconds(timeout_s),
+        "lock_timeout": milliseconds(LOCK_TIMEOUT_S),
         "row_security": "off",  # an error rather than the rows that this role may see
         "transaction_read_only": "on",
     }
     with own_cursor(connection) as cursor:
-        cursor.execute("SAVEPOINT af_db_count")
         try:
-            for name, value in limits.items():
-                cursor.execute("SELECT set_config(%s, %s, true)", [name, value])
-            cursor.execute(query)
-            ((rows,),) = cursor.fetchall()
-            answer = Answer(rows=rows)
+            with limited(cursor, limits):
+                cursor.execute(query)
+                ((rows,),) = cursor.fetchall()
+                return Answer(rows=rows)
         except psycopg2.Error as error:
-            answer = _refused(error, timeout_s)
-        cursor.execute("ROLLBACK TO SAVEPOINT af_db_count")
-    return answer
+            return _refused(error, timeout_s)
 
 
 def _counted_in_file(connection: sa.Connection, query: str, timeout_s: float) -> Answer:
@@ -174,9 +170,9 @@ def _counted_in_file(connection: sa.Connection, query: str, timeout_s: float) ->
 
 
 def _refused(error: psycopg2.Error, timeout_s: float) -> Answer:
-    code: str | None = error.pgcode
-    if code is None or code.startswith("57P"):  # the connection, not the query
+    if is_of_session(error):
         raise error
+    code = error.pgcode or ""
     said = (error.diag.message_primary or "").strip()
     if code.startswith("22"):
         return Answer(error=said)

@@ -2,17 +2,10 @@
 
 from collections.abc import Iterator
 
-from agent_factory.migrate.rehearsal.trace import ChangeKind, TracedStatement
+from agent_factory.migrate.rehearsal.trace import BUILDS_INDEX, TracedStatement
 from agent_factory.migrate.review.hazards.evidence import Evidence, LockedTable, StatementLocks
 from agent_factory.migrate.review.hazards.rule import Hazard, HazardRule, Severity
 from agent_factory.migrate.review.hazards.safe_forms import safe_form
-
-_BUILDS = {
-    ChangeKind.ADD_INDEX,
-    ChangeKind.ADD_UNIQUE,
-    ChangeKind.ADD_PRIMARY_KEY,
-    ChangeKind.ADD_EXCLUSION,
-}
 
 
 def _in_locks(locks: StatementLocks, table: LockedTable, evidence: Evidence) -> Iterator[Hazard]:
@@ -29,7 +22,7 @@ def _in_locks(locks: StatementLocks, table: LockedTable, evidence: Evidence) -> 
 def _only_builds(statement: TracedStatement, table: str) -> bool:
     """Whether the rows are read to build an index, and not to be checked."""
     kinds = {change.kind for change in statement.changes if change.table == table}
-    return bool(kinds & _BUILDS) and not kinds - _BUILDS
+    return bool(kinds & BUILDS_INDEX) and not kinds - BUILDS_INDEX
 
 
 SCANS_TABLE = HazardRule(
