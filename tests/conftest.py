@@ -8,7 +8,7 @@ import math
 import os
 import signal
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ SERVER_VARIABLE = "AF_DB_TEST_URL"
 GOES_ON = "goes_on_at_hangup"
 WORKERS = 1.5
 """For each processor: many tests wait, for a lock, a limit or another process."""
+
+Templates = Callable[[str, Callable[[str], None]], str]
 
 _run = contextlib.ExitStack()
 # A deadline for one example is a test of how busy the machine is.
@@ -137,6 +139,22 @@ def postgresql_url(server_url: DatabaseURL) -> Iterator[str]:
     """The URL of an empty PostgreSQL database of this test's own."""
     with new_database(server_url) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def templates(server_url: DatabaseURL) -> Iterator[Templates]:
+    """``templates("at 001", make)``: a database that ``make(url)`` was called for once, to be copied."""
+    made: dict[str, str] = {}
+    with contextlib.ExitStack() as stack:
+
+        def template(name: str, make: Callable[[str], None]) -> str:
+            if name not in made:
+                url = stack.enter_context(new_database(server_url))
+                make(url)
+                made[name] = url
+            return made[name]
+
+        yield template
 
 
 @pytest.fixture(scope="session")

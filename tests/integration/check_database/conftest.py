@@ -1,5 +1,6 @@
 """Production at the head of a small history, with rehearsals switched on."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,10 @@ from typing import Any
 import psycopg2
 import pytest
 
+from agent_factory.url import DatabaseURL
 from tests.commands import CommandLine, Outcome
+from tests.conftest import Templates
+from tests.postgres import new_database
 from tests.projects import AlembicProject, make_project
 
 USERS = """
@@ -75,11 +79,21 @@ def history(tmp_path: Path) -> AlembicProject:
 
 
 @pytest.fixture
-def prod(af_db: CommandLine, history: AlembicProject, postgresql_url: str, _rehearsing: None) -> Checked:
+def prod(
+    af_db: CommandLine,
+    history: AlembicProject,
+    server_url: DatabaseURL,
+    templates: Templates,
+    _rehearsing: None,
+) -> Iterator[Checked]:
     """PostgreSQL at the head of the history, as ``af-db prod`` has migrated it."""
-    it = Checked(af_db=af_db, project=history, url=postgresql_url, group="prod")
-    assert it.run("upgrade", "--yes", "--no-rehearsal").code == 0
-    return it
+
+    def migrate(url: str) -> None:
+        it = Checked(af_db=af_db, project=history, url=url, group="prod")
+        assert it.run("upgrade", "--yes", "--no-rehearsal").code == 0
+
+    with new_database(server_url, template=templates("users and orders", migrate)) as url:
+        yield Checked(af_db=af_db, project=history, url=url, group="prod")
 
 
 @pytest.fixture

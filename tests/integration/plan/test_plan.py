@@ -5,14 +5,17 @@ import json
 import shlex
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg2
 import pytest
 
+from agent_factory.url import DatabaseURL
 from tests.commands import CommandLine, Outcome
+from tests.conftest import Templates
+from tests.postgres import new_database
 from tests.projects import AlembicProject, make_project
 
 
@@ -47,7 +50,9 @@ class Production:
 
 
 @pytest.fixture
-def production(af_db: CommandLine, tmp_path: Path, postgresql_url: str) -> Production:
+def production(
+    af_db: CommandLine, tmp_path: Path, server_url: DatabaseURL, templates: Templates
+) -> Iterator[Production]:
     project = make_project(tmp_path / "shop")
     project.add(
         "001",
@@ -58,9 +63,13 @@ def production(af_db: CommandLine, tmp_path: Path, postgresql_url: str) -> Produ
         """,
         'op.drop_table("people")',
     )
-    it = Production(af_db=af_db, project=project, url=postgresql_url)
-    assert it("upgrade", "--yes", "--no-rehearsal").code == 0
-    return it
+
+    def migrate(url: str) -> None:
+        it = Production(af_db=af_db, project=project, url=url)
+        assert it("upgrade", "--yes", "--no-rehearsal").code == 0
+
+    with new_database(server_url, template=templates("people", migrate)) as url:
+        yield Production(af_db=af_db, project=project, url=url)
 
 
 def drop_name(production: Production) -> None:

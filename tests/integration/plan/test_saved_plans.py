@@ -11,7 +11,10 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from agent_factory.url import DatabaseURL
 from tests.commands import CommandLine, Outcome
+from tests.conftest import Templates
+from tests.postgres import new_database
 from tests.projects import AlembicProject, make_project
 
 
@@ -39,7 +42,9 @@ class Reviewed:
 
 
 @pytest.fixture
-def reviewed(af_db: CommandLine, tmp_path: Path, postgresql_url: str) -> Reviewed:
+def reviewed(
+    af_db: CommandLine, tmp_path: Path, server_url: DatabaseURL, templates: Templates
+) -> Iterator[Reviewed]:
     project = make_project(tmp_path / "reviewed", tables=1)
     project.add(
         "002",
@@ -47,10 +52,16 @@ def reviewed(af_db: CommandLine, tmp_path: Path, postgresql_url: str) -> Reviewe
         'op.create_table("t002", sa.Column("id", sa.Integer, primary_key=True))',
         'op.drop_table("t002")',
     )
-    it = Reviewed(af_db=af_db, project=project, url=postgresql_url, file=tmp_path / "plan.json")
-    assert it.run("upgrade", "001", "--yes", "--no-rehearsal").code == 0
-    assert it.run("plan", "--out", str(it.file)).code == 0
-    return it
+    file = tmp_path / "plan.json"
+
+    def migrate(url: str) -> None:
+        it = Reviewed(af_db=af_db, project=project, url=url, file=file)
+        assert it.run("upgrade", "001", "--yes", "--no-rehearsal").code == 0
+
+    with new_database(server_url, template=templates("reviewed", migrate)) as url:
+        it = Reviewed(af_db=af_db, project=project, url=url, file=file)
+        assert it.run("plan", "--out", str(it.file)).code == 0
+        yield it
 
 
 @pytest.mark.usefixtures("own_scratch_server")
