@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from agent_factory.migrate.checks.throwaway import Looked
+from agent_factory.migrate.workflows import check
 from tests.commands import CommandLine
 from tests.projects import AlembicProject, make_project
 
@@ -89,6 +91,12 @@ CHANGES: dict[str, tuple[str, str, str, bool]] = {
 
 OF_POSTGRESQL_ALONE = ("unlogged", "collation", "exclusion")
 """What SQLite cannot be given at all: there the models fail, or are made all the same."""
+
+
+@pytest.fixture(autouse=True)
+def _no_round_trips(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out another check of the same command, which would take most of the time."""
+    monkeypatch.setattr(check, "check_round_trip", lambda *_, **__: Looked(findings=()))
 
 
 @pytest.fixture
