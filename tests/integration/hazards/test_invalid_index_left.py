@@ -23,7 +23,7 @@ def test_an_invalid_index_that_is_there_already(own_stage: Stage) -> None:
         run_script(own_stage.production_url, build)
     (hazard,) = of_code(own_stage.hazards([Autocommit(sql=build)]), "invalid-index-left")
     assert hazard.severity is Severity.HIGH
-    assert "an INVALID index of this name is there" in hazard.message
+    assert "an earlier build has left an INVALID index of this name" in hazard.message
     run_traced(own_stage.production_url, *rewrite_in(hazard.remedy))
     run_script(own_stage.production_url, "DELETE FROM orders WHERE id > 50")
     assert not of_code(own_stage.hazards(["DROP TABLE vacant"]), "invalid-index-left")
