@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 def lint_imports(place: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [Path(sys.executable).with_name("lint-imports"), "--no-logo", "--no-cache"],
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
         cwd=place,
         env=os.environ | {"PYTHONPATH": str(place / "src")},
         capture_output=True,
