@@ -1,6 +1,7 @@
 """The one list of hazards."""
 
 import importlib
+import uuid
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,7 @@ def write_rule(
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where a package of rules is made, under a name that no other test has."""
     monkeypatch.syspath_prepend(tmp_path)
-    return tmp_path / f"rules_of_{tmp_path.name}"
+    return tmp_path / f"rules_{uuid.uuid4().hex}"
 
 
 def test_the_names_and_their_order_never_change() -> None:
