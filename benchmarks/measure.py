@@ -118,7 +118,7 @@ def server(url: str | None) -> Iterator[str]:
     if url is not None:
         yield url
         return
-    with throwaway_server() as started:
+    with throwaway_server(scram_iterations=4096) as started:
         yield started.url("postgres")
 
 

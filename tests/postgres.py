@@ -90,8 +90,14 @@ def copied_installation(place: Path, major: int = MAJOR) -> Path:
 
 
 @contextlib.contextmanager
-def throwaway_server(major: int = MAJOR, *, settings: Mapping[str, str] = SETTINGS) -> Iterator[Server]:
-    """Start a server that ends with this block, or with this process."""
+def throwaway_server(
+    major: int = MAJOR, *, settings: Mapping[str, str] = SETTINGS, scram_iterations: int = 1
+) -> Iterator[Server]:
+    """Start a server that ends with this block, or with this process.
+
+    Every connection computes the hash of the password again: PostgreSQL's own 4,096 iterations take longer
+    than the rest of it, and some clients refuse as few as one.
+    """
     with contextlib.ExitStack() as stack:
         port, server = _start(stack, installation(major), settings)
         password = secrets.token_hex(16)
@@ -100,8 +106,7 @@ def throwaway_server(major: int = MAJOR, *, settings: Mapping[str, str] = SETTIN
         )
         with contextlib.closing(connection), connection, connection.cursor() as cursor:
             if connection.server_version >= 160000:
-                # Every connection computes the hash anew: 4,096 rounds take longer than the rest of it.
-                cursor.execute("SET scram_iterations = 1")
+                cursor.execute("SELECT set_config('scram_iterations', %s, false)", [str(scram_iterations)])
             cursor.execute(f"ALTER ROLE {server.superuser} PASSWORD %s", [password])
         yield Server(
             host="127.0.0.1",
