@@ -3,7 +3,6 @@
 import collections
 import contextlib
 import functools
-import gc
 import math
 import os
 import signal
@@ -74,12 +73,6 @@ def _go_on(number: int, frame: object) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     return math.ceil(WORKERS * (os.cpu_count() or 1))
-
-
-def pytest_collection_finish() -> None:
-    """Spare the garbage collector what thousands of tests are made of."""
-    gc.collect()
-    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
