@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from agent_factory.migrate.catalog.objects import Catalog, CatalogObject, Key
 from agent_factory.migrate.catalog.registry import kinds_of
+from agent_factory.migrate.db.sql import bare_parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,8 @@ def find_unkept_settings(
         other = copies.get(one.key)
         if other is None:
             continue
-        proves = one.key not in changed and (one.table or one.name).replace('"', "") not in failed
+        is_failed = bool(failed) and ".".join(bare_parts(one.table or one.name)) in failed
+        proves = one.key not in changed and not is_failed
         mine, theirs = (_only(settings[one.kind], of) for of in (one, other))
         for name in sorted(mine.keys() | theirs.keys()):
             if mine.get(name) != theirs.get(name):

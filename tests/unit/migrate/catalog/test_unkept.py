@@ -1,5 +1,7 @@
 """Settings that a copy does not keep, and what somebody changed."""
 
+from dataclasses import replace
+
 from agent_factory.migrate.catalog import (
     NONE_UNKEPT,
     Catalog,
@@ -64,6 +66,14 @@ def test_objects_that_a_revision_changes_prove_nothing() -> None:
     unkept = find_unkept_settings(original, copy, changed={("column", "public.t.a")})
 
     assert unkept.of_kinds == {}
+
+
+def test_what_the_copys_server_has_refused_proves_nothing_whatever_it_is_called() -> None:
+    one = replace(column("a", storage="MAIN"), table='public."odd ""name"')
+    original, copy = catalog(one), catalog(replace(one, clauses=one.clauses[:1], fields=one.fields[:1]))
+
+    assert find_unkept_settings(original, copy).of_kinds == {COLUMN: 1}
+    assert find_unkept_settings(original, copy, failed={'public.odd "name'}).of_kinds == {}
 
 
 def test_a_part_of_the_definition_is_never_left_out() -> None:
