@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from agent_factory.migrate.rehearsal.scratch import Scratch, scratch_database
+from agent_factory.migrate.rehearsal.scratch import Scratch, another_database, scratch_database
 from agent_factory.url import DatabaseURL, parse_url
 from tests.integration.scratch.production import CANARY, Production
 from tests.postgres import administering, throwaway_server
@@ -24,9 +24,17 @@ def production(postgresql_url: str) -> Production:
     return Production(url=postgresql_url)
 
 
-@pytest.fixture
-def scratch() -> Iterator[Scratch]:
+@pytest.fixture(scope="session")
+def first_scratch() -> Iterator[Scratch]:
+    """Keeps a server that af-db has started for itself; tests that are about starting one do not use it."""
     with scratch_database(18) as database:
+        yield database
+
+
+@pytest.fixture
+def scratch(first_scratch: Scratch) -> Iterator[Scratch]:
+    """A scratch database of this test's own."""
+    with another_database(first_scratch) as database:
         yield database
 
 
