@@ -16,6 +16,7 @@ import json
 import os
 import pkgutil
 import selectors
+import shutil
 import signal
 import socket
 import struct
@@ -147,7 +148,7 @@ def can_be_warm(environment: Mapping[str, str]) -> bool:
 @contextlib.contextmanager
 def warm_server() -> Iterator[WarmServer]:
     """Start a server, which ends with this block or with this process."""
-    with tempfile.TemporaryDirectory(prefix="af-db-warm-") as folder:
+    with tempfile.TemporaryDirectory(prefix="af-db-warm-", ignore_cleanup_errors=True) as folder:
         address = str(Path(folder) / "socket")
         process = subprocess.Popen(
             [sys.executable, __file__, address],
@@ -190,6 +191,7 @@ def _serve(address: str) -> None:
         while True:
             for key, _events in selector.select():
                 if key.fd == sys.stdin.fileno():
+                    shutil.rmtree(Path(address).parent, ignore_errors=True)  # the tests may have been killed
                     os._exit(0)
                 if key.fd != listening.fileno():
                     selector.unregister(key.fd)
