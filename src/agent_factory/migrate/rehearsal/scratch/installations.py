@@ -1,5 +1,6 @@
 """Where PostgreSQL's programs are on this machine, and of which major version they are."""
 
+import functools
 import importlib.util
 import os
 import re
@@ -106,8 +107,9 @@ def _with_program(folders: Iterator[Path], program: str, *, from_wheel: bool) ->
             yield Installation(bin_dir=folder, major=major, from_wheel=from_wheel)
 
 
+@functools.cache
 def _major_version(program: Path) -> int | None:
-    """What ``--version`` says; None when the program does not run or is of another PostgreSQL."""
+    """What ``--version`` says, asked once by this process; None when the program does not run or is of another PostgreSQL."""
     try:
         finished = subprocess.run(
             [str(program), "--version"],
