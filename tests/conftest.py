@@ -6,6 +6,7 @@ import functools
 import math
 import os
 import signal
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -123,6 +124,8 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch, server_url: DatabaseURL) 
             *("GITHUB_ACTIONS", "PY_COLORS"),
         }:
             monkeypatch.delenv(name)
+    # Each project puts its folder in front, and whatever is looked up later is looked for in all of them.
+    monkeypatch.setattr(sys, "path", list(sys.path))
     # A rehearsal takes a second; the tests that are about it switch it on.
     monkeypatch.setenv("AF_DB_REHEARSAL", "false")
 

@@ -141,11 +141,10 @@ def new_database(server: DatabaseURL, *, template: str = "template1") -> Iterato
     name = f"af_db_{uuid.uuid4().hex}"
     with administering(server) as cursor:
         cursor.execute(f"CREATE DATABASE {name} TEMPLATE {template.rpartition('/')[2]} STRATEGY file_copy")
-    login = f"{server.user}:{server.password}@{server.host}:{server.port or 5432}"
-    try:
-        yield f"postgresql://{login}/{name}"
-    finally:
-        with administering(server) as cursor:
+        login = f"{server.user}:{server.password}@{server.host}:{server.port or 5432}"
+        try:
+            yield f"postgresql://{login}/{name}"
+        finally:
             cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
