@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from fcntl import ioctl
 from pathlib import Path
 
-from tests.commands import INSTALLED, Outcome, bare_environment
+from tests.commands import INSTALLED, Outcome, bare_environment, the_warm_server
+from tests.warm import WarmProcess, can_be_warm
 
 TIMEOUT_S = 60
 PATIENCE_S = 5
@@ -32,16 +33,22 @@ def run_on_terminal(
     waiting = dict(answers or {})
     controller, terminal = pty.openpty()
     ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    process = subprocess.Popen(
-        [str(INSTALLED), *arguments],
-        cwd=cwd,
-        env=bare_environment(url) | {"TERM": "xterm-256color"} | dict(environment or {}),
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-        start_new_session=True,
-        preexec_fn=_own_the_terminal,  # else Ctrl-C is only a character
-    )
+    whole = bare_environment(url) | {"TERM": "xterm-256color"} | dict(environment or {})
+    process: subprocess.Popen[bytes] | WarmProcess
+    if can_be_warm(environment or {}):
+        streams = (terminal, terminal, terminal)
+        process = the_warm_server().start_on(streams, "af-db", *arguments, cwd=cwd, environment=whole)
+    else:
+        process = subprocess.Popen(
+            [str(INSTALLED), *arguments],
+            cwd=cwd,
+            env=whole,
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            start_new_session=True,
+            preexec_fn=_own_the_terminal,  # else Ctrl-C is only a character
+        )
     os.close(terminal)
     shown = b""
     typed = b""

@@ -23,9 +23,11 @@ import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from fcntl import ioctl
 from pathlib import Path
 from typing import IO, Any
 
@@ -58,9 +60,9 @@ class WarmProcess:
     """A command that runs: what tests use of ``subprocess.Popen[str]``."""
 
     pid: int
-    stdout: IO[str] | None
-    stderr: IO[str] | None
     arguments: tuple[str, ...]
+    stdout: IO[str] | None = None
+    stderr: IO[str] | None = None
     returncode: int | None = None
     _end: socket.socket = field(repr=False)
     """Where its exit code arrives."""
@@ -107,26 +109,37 @@ class WarmServer:
             out, out_of_it = os.pipe()
             err, err_of_it = os.pipe()
             try:
-                end = ask(
-                    self.address,
-                    {
-                        "program": program,
-                        "arguments": arguments,
-                        "cwd": str(cwd),
-                        "environment": dict(environment),
-                    },
+                process = self.start_on(
                     (nothing.fileno(), out_of_it, err_of_it),
+                    program,
+                    *arguments,
+                    cwd=cwd,
+                    environment=environment,
                 )
             finally:
                 os.close(out_of_it)
                 os.close(err_of_it)
-        return WarmProcess(
-            pid=_read_number(end),
-            stdout=os.fdopen(out, encoding="utf-8"),
-            stderr=os.fdopen(err, encoding="utf-8"),
-            arguments=(program, *arguments),
-            _end=end,
-        )
+        process.stdout = os.fdopen(out, encoding="utf-8")
+        process.stderr = os.fdopen(err, encoding="utf-8")
+        return process
+
+    def start_on(
+        self,
+        streams: tuple[int, int, int],
+        program: str,
+        *arguments: str,
+        cwd: Path,
+        environment: Mapping[str, str],
+    ) -> WarmProcess:
+        """Start a program of PROGRAMS with these streams; a terminal becomes the one that controls it."""
+        request = {
+            "program": program,
+            "arguments": arguments,
+            "cwd": str(cwd),
+            "environment": dict(environment),
+        }
+        end = ask(self.address, request, streams)
+        return WarmProcess(pid=_read_number(end), arguments=(program, *arguments), _end=end)
 
 
 def ask(address: str, request: Mapping[str, object], streams: tuple[int, int, int]) -> socket.socket:
@@ -230,6 +243,8 @@ def _become(request: dict[str, Any], streams: list[int]) -> None:
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
+    if os.isatty(0):
+        ioctl(0, termios.TIOCSCTTY, 0)  # else Ctrl-C is only a character
     program = Path(sys.executable).with_name(request["program"])
     sys.argv = [str(program), *request["arguments"]]
     sys.path[0] = str(program.parent)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.commands import CommandLine
-from tests.projects import AlembicProject
+from tests.projects import AlembicProject, make_project
 
 HUSH = "Hush9Canary"
 """What no output may hold. The sources below are written with HUSH in its place."""
@@ -15,6 +15,12 @@ TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJyb2xlIjoic2VydmljZV9yb2xlIn0.c2lnbmF0dXJlLW9mLU
 
 
 OF_FILES = {"credentials", "local-credentials", "broken-revision-file"}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> AlembicProject:
+    """One revision: it runs whenever the files are looked at."""
+    return make_project(tmp_path / "project", tables=1)
 
 
 def findings(af_db: CommandLine, project: AlembicProject) -> list[dict[str, Any]]:
@@ -42,7 +48,7 @@ def add_to_env_py(project: AlembicProject, source: str) -> tuple[Path, str]:
 
 
 def add_to_revision(project: AlembicProject, source: str) -> tuple[Path, str]:
-    path = project.add("004", "003", source)
+    path = project.add("002", "001", source)
     return path, source.splitlines()[-1]
 
 
@@ -142,8 +148,8 @@ def test_a_password_in_a_revision(af_db: CommandLine, project: AlembicProject, s
 
 
 def test_a_password_in_a_file_that_is_no_python(af_db: CommandLine, project: AlembicProject) -> None:
-    path = project.versions / "004_x.py"
-    path.write_text(f'revision = "004"\n<<<<<<< HEAD\nURL = "postgresql://app:{HUSH}@db.acme.io/app"\n')
+    path = project.versions / "002_x.py"
+    path.write_text(f'revision = "002"\n<<<<<<< HEAD\nURL = "postgresql://app:{HUSH}@db.acme.io/app"\n')
 
     found = {item["code"]: item["line"] for item in findings(af_db, project)}
 

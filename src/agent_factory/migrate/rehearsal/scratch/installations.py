@@ -109,7 +109,10 @@ def _with_program(folders: Iterator[Path], program: str, *, from_wheel: bool) ->
 
 @functools.cache
 def _major_version(program: Path) -> int | None:
-    """What ``--version`` says, asked once by this process; None when the program does not run or is of another PostgreSQL."""
+    """What ``--version`` says, asked once by this process.
+
+    None when the program does not run or is of another PostgreSQL.
+    """
     try:
         finished = subprocess.run(
             [str(program), "--version"],
