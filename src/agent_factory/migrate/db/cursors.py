@@ -7,7 +7,12 @@ from typing import Any
 import psycopg2
 import sqlalchemy as sa
 
-from agent_factory.migrate.db.driver import Cursor, psycopg2_connection
+from agent_factory.migrate.db.driver import (
+    Cursor,
+    own_cursor_of,
+    psycopg2_connection,
+    roll_back_unseen,
+)
 
 
 @contextlib.contextmanager
@@ -19,11 +24,11 @@ def own_cursor(connection: sa.Connection) -> Iterator[Cursor]:
     """
     driver = psycopg2_connection(connection)
     try:
-        with driver.cursor() as cursor:
+        with own_cursor_of(driver) as cursor:
             yield cursor
     finally:
         if not connection.in_transaction() and not driver.closed:
-            driver.rollback()
+            roll_back_unseen(driver)
 
 
 @contextlib.contextmanager
@@ -34,7 +39,7 @@ def autocommit_cursor(connection: sa.Connection) -> Iterator[Cursor]:
     """
     driver = psycopg2_connection(connection)
     with own_cursor(connection) as cursor:
-        driver.rollback()
+        roll_back_unseen(driver)
         driver.autocommit = True
         try:
             yield cursor

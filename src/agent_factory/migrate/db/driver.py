@@ -1,9 +1,11 @@
 """The driver's own connection behind one of SQLAlchemy's: psycopg2's, which af-db watches, or sqlite3's."""
 
+import contextlib
+import functools
 import re
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import psycopg2.extensions
 import sqlalchemy as sa
@@ -19,10 +21,21 @@ Values = Sequence[object] | Mapping[str, object]
 FORGETS_PREPARED = re.compile(r"\b(DEALLOCATE|DISCARD)\b", re.IGNORECASE)
 
 
-class WatchedConnection(psycopg2.extensions.connection):
-    """psycopg2's connection, which remembers how a call has ended its last transaction and saves round trips.
+class Listener(Protocol):
+    """Who hears of all that is sent on a connection, by cursors of whatever class but af-db's own."""
 
-    ``when_committed`` is called when a commit has been answered.
+    def sending(self, sql: str, *, is_named: bool) -> contextlib.AbstractContextManager[None]:
+        """Around the sending of a text; ``is_named``: the cursor has a name, so the server keeps its rows."""
+
+    def ending(self, how: str) -> contextlib.AbstractContextManager[None]:
+        """Around a call of the driver's ``commit`` or ``rollback``."""
+
+
+class WatchedConnection(psycopg2.extensions.connection):
+    """psycopg2's connection, which announces what is sent on it, and saves round trips.
+
+    ``listener`` is who hears of it. ``begin_sql`` is sent with each transaction that ``begin_after_commit``
+    begins. ``when_committed`` is called when a commit has been answered.
     ``pending_sql`` travels in one message with the next statement or commit, before it. The statement's
     result and its place in SQLAlchemy's errors stay its own.
     ``defer_next`` has the next statement wait as ``pending_sql``. Its result is not known then: ``rowcount``
@@ -32,7 +45,8 @@ class WatchedConnection(psycopg2.extensions.connection):
     it, and a statement that may have the session forget unsets it. ``prepared`` are the names so far.
     """
 
-    ended_by = ""
+    listener: Listener | None = None
+    begin_sql = b""
     when_committed: Callable[[], None] | None = None
     pending_sql = b""
     defer_next = False
@@ -46,15 +60,36 @@ class WatchedConnection(psycopg2.extensions.connection):
 
     def prepare(self, name: str, statement: str, values: Values | None = None) -> None:
         """Have the session parse and plan a statement once; ``statement`` is what follows its name."""
-        with self.cursor() as cursor:
+        with self.cursor(cursor_factory=OwnCursor) as cursor:
             cursor.execute(f"PREPARE {name} {statement}", values)
         self.prepared.add(name)
 
+    def cursor(self, name: Any = None, cursor_factory: Any = None, *rest: Any, **options: Any) -> Any:
+        """As psycopg2's; a cursor of whatever class tells the listener what it sends."""
+        return super().cursor(name, _telling(cursor_factory or self.cursor_factory), *rest, **options)
+
     def commit(self) -> None:
-        self.ended_by = "commit"
+        with self._ending("commit"):
+            self._commit()
+
+    def rollback(self) -> None:
+        with self._ending("rollback"):
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Roll back without telling the listener."""
+        self.pending_sql = b""
+        self.defer_next = self.begin_after_commit = False
+        super().rollback()
+
+    def _ending(self, how: str) -> contextlib.AbstractContextManager[None]:
+        return self.listener.ending(how) if self.listener is not None else contextlib.nullcontext()
+
+    def _commit(self) -> None:
         begin_again, self.begin_after_commit = self.begin_after_commit, False
         if begin_again and (self.pending_sql or self.info.transaction_status == TRANSACTION_STATUS_INTRANS):
-            self._send(b"COMMIT; BEGIN")  # AND CHAIN would keep what SET TRANSACTION has set
+            # AND CHAIN would keep what SET TRANSACTION has set.
+            self._send(b"; ".join(filter(None, (b"COMMIT; BEGIN", self.begin_sql))))
         else:
             if self.pending_sql:
                 waiting, self.pending_sql = self.pending_sql, b""
@@ -63,23 +98,59 @@ class WatchedConnection(psycopg2.extensions.connection):
         if self.when_committed is not None:
             self.when_committed()
 
-    def rollback(self) -> None:
-        self.ended_by = "rollback"
-        self.pending_sql = b""
-        self.defer_next = self.begin_after_commit = False
-        super().rollback()
-
     def _send(self, statement: bytes) -> None:
-        with self.cursor() as cursor:
+        with self.cursor(cursor_factory=OwnCursor) as cursor:
             cursor.execute(statement)
 
 
-class _Cursor(psycopg2.extensions.cursor):
+class _Telling:
+    """All ways of a cursor to send something: each tells the connection's listener."""
+
+    connection: WatchedConnection
+    name: str | None
+    is_own = False
+
+    def execute(self, query: "str | bytes | Composable", vars: Values | None = None) -> None:  # noqa: A002
+        with self._sending(query):
+            super().execute(query, vars)  # type: ignore[misc]
+
+    def executemany(self, query: "str | bytes | Composable", vars_list: Any) -> None:
+        with self._sending(query):
+            super().executemany(query, vars_list)  # type: ignore[misc]
+
+    def copy_expert(self, sql: "str | bytes | Composable", *arguments: Any, **options: Any) -> None:
+        with self._sending(sql):
+            super().copy_expert(sql, *arguments, **options)  # type: ignore[misc]
+
+    def copy_from(self, file: Any, table: str, *arguments: Any, **options: Any) -> None:
+        with self._sending(f"COPY {table} FROM stdin"):
+            super().copy_from(file, table, *arguments, **options)  # type: ignore[misc]
+
+    def copy_to(self, file: Any, table: str, *arguments: Any, **options: Any) -> None:
+        with self._sending(f"COPY {table} TO stdout"):
+            super().copy_to(file, table, *arguments, **options)  # type: ignore[misc]
+
+    def callproc(self, procname: Any, *parameters: Any) -> Any:
+        with self._sending("SELECT"):
+            return super().callproc(procname, *parameters)  # type: ignore[misc]
+
+    def _sending(self, query: "str | bytes | Composable") -> contextlib.AbstractContextManager[None]:
+        listener = self.connection.listener
+        if listener is None or self.is_own:
+            return contextlib.nullcontext()
+        if isinstance(query, bytes):
+            text = query.decode(errors="replace")
+        else:
+            text = query if isinstance(query, str) else query.as_string(cast(Cursor, self))
+        return listener.sending(text, is_named=self.name is not None)
+
+
+class _Cursor(_Telling, psycopg2.extensions.cursor):
     connection: WatchedConnection
     _is_deferred = False
 
-    def execute(self, query: "str | bytes | Composable", values: Values | None = None) -> None:
-        connection = self.connection
+    def execute(self, query: "str | bytes | Composable", vars: Values | None = None) -> None:  # noqa: A002
+        connection, values = self.connection, vars
         if connection.may_prepare and FORGETS_PREPARED.search(str(query)):
             connection.may_prepare = False
         if connection.defer_next or connection.pending_sql:
@@ -97,9 +168,33 @@ class _Cursor(psycopg2.extensions.cursor):
         return 1 if self._is_deferred else int(super().rowcount)
 
 
+class OwnCursor(_Cursor):
+    """A cursor for what af-db itself sends: nobody hears of it."""
+
+    is_own = True
+
+
+@functools.cache
+def _telling(factory: type[Any]) -> type[Any]:
+    return factory if issubclass(factory, _Telling) else type(factory.__name__, (_Telling, factory), {})
+
+
 def psycopg2_connection(connection: sa.Connection) -> WatchedConnection:
     """Return the driver's connection of one to PostgreSQL that ``connect`` has opened."""
     return cast(WatchedConnection, connection.connection.dbapi_connection)
+
+
+def own_cursor_of(driver: psycopg2.extensions.connection) -> Cursor:
+    """Return a cursor for af-db's own statements on a connection that may be watched."""
+    return driver.cursor(cursor_factory=OwnCursor if isinstance(driver, WatchedConnection) else Cursor)
+
+
+def roll_back_unseen(driver: psycopg2.extensions.connection) -> None:
+    """Roll back what af-db's own statements have begun; whoever listens does not hear of it."""
+    if isinstance(driver, WatchedConnection):
+        driver.abandon()
+    else:
+        driver.rollback()
 
 
 def sqlite3_connection(connection: sa.Connection) -> sqlite3.Connection:

@@ -4,7 +4,8 @@ Each name has a test of its own, which fails by that name when a SQLAlchemy no l
 tests/unit/migrate/db/test_sqlalchemy_internals.py. Read in SQLAlchemy 2.0.40 and 2.1.9.
 """
 
-from collections.abc import Collection
+import contextlib
+from collections.abc import Callable, Collection, Iterator
 
 import sqlalchemy as sa
 
@@ -16,3 +17,37 @@ def sequences_of(metadata: sa.MetaData) -> Collection[sa.Sequence]:
     nothing has them too, but calls the models' own event listeners once more.
     """
     return metadata._sequences.values()
+
+
+def commit_and_begin(connection: sa.Connection, transaction: sa.RootTransaction) -> None:
+    """Commit what was done in this transaction, which goes on: whoever has begun it may still end it.
+
+    The public ``commit()`` ends it for its owner too, who would find it "inactive".
+    """
+    connection._commit_impl()
+    connection._begin_impl(transaction)
+
+
+@contextlib.contextmanager
+def begins_noted(connection: sa.Connection) -> Iterator[Callable[[], sa.RootTransaction | None]]:
+    """Hand out what returns the open transaction of this connection, where ``begin()`` was called for it.
+
+    SQLAlchemy begins one by itself with the first statement, by the same function, and does not tell the two
+    apart. What stands in the way of the class's methods are attributes of the object, taken away again.
+    """
+    begun: list[sa.RootTransaction] = []
+
+    def begin() -> sa.RootTransaction:
+        begun.append(sa.Connection.begin(connection))
+        return begun[-1]
+
+    def autobegin() -> None:
+        sa.Connection._autobegin(connection)
+        begun.clear()
+
+    connection.begin = begin  # type: ignore[method-assign]
+    connection._autobegin = autobegin  # type: ignore[method-assign]
+    try:
+        yield lambda: next((one for one in begun if one is connection.get_transaction()), None)
+    finally:
+        del connection.begin, connection._autobegin

@@ -2,12 +2,15 @@
 
 import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+import psycopg2
+import sqlalchemy as sa
 
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.db import server
-from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.db.connection import ReconnectedError, connect
 from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.model.errors import MigrationError, Outcome, RevisionOutcome
 from agent_factory.migrate.model.plan import Direction, Plan
@@ -19,6 +22,7 @@ READ_FOR_S = 12.0
 """A server that crashed recovers in seconds; a session whose client is gone notices within two."""
 
 CONNECT_TIMEOUT_S = 3
+NONE_UNFINISHED: Mapping[str, Outcome] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +44,11 @@ class DatabaseState:
         return f"at {', '.join(self.current) or 'base'}"
 
     def outcomes(
-        self, project: Project, plan: Plan, partly_committed: str | None = None
+        self, project: Project, plan: Plan, unfinished: Mapping[str, Outcome] = NONE_UNFINISHED
     ) -> tuple[RevisionOutcome, ...]:
         """Say of each revision of the plan how it ended.
 
-        ``partly_committed`` is the id of one that has committed a part of itself.
+        ``unfinished`` says it of one that was not applied, and of which a part is committed, or may be.
         """
         applied: frozenset[str] | None = None
         if self.current is not None:
@@ -53,21 +57,21 @@ class DatabaseState:
         return tuple(
             RevisionOutcome(
                 revision=step.id,
-                outcome=find_outcome(step.id, applied, plan.direction, partly_committed),
+                outcome=find_outcome(step.id, applied, plan.direction, unfinished),
             )
             for step in plan.steps
         )
 
 
 def find_outcome(
-    revision: str, applied: frozenset[str] | None, direction: Direction, partly_committed: str | None
+    revision: str, applied: frozenset[str] | None, direction: Direction, unfinished: Mapping[str, Outcome]
 ) -> Outcome:
     """Say how a revision ended. ``applied`` are all that the database has; None when that is not known."""
     if applied is None:
         return Outcome.UNKNOWN
     if (revision in applied) is (direction is Direction.UPGRADE):
         return Outcome.APPLIED
-    return Outcome.PARTLY_COMMITTED if revision == partly_committed else Outcome.NOT_APPLIED
+    return unfinished.get(revision, Outcome.NOT_APPLIED)
 
 
 def read_state_after_failure(
@@ -81,7 +85,8 @@ def read_state_after_failure(
     why = ""
     deadline = time.monotonic() + READ_FOR_S
     while True:
-        with contextlib.suppress(Exception):
+        # A bug of ours is none of these, and must not be reported as a silent database.
+        with contextlib.suppress(MigrationError, ReconnectedError, sa.exc.SQLAlchemyError, psycopg2.Error):
             why = "the database does not answer"
             with connect(
                 target, read_only=True, application_name="af-db look-up", timeout_s=CONNECT_TIMEOUT_S

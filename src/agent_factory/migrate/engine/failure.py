@@ -61,9 +61,11 @@ class RunFailedError(Exception):
         """Read where the database is, unless it was read before; say of each revision how it ended."""
         if self.database is None:
             self.database = read_state_after_failure(project, target, lost_session=self.lost_session)
-        running = self.running
-        partly = running.revision.id if running is not None and running.committed else None
-        return self.database.outcomes(project, plan, partly)
+        unfinished = {}
+        if (running := self.running) is not None and not running.is_clean:
+            partly = Outcome.PARTLY_COMMITTED if running.committed else Outcome.UNKNOWN
+            unfinished = {running.revision.id: partly}
+        return self.database.outcomes(project, plan, unfinished)
 
     def to_error(self, project: Project, target: Target, plan: Plan, run_state: RunState) -> MigrationError:
         """Read where the database is, and return the error to raise."""
@@ -88,6 +90,14 @@ class RunFailedError(Exception):
             code = "invalid-index"
         message = f"{self._what_failed(ended)}{cause}"
         message = "\n".join(line for line in (message, *self._details()) if line)
+        if self._failed_after_all(ended):
+            return PartiallyAppliedError(
+                "failed-after-revisions",
+                f"{_place_in_env_py(self.cause, project)}{cause}",
+                state=state,
+                next_steps=(f"correct env.py, then see where the database is: {target.command('current')}",),
+                revisions=ended,
+            )
         if self._may_be_partially_applied(ended):
             return PartiallyAppliedError(
                 code,
@@ -112,6 +122,11 @@ class RunFailedError(Exception):
             return f"revision {revision} is committed; only the server's answer did not arrive: "
         return f"revision {revision} failed: "
 
+    def _failed_after_all(self, ended: tuple[RevisionOutcome, ...]) -> bool:
+        """Say whether every revision was committed before env.py, or Alembic, raised this."""
+        is_between = self.running is None and self.lost_session is None and bool(ended)
+        return is_between and all(item.outcome is Outcome.APPLIED for item in ended)
+
     def _is_applied(self, ended: tuple[RevisionOutcome, ...]) -> bool:
         return self.running is not None and any(
             item.revision == self.running.revision.id and item.outcome is Outcome.APPLIED for item in ended
@@ -125,8 +140,14 @@ class RunFailedError(Exception):
         found = self.database
         if found is None or found.current is None:
             return found.at if found else "not known"
+        if self._failed_after_all(ended):
+            return f"{found.at}; every revision is committed"
+        if self.running is None and any(item.outcome is Outcome.APPLIED for item in ended):
+            return found.at
         if self.running is not None and self.running.committed:
             return f"{found.at}; a part of {self.running.revision.id} is committed"
+        if self.running is not None and self.running.uncertain and not self._is_applied(ended):
+            return f"{found.at}; whether a part of {self.running.revision.id} is committed is not known"
         if self.left_index:
             return f"{found.at}; the INVALID index {self.left_index} is still there"
         return found.at if self._is_applied(ended) else f"rolled back; {found.at}"
@@ -138,11 +159,20 @@ class RunFailedError(Exception):
         if running is not None and running.committed:
             lines.append("committed before it failed:")
             lines += [f"  {' '.join(statement.split())}" for statement in running.committed]
+        if running is not None and running.uncertain:
+            lines.append("the server cannot tell whether this is committed:")
+            lines += [f"  {' '.join(statement.split())}" for statement in running.uncertain]
         return lines
 
     def _undo(self, target: Target, plan: Plan) -> tuple[str, ...]:
         if self.left_index:
             return (f"DROP INDEX CONCURRENTLY {self.left_index}",)
+        if self.running is not None and self.running.uncertain:
+            resume = target.command(f"{plan.command} --resume {self.running.revision.id}")
+            return (
+                f"compare the database with the file of {self.running.revision.id}, and undo by hand what of "
+                f"it is there; then: {resume}",
+            )
         if self.running is not None and self.running.committed:
             resume = target.command(f"{plan.command} --resume {self.running.revision.id}")
             return (
@@ -185,6 +215,13 @@ def _explain_by_itself(error: BaseException) -> tuple[str, str, tuple[str, ...]]
     if isinstance(code, str):
         return code, str(error).removesuffix(hint or "").rstrip(), steps
     return "revision-failed", f"{type(error).__name__}: {error}", steps
+
+
+def _place_in_env_py(error: BaseException, project: Project) -> str:
+    """Return the line of env.py that an exception passed through, as the beginning of a message."""
+    path = project.script.env_py_location
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+    return f"env.py, line {lines[-1]}: " if lines else ""
 
 
 def place_in_revision(error: BaseException, revision: Revision | None) -> str:

@@ -17,7 +17,7 @@ def may_retry(
     Only what other sessions cause passes by itself. What is committed, an INVALID index that could not be
     dropped (``leaves_index``) among it, would be there twice; and a signal (``is_stopped``) ends the run.
     """
-    is_clean = not running.committed and not leaves_index
+    is_clean = running.is_clean and not leaves_index
     is_in_time = running.seconds < options.retry_for_s
     return code in _PASSING_CAUSES and is_clean and is_in_time and not is_stopped
 

@@ -23,7 +23,11 @@ from agent_factory.migrate.engine.monitor import monitored
 from agent_factory.migrate.engine.run_journal import RunJournal
 from agent_factory.migrate.engine.run_session import LockLostError, RunSession, locked_session
 from agent_factory.migrate.engine.run_state import RunState, StoppedError
-from agent_factory.migrate.engine.running_revision import RevisionState, RunningRevision
+from agent_factory.migrate.engine.running_revision import (
+    RevisionState,
+    RunningRevision,
+    TransactionEndedError,
+)
 from agent_factory.migrate.engine.supervision import supervise
 from agent_factory.migrate.engine.watch import Watch, has_written
 from agent_factory.migrate.journal import write as journal
@@ -213,7 +217,7 @@ class _Run:
             started=started,
             recording=recording,
             recorded=recorded,
-            committed=lambda _revision: self._finish(),
+            committed=lambda _revision: self._end(),
             reused=self._warn_of_reuse,
         )
 
@@ -239,10 +243,14 @@ class _Run:
         """Have the journal's row travel with the version row, which is about to be sent: with the first of
         several. By then the revision has sent all that it sends."""
         running = self._require_running()
+        running.check_open()
         running.compare(self._watch.sent.by(running.revision.id), self._rehearsed.get(running.revision.id))
-        if self._journal.is_open and running.state is not RevisionState.RECORDING:
+        is_first = running.state is not RevisionState.RECORDING
+        if is_first and not self._journal.checks_transaction:
+            self._watch.check_transaction(running)
+        if self._journal.is_open and is_first:
             driver = psycopg2_connection(self._connection)
-            driver.pending_sql = self._journal.applied_row(running) + b"; "
+            driver.pending_sql = self._journal.applied_row(running, self._watch.mark) + b"; "
 
     def _record(self) -> None:
         """Inside the revision's transaction, after its version row and the journal's: the checks."""
@@ -255,6 +263,10 @@ class _Run:
         if self._session.may_prepare:
             driver = psycopg2_connection(self._connection)
             driver.begin_after_commit = running.revision != self._plan.steps[-1]
+
+    def _end(self) -> None:
+        self._require_running().check_committed()
+        self._finish()
 
     def _finish(self) -> None:
         running = self._require_running()
@@ -299,8 +311,12 @@ class _Run:
             raise RunFailedError(error, running=running, lost_session=self._lost_session())
         with contextlib.suppress(sa.exc.SQLAlchemyError):
             self._connection.rollback()
+        self._watch.settle(running)
         if journal.lost_lock(error):
             error = LockLostError()
+        elif running is not None and journal.lost_transaction(error):
+            running.note_uncertain("(all of it)")
+            error = TransactionEndedError("in a way that af-db did not see")
         # Whoever stopped the run does not want to wait for what was in its way.
         patience_s = 3.0 if self._state.signal is not None else DROP_LOCK_TIMEOUT_S
         left_index = None
@@ -308,7 +324,7 @@ class _Run:
             left_index = built_indexes.drop_broken(
                 self._connection, running, self._invalid_before, lock_timeout_s=patience_s
             )
-        if isinstance(error, MigrationError) and not (running and running.committed):
+        if isinstance(error, MigrationError) and (running is None or running.is_clean):
             raise self._as_rolled_back(error)
         code, cause, _next_steps = explain(error, self._target)
         is_stopped = self._state.signal is not None

@@ -7,7 +7,7 @@ import psycopg2
 import sqlalchemy as sa
 
 from agent_factory.migrate.db.cursors import own_cursor
-from agent_factory.migrate.db.driver import may_prepare
+from agent_factory.migrate.db.driver import watched_connection
 from agent_factory.migrate.engine.running_revision import RunningRevision
 from agent_factory.migrate.journal import write as journal
 from agent_factory.migrate.model.origin import Origin
@@ -32,6 +32,12 @@ class RunJournal:
     def is_open(self) -> bool:
         """Whether rows are written."""
         return self._connection is not None
+
+    @property
+    def checks_transaction(self) -> bool:
+        """Whether the row of an applied revision fails in another transaction than the one it began in."""
+        driver = watched_connection(self._connection) if self._connection is not None else None
+        return driver is not None and driver.may_prepare and not driver.autocommit
 
     def has_marked(self, running: RunningRevision) -> bool:
         """Say whether the revision has a row that says "started"."""
@@ -58,14 +64,14 @@ class RunJournal:
         if self._connection is not None:
             journal.note_statement(self._connection, self._run_id, running.revision.id, statement)
 
-    def applied_row(self, running: RunningRevision) -> bytes:
+    def applied_row(self, running: RunningRevision, mark: str) -> bytes:
         """Return the SQL of the row that belongs into the revision's own transaction; none without a journal.
 
-        Where it is prepared it fails without the run lock.
+        Where it is prepared it fails without the run lock, and in another transaction than it began in.
         """
         if self._connection is None:
             return b""
-        if not may_prepare(self._connection):
+        if not self.checks_transaction:
             return self._row(self._connection, running, "applied", running.committed, _remark(running))
         return journal.prepared_row(
             self._connection,
@@ -75,6 +81,7 @@ class RunJournal:
             origin=self._origin,
             statements=running.committed,
             seconds=running.seconds,
+            mark=mark,
             error=_remark(running),
         )
 
@@ -84,13 +91,15 @@ class RunJournal:
             return
         is_marked, self._marked = self.has_marked(running), None
         with contextlib.suppress(sa.exc.SQLAlchemyError, psycopg2.Error), self._connection.begin():
-            committed = [*self._earlier, *running.committed] if is_marked else running.committed
+            committed = [*running.committed, *running.uncertain]
+            if is_marked:
+                committed = [*self._earlier, *committed]
             if is_marked:
                 journal.close_mark(self._connection, self._run_id, running.revision.id, committed)
             elif committed:
                 # It has committed by itself, unmarked: the next run must not run it again unasked.
                 self._write(running, "started", committed)
-            self._write(running, "failed", running.committed, error=cause)
+            self._write(running, "failed", [*running.committed, *running.uncertain], error=cause)
 
     def _write(
         self, running: RunningRevision, state: str, statements: Sequence[str], error: str | None = None

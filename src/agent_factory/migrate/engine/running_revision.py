@@ -1,5 +1,6 @@
 """The revision that runs: what it has done, and its state. No other module changes either."""
 
+import re
 import time
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -10,6 +11,9 @@ from agent_factory.migrate.model.plan import Revision
 from agent_factory.migrate.model.results import OtherStatements
 
 WRITTEN_UNSEEN = "(what a function or a cursor of the revision has written)"
+
+_READS = re.compile(r"\s*(SELECT|SHOW|SET|PRAGMA|EXPLAIN)\b", re.IGNORECASE)
+"""What a list of statements leaves out; whether anything was written is not decided by it."""
 
 
 class TransactionEndedError(Exception):
@@ -58,9 +62,11 @@ class RunningRevision:
 
     ``has_written_before``: the transaction that it begins in had changed something already (Alembic makes its
     version table there). ``attempt`` counts from 1, and ``began`` is when the first one began.
-    ``statements`` are those of its open transaction that change something, ``committed`` those that are
-    committed before its end. ``built`` are the indexes that it builds CONCURRENTLY; ``builds_unnamed``: and
-    others, under names that the server picks. ``other_statements``: it did not send what was rehearsed.
+    ``statements`` are those of its open transaction, but such as only read; ``committed`` those that are
+    committed before its end, ``uncertain`` those of which the server could not say it. ``ended`` is how it
+    has ended its transaction itself: nothing of it may run any more. ``built`` are the indexes that it builds
+    CONCURRENTLY; ``builds_unnamed``: and others, under names that the server picks. ``other_statements``: it
+    did not send what was rehearsed.
     """
 
     revision: Revision
@@ -69,9 +75,12 @@ class RunningRevision:
     began: float = field(default_factory=time.monotonic)
     statements: list[str] = field(default_factory=list, init=False)
     committed: list[str] = field(default_factory=list, init=False)
+    uncertain: list[str] = field(default_factory=list, init=False)
+    ended: TransactionEndedError | None = field(default=None, init=False)
     built: list[str] = field(default_factory=list, init=False)
     builds_unnamed: bool = field(default=False, init=False)
     other_statements: OtherStatements | None = field(default=None, init=False)
+    _has_committed_record: bool = field(default=False, init=False)
     _state: RevisionState = field(default=RevisionState.OUTSIDE, init=False)
 
     @property
@@ -110,26 +119,45 @@ class RunningRevision:
         elif indexes.builds_unnamed(statement):
             self.builds_unnamed = True
 
-    def note_statement(self, statement: str, *, changes: bool) -> None:
-        """A statement has run in its transaction; ``changes`` says that it may have changed something."""
-        if changes:
-            self.statements.append(statement)
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing of it is committed before its end, for certain."""
+        return not self.committed and not self.uncertain
+
+    def note_statement(self, statement: str) -> None:
+        """A statement has run in its transaction."""
+        self.note_in_own_transaction(statement)
         if self._state is RevisionState.OUTSIDE:
             self._enter(RevisionState.INSIDE)
+
+    def note_in_own_transaction(self, statement: str) -> None:
+        """A statement has run in a transaction that the revision has begun by itself."""
+        if not _READS.match(statement):
+            self.statements.append(statement)
 
     def note_committed(self, statement: str) -> None:
         """A statement has taken effect outside of a transaction, by this run or by an earlier one."""
         self.committed.append(statement)
 
-    def note_commit(self) -> None:
-        """What has run in its transaction is committed, behind SQLAlchemy's back or not."""
-        self.committed += self.statements
+    def note_uncertain(self, statement: str) -> None:
+        """Whether what has run up to this statement is committed could not be asked."""
+        self.uncertain += [*self.statements, statement]
         self.statements = []
 
-    def commits(self) -> None:
+    def note_commit(self, *, has_written: bool) -> None:
+        """Its transaction is committed, behind SQLAlchemy's back or not; the server says if it wrote."""
+        if has_written:
+            self.committed += self.statements or [WRITTEN_UNSEEN]
+        self.statements = []
+
+    def note_rollback(self) -> None:
+        """Its transaction is rolled back, behind SQLAlchemy's back or not."""
+        self.statements = []
+
+    def commits(self, *, has_written: bool) -> None:
         """SQLAlchemy is about to commit its transaction before the revision's end."""
         self._enter(RevisionState.COMMITTED)
-        self.note_commit()
+        self.note_commit(has_written=has_written)
 
     def rolls_back(self) -> None:
         """SQLAlchemy rolls its transaction back."""
@@ -147,16 +175,31 @@ class RunningRevision:
         if not may_follow:
             raise TransactionEndedError(f"{how}() of SQLAlchemy")
 
+    def check_open(self) -> None:
+        """Raise TransactionEndedError where its transaction was ended, and no autocommit block has begun."""
+        if self.ended is not None:
+            raise self.ended
+        how = _ENDED.get(self._state)
+        if how is not None:
+            raise TransactionEndedError(f"{how}() of SQLAlchemy")
+
     def records(self) -> None:
         """Its version row, or one of several, is about to be sent."""
         self._enter(RevisionState.RECORDING)
 
     def is_now_recorded(self) -> None:
         """Its version row is written. Raises TransactionEndedError where it was committed with it by hand."""
-        how = _ENDED.get(self._state)
-        if how is not None:
-            raise TransactionEndedError(f"{how}() of SQLAlchemy")
+        self.check_open()
         self._enter(RevisionState.RECORDED)
+
+    def is_now_committed(self) -> None:
+        """SQLAlchemy commits what is recorded."""
+        self._has_committed_record = True
+
+    def check_committed(self) -> None:
+        """Raise TransactionEndedError where Alembic went on and has not committed: it had no transaction."""
+        if not self._has_committed_record:
+            raise TransactionEndedError("so that Alembic has committed nothing at its end")
 
     def compare(self, sent: Sent, rehearsed: Sent | None) -> None:
         """Note where it has not sent what it sent at its rehearsal; None says that there was none."""

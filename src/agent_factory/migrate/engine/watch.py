@@ -4,26 +4,26 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import psycopg2.extensions
 import sqlalchemy as sa
 
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.db import indexes
 from agent_factory.migrate.db.cursors import own_cursor
-from agent_factory.migrate.db.driver import psycopg2_connection, watched_connection
-from agent_factory.migrate.db.sent_statements import SentStatements
-from agent_factory.migrate.db.sql import blanked
-from agent_factory.migrate.engine.run_state import RunState
-from agent_factory.migrate.engine.running_revision import (
-    WRITTEN_UNSEEN,
-    RunningRevision,
-    TransactionEndedError,
+from agent_factory.migrate.db.driver import (
+    OwnCursor,
+    psycopg2_connection,
+    sqlite3_connection,
+    watched_connection,
 )
+from agent_factory.migrate.db.sent_statements import SentStatements
+from agent_factory.migrate.db.transaction_control import may_change_transaction
+from agent_factory.migrate.db.transactions import is_idle
+from agent_factory.migrate.engine.run_state import RunState
+from agent_factory.migrate.engine.running_revision import RunningRevision
+from agent_factory.migrate.engine.sqlite_marks import SqliteMarks
+from agent_factory.migrate.engine.transaction_watch import NO_STATEMENT, TransactionWatch
 from agent_factory.migrate.model.durations import milliseconds
 from agent_factory.migrate.model.events import StatementStarted
-
-NO_STATEMENT = "DO $$ BEGIN END $$"
-"""What runs in place of a statement whose work an earlier run has done."""
 
 NO_TRANSACTION_TIMEOUT = (
     "CASE WHEN current_setting('transaction_timeout', true) <> '0' "
@@ -32,18 +32,8 @@ NO_TRANSACTION_TIMEOUT = (
 """An SQL expression that lifts the limit of whole transactions, where the server has it (17 and newer): it
 would end the session, and with it the run lock."""
 
-_READS = re.compile(
-    r"\s*(SELECT|SHOW|SET|PRAGMA|EXPLAIN|WITH\b(?!.*\b(INSERT|UPDATE|DELETE)\b))", re.IGNORECASE | re.DOTALL
-)
-_MAY_WRITE = re.compile(r"^(?!.*\bpg_catalog\.).*(\w\s*\(|;\s*\S)", re.DOTALL)
 _CHANGES_LIMITS = re.compile(r"_timeout\b|\bRESET\s+ALL\b|\bDISCARD\b", re.IGNORECASE)
 _CONCURRENTLY = re.compile(r"\bCONCURRENTLY\b", re.IGNORECASE)
-_ATOMIC_BODY = re.compile(r"\bBEGIN\s+ATOMIC\b.*?;\s*END\b", re.IGNORECASE | re.DOTALL)
-_MAY_END = re.compile(r"COMMIT|END|ROLLBACK|ABORT|PREPARE", re.IGNORECASE)
-_ENDS_TRANSACTION = re.compile(
-    r"(?:^|;)\s*(?P<commit>COMMIT|END|PREPARE\s+TRANSACTION)\b|(?:^|;)\s*(?:ROLLBACK|ABORT)\b(?!.*\bTO\b)",
-    re.IGNORECASE,
-)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,6 +58,7 @@ class Watch:
     running: RunningRevision | None = None
     done: frozenset[str] = frozenset()
     sent: SentStatements = field(default_factory=SentStatements)
+    transactions: TransactionWatch | SqliteMarks | None = None
     _in_force: tuple[float, ...] | None = None
 
     def attach(self, connection: sa.Connection) -> None:
@@ -79,8 +70,21 @@ class Watch:
         sa.event.listen(engine, "commit", self._commit)
         sa.event.listen(engine, "begin", self._begin)
         sa.event.listen(engine, "rollback", self._rollback)
-        if (driver := watched_connection(connection)) is not None:
-            driver.when_committed = self.run_state.end_statement
+        if (driver := watched_connection(connection)) is None:
+            self.transactions = SqliteMarks(driver=sqlite3_connection(connection))
+            return
+        driver.when_committed = self.run_state.end_statement
+        self.transactions = TransactionWatch(
+            connection=connection, driver=driver, find_running=lambda: self._whose(connection)
+        )
+        self.transactions.attach()
+
+    def _whose(self, connection: sa.Connection) -> RunningRevision | None:
+        """The revision that runs, where what is sent now is its own."""
+        running = self.running
+        if running is None or running.is_recorded or alembic_project.sends_version_row(connection):
+            return None
+        return running
 
     def _limit(self, connection: sa.Connection) -> None:
         """Have the limits hold in this transaction, whatever a rollback or a revision has made of them.
@@ -95,7 +99,8 @@ class Watch:
         wanted = (lock_timeout_s, self.statement_timeout_s, self.idle_timeout_s)
         if driver.autocommit or self._in_force == wanted:
             return
-        with driver.cursor() as cursor:
+        is_between = is_idle(driver)
+        with driver.cursor(cursor_factory=OwnCursor) as cursor:
             cursor.execute(
                 "SELECT pg_backend_pid(), set_config('lock_timeout', %(lock)s, %(local)s), "
                 "set_config('statement_timeout', %(statement)s, %(local)s), "
@@ -110,6 +115,8 @@ class Watch:
             )
             ((self.run_state.backend_pid, *_),) = cursor.fetchall()
         self._in_force = wanted if self.for_session else None
+        if self.for_session and is_between:
+            driver.commit()  # SET TRANSACTION may still be the first statement of the next one
 
     def _before(
         self,
@@ -124,7 +131,6 @@ class Watch:
         self.sent.note(statement, parameters, is_many=is_many)
         running = self.running
         if running is not None and not running.is_recorded:
-            self._check_driver(connection, running)
             if alembic_project.sends_version_row(connection):
                 running.records()
             elif self._skips(connection, running, statement):
@@ -140,25 +146,12 @@ class Watch:
             return True
         running.note_build(statement)
         is_autocommit = _is_autocommit(connection)
-        if not self.for_session and (is_autocommit or _ending(statement)):
+        if not self.for_session and (is_autocommit or may_change_transaction(statement)):
             self.run_state.release_backend()  # the server may give the process away before we hear of it
         if is_autocommit:
             self._limit_autocommit(connection, statement)
             self.before_autocommit(running, statement)
         return False
-
-    def _check_driver(self, connection: sa.Connection, running: RunningRevision) -> None:
-        """Raise when the driver's transaction has ended under SQLAlchemy's, by a call on psycopg2 itself."""
-        driver = watched_connection(connection)
-        if not running.has_open_transaction or driver is None or driver.autocommit:
-            return
-        if driver.info.transaction_status == psycopg2.extensions.TRANSACTION_STATUS_IDLE:
-            self._stop(running, driver.ended_by or "commit", f"{driver.ended_by}() of psycopg2")
-
-    def _stop(self, running: RunningRevision, kind: str, how: str) -> None:
-        if kind == "commit":
-            running.note_commit()
-        raise TransactionEndedError(how)
 
     def _limit_autocommit(self, connection: sa.Connection, statement: str) -> None:
         """A concurrent build waits for older transactions and blocks nobody meanwhile: it may wait long."""
@@ -182,32 +175,48 @@ class Watch:
         running = self.running
         if running is None or running.is_recorded:
             return
-        changes = not _READS.match(statement) and statement != NO_STATEMENT
-        if _is_autocommit(connection):
-            # What looks like a read may call a function that writes, and there is no transaction to ask.
-            if changes or (_MAY_WRITE.search(statement) and statement != NO_STATEMENT):
-                running.note_committed(statement)
-            return
-        if alembic_project.sends_version_row(connection):
-            return
-        running.note_statement(statement, changes=changes)
-        if watched_connection(connection) is not None:
-            if ending := _ending(statement):
-                self._stop(running, "commit" if ending["commit"] else "rollback", statement)
-            if _CHANGES_LIMITS.search(statement):
-                self._in_force = None
-                self._limit(connection)
+        if watched_connection(connection) is None:
+            if not alembic_project.sends_version_row(connection):
+                running.note_statement(statement)
+        elif not _is_autocommit(connection) and _CHANGES_LIMITS.search(statement):
+            self._in_force = None
+            self._limit(connection)
 
     def _commit(self, connection: sa.Connection) -> None:
         running = self.running
         if running is not None and not running.is_recorded and not _is_autocommit(connection):
-            if not running.statements and not running.has_written_before and has_written(connection):
-                running.note_statement(WRITTEN_UNSEEN, changes=True)
+            has_written = self._has_written(running)
             self.before_early_commit(running)
-            running.commits()
-        if watched_connection(connection) is not None:
+            running.commits(has_written=has_written)
+        elif running is not None and running.is_recorded:
+            running.is_now_committed()
+        if isinstance(self.transactions, TransactionWatch):
+            self.transactions.expect_end()
             self.run_state.begin_statement()  # the driver tells of its end: SQLAlchemy has no event
         self._release_backend()
+
+    @property
+    def mark(self) -> str:
+        """The mark of this run's transactions; empty on SQLite."""
+        return self.transactions.mark if isinstance(self.transactions, TransactionWatch) else ""
+
+    def check_transaction(self, running: RunningRevision) -> None:
+        """Raise TransactionEndedError where this is not the transaction that the revision began in."""
+        if self.transactions is not None:
+            self.transactions.check(running)
+
+    def settle(self, running: RunningRevision | None) -> None:
+        """After a failure and its rollback: see that nothing is open, and note what is committed."""
+        if self.transactions is not None:
+            self.transactions.settle(running)
+
+    def _has_written(self, running: RunningRevision) -> bool:
+        """Say whether the revision has written in the transaction that is about to be committed."""
+        if isinstance(self.transactions, TransactionWatch):
+            has_written = self.transactions.ask_before_commit(running)
+        else:
+            has_written = self.transactions is not None and self.transactions.has_written()
+        return has_written and (bool(running.statements) or not running.has_written_before)
 
     def _release_backend(self) -> None:
         """Behind a pooler the transaction's process may be a stranger's from here on."""
@@ -217,6 +226,8 @@ class Watch:
     def _rollback(self, _connection: sa.Connection) -> None:
         self._release_backend()
         self._in_force = None
+        if isinstance(self.transactions, TransactionWatch):
+            self.transactions.expect_end()
         if self.running is not None and not self.running.is_recorded:
             self.running.rolls_back()
 
@@ -225,7 +236,11 @@ class Watch:
         driver = watched_connection(connection)
         if self.running is not None:
             self.running.begins(may_follow=driver is None or driver.autocommit)
-        if connection.dialect.name == "postgresql":
+        if driver is not None and self.for_session:
+            self._limit(connection)
+        if self.transactions is not None:
+            self.transactions.begin()
+        if driver is not None and not self.for_session:
             self._limit(connection)
 
 
@@ -237,13 +252,6 @@ def has_written(connection: sa.Connection) -> bool:
         cursor.execute("SELECT txid_current_if_assigned() IS NOT NULL")
         ((written,),) = cursor.fetchall()
         return bool(written)
-
-
-def _ending(statement: str) -> re.Match[str] | None:
-    """Find the COMMIT or ROLLBACK in a statement, or None."""
-    if not _MAY_END.search(statement):
-        return None
-    return _ENDS_TRANSACTION.search(_ATOMIC_BODY.sub(" ", blanked(statement)).strip())
 
 
 def _is_autocommit(connection: sa.Connection) -> bool:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from agent_factory.migrate.db import run_lock
 from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.db.driver import psycopg2_connection
+from agent_factory.migrate.db.transactions import IS_MARKED
 from agent_factory.migrate.journal.read import Entry, read_entries
 from agent_factory.migrate.model.origin import Origin
 from agent_factory.migrate.model.plan import Direction, Revision
@@ -87,8 +88,16 @@ _DIFFERS = ("revision", "source_sha256", "source", "statements", "started_at", "
 _PLACES = {name: f"${number}" for number, name in enumerate(_DIFFERS, start=1)}
 # Where the lock is lost there is no run_id, which may not be: so the check costs no message.
 _WHILE_LOCKED = f"CASE WHEN {run_lock.STILL_HELD} THEN {_GIVEN['run_id']} END"
+# Likewise there is no state in another transaction than the one that the revision began in.
+_WHILE_MARKED = f"CASE WHEN {IS_MARKED} THEN {_GIVEN['state']} END"
 _PREPARE = f"({', '.join(_COLUMNS[name] for name in _DIFFERS)}) AS " + _insert(
-    {**_GIVEN, **_PLACES, "duration_s": _PLACES["started_at"], "run_id": _WHILE_LOCKED}
+    {
+        **_GIVEN,
+        **_PLACES,
+        "duration_s": _PLACES["started_at"],
+        "run_id": _WHILE_LOCKED,
+        "state": _WHILE_MARKED,
+    }
 )
 _EXECUTE = f"EXECUTE {_STATEMENT} ({', '.join(f'%({name})s' for name in _DIFFERS)})"
 
@@ -124,19 +133,21 @@ def prepared_row(
     origin: Origin,
     statements: Sequence[str],
     seconds: float,
+    mark: str,
     error: str | None = None,
 ) -> bytes:
     """Return the SQL that writes the row of an applied revision by a prepared statement, at half the cost.
 
-    ``error`` is in what its run was not as it was rehearsed.
+    ``error`` is in what its run was not as it was rehearsed; ``mark`` that of the run's transactions.
 
-    It fails where the session has lost the run lock: ``lost_lock`` says so. Not through a transaction pooler,
+    It fails where the session has lost the run lock, or is in another transaction: ``lost_lock`` and
+    ``lost_transaction`` say so. Not through a transaction pooler,
     where the next transaction may be in another session.
     """
     driver = psycopg2_connection(connection)
     if _STATEMENT not in driver.prepared:
         run = _run_values(run_id, direction, origin)
-        driver.prepare(_STATEMENT, _PREPARE, run | {"state": "applied"})
+        driver.prepare(_STATEMENT, _PREPARE, run | {"state": "applied", "mark": mark})
     with own_cursor(connection) as cursor:
         return bytes(cursor.mogrify(_EXECUTE, _revision_values(revision, statements, seconds, error)))
 
@@ -183,11 +194,20 @@ def _revision_values(
 
 def lost_lock(error: BaseException) -> bool:
     """Say whether a row was refused because the session does not hold the run lock any more."""
+    return _is_missing(error, "run_id")
+
+
+def lost_transaction(error: BaseException) -> bool:
+    """Say whether a row was refused because the transaction is not the one that the revision began in."""
+    return _is_missing(error, "state")
+
+
+def _is_missing(error: BaseException, column: str) -> bool:
     cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
     return (
         isinstance(cause, psycopg2.errors.NotNullViolation)
         and cause.diag.schema_name == "af_db"
-        and cause.diag.column_name == "run_id"
+        and cause.diag.column_name == column
     )
 
 

@@ -17,6 +17,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, MigrationInfo, RevisionStep
 from alembic.script import ScriptDirectory
 
+from agent_factory.migrate.db.sqlalchemy_internals import begins_noted, commit_and_begin
 from agent_factory.migrate.model.errors import NOT_TOUCHED, MigrationError, UsageError
 from agent_factory.migrate.model.plan import Direction, Plan, Revision
 from agent_factory.migrate.project.alembic_internals import (
@@ -83,12 +84,13 @@ def sharing(
     means. Unless a command ``writes``, Alembic makes no version table for it.
     """
     rows = VersionRows(connection)
+    outer = _OuterTransaction(connection)
 
     def build(_config: Config, _script: ScriptDirectory, **options: Any) -> EnvironmentContext:
         if plan is not None and hooks is not None:
-            options["fn"] = _announce_steps(project, plan, hooks, rows)
+            options["fn"] = _announce_steps(project, plan, hooks, rows, outer)
         environment = _build_environment(
-            project, connection, hooks, options if writes else {**options, **WRITES_NOTHING}
+            project, connection, hooks, options if writes else {**options, **WRITES_NOTHING}, outer
         )
         replace_configure(environment, lambda configure: recognising(environment, configure))
         return environment
@@ -101,8 +103,40 @@ def sharing(
 
         return configure_and_recognise
 
-    with _handing_over(project, connection), replaced_in_commands(build, project.script), rows.noticed():
+    with (
+        begins_noted(connection) as outer.find,
+        _handing_over(project, connection),
+        replaced_in_commands(build, project.script),
+        rows.noticed(),
+    ):
         yield
+
+
+class _OuterTransaction:
+    """The transaction that env.py itself has begun around Alembic's; ``find`` returns it while it is open.
+
+    Alembic leaves such a one to its owner, and would commit no revision. So each is committed in it here,
+    and it goes on, for env.py to end it in peace.
+    """
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+        self._transaction: sa.RootTransaction | None = None
+        self.find: Callable[[], sa.RootTransaction | None] = lambda: None
+
+    def begin_revisions(self) -> None:
+        """Commit what env.py has done so far. What it has not begun explicitly is ended with that."""
+        self._transaction = self.find()
+        if self._transaction is not None:
+            self.commit()
+        elif self._connection.in_transaction():
+            # Alembic would take it for its caller's.
+            self._connection.commit()
+
+    def commit(self) -> None:
+        """Commit what was done in it since."""
+        if self._transaction is not None and self._transaction.is_active:
+            commit_and_begin(self._connection, self._transaction)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,11 +189,17 @@ def _handing_over(project: Project, connection: sa.Connection) -> Iterator[None]
 
 
 def _build_environment(
-    project: Project, connection: sa.Connection, hooks: Hooks | None, options: Mapping[str, Any]
+    project: Project,
+    connection: sa.Connection,
+    hooks: Hooks | None,
+    options: Mapping[str, Any],
+    outer: _OuterTransaction | None = None,
 ) -> EnvironmentContext:
     """Alembic's environment with these options, in which af-db's rules are laid over env.py's configure()."""
     environment = EnvironmentContext(project.config, project.script, **options)
-    replace_configure(environment, lambda configure: _configure_shared(project, configure, connection, hooks))
+    replace_configure(
+        environment, lambda configure: _configure_shared(project, configure, connection, hooks, outer)
+    )
     return environment
 
 
@@ -167,7 +207,11 @@ IncludeName = Callable[[str | None, Any, Any], bool]
 
 
 def _configure_shared(
-    project: Project, configure: Callable[..., None], connection: sa.Connection, hooks: Hooks | None
+    project: Project,
+    configure: Callable[..., None],
+    connection: sa.Connection,
+    hooks: Hooks | None,
+    outer: _OuterTransaction | None,
 ) -> Callable[..., None]:
     """``context.configure()`` as env.py calls it, with af-db's rules laid over what env.py asks for."""
 
@@ -180,9 +224,8 @@ def _configure_shared(
         if connection.dialect.name == "sqlite":
             options["transactional_ddl"] = True
         if hooks is not None:
-            if connection.in_transaction():
-                # What env.py has begun, Alembic would take for its caller's, and commit no revision.
-                connection.commit()
+            if outer is not None:
+                outer.begin_revisions()
             own = options.get("on_version_apply") or ()
             own = own if isinstance(own, Sequence) else (own,)
             options["on_version_apply"] = (*own, _announce_recorded(hooks))
@@ -204,7 +247,7 @@ def _without_own_schema(include_name: IncludeName | None) -> IncludeName:
 
 
 def _announce_steps(
-    project: Project, plan: Plan, hooks: Hooks, rows: VersionRows
+    project: Project, plan: Plan, hooks: Hooks, rows: VersionRows, outer: _OuterTransaction
 ) -> Callable[..., Iterator[RevisionStep]]:
     """The plan's own steps, announced one by one: what runs is what was shown, whatever its target meant."""
 
@@ -215,6 +258,7 @@ def _announce_steps(
             rows.expect(step, functools.partial(hooks.recording, revision.id))
             yield step
             # Alembic asks for the next step after the transaction of this one has ended.
+            outer.commit()
             hooks.committed(revision.id)
 
     return steps

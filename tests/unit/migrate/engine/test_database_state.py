@@ -58,7 +58,13 @@ def test_how_a_revision_ended(
     applied: set[str] | None, direction: Direction, partly: str | None, outcome: Outcome
 ) -> None:
     known = frozenset(applied) if applied is not None else None
-    assert find_outcome("002", known, direction, partly) is outcome
+    unfinished = {partly: Outcome.PARTLY_COMMITTED} if partly else {}
+    assert find_outcome("002", known, direction, unfinished) is outcome
+
+
+def test_what_the_server_cannot_tell_is_unknown() -> None:
+    unfinished = {"002": Outcome.UNKNOWN}
+    assert find_outcome("002", frozenset({"001"}), UP, unfinished) is Outcome.UNKNOWN
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def test_what_is_committed_would_run_twice() -> None:
 
 def test_what_is_only_in_its_transaction_was_rolled_back() -> None:
     revision = running()
-    revision.note_statement("CREATE TABLE t ()", changes=True)
+    revision.note_statement("CREATE TABLE t ()")
     assert may_retry(revision)
 
 

@@ -1,5 +1,7 @@
 """The state of a revision that runs: which may follow which, and what is then known to be committed."""
 
+from collections.abc import Callable
+
 import pytest
 
 from agent_factory.migrate.db.sent_statements import Sent
@@ -13,9 +15,9 @@ def reach(state: State) -> RunningRevision:
     """A revision in this state, come to it on its shortest path."""
     revision = running()
     if state is State.INSIDE:
-        revision.note_statement("CREATE TABLE t ()", changes=True)
+        revision.note_statement("CREATE TABLE t ()")
     elif state is State.COMMITTED:
-        revision.commits()
+        revision.commits(has_written=True)
     elif state is State.ROLLED_BACK:
         revision.rolls_back()
     elif state in (State.RECORDING, State.RECORDED):
@@ -26,9 +28,9 @@ def reach(state: State) -> RunningRevision:
     return revision
 
 
-STEPS = {
-    "runs a statement": lambda revision: revision.note_statement("SELECT 1", changes=False),
-    "commits": RunningRevision.commits,
+STEPS: dict[str, Callable[[RunningRevision], None]] = {
+    "runs a statement": lambda revision: revision.note_statement("SELECT 1"),
+    "commits": lambda revision: revision.commits(has_written=True),
     "rolls back": RunningRevision.rolls_back,
     "begins a block": lambda revision: revision.begins(may_follow=True),
     "sends its version row": RunningRevision.records,
@@ -120,7 +122,7 @@ def test_only_an_autocommit_block_follows_a_transaction_that_was_ended(state: St
 
 def test_a_version_row_that_somebody_has_committed_is_not_af_db_s() -> None:
     revision = reach(State.RECORDING)
-    revision.commits()
+    revision.commits(has_written=True)
     with pytest.raises(TransactionEndedError, match="commit"):
         revision.is_now_recorded()
 
@@ -132,17 +134,40 @@ def test_a_version_row_that_was_written_unseen_is_a_bug() -> None:
 
 def test_what_is_committed_is_told_once_and_what_only_reads_is_not() -> None:
     revision = running()
-    revision.note_statement("CREATE TABLE t ()", changes=True)
-    revision.note_statement("SELECT 1", changes=False)
+    revision.note_statement("CREATE TABLE t ()")
+    revision.note_statement("SELECT 1")
     assert (revision.statements, revision.committed) == (["CREATE TABLE t ()"], [])
 
-    revision.commits()
+    revision.commits(has_written=True)
     revision.begins(may_follow=True)
     revision.note_committed("CREATE INDEX CONCURRENTLY ix ON t (a)")
-    revision.note_commit()
+    revision.note_commit(has_written=False)
 
     assert revision.statements == []
     assert revision.committed == ["CREATE TABLE t ()", "CREATE INDEX CONCURRENTLY ix ON t (a)"]
+
+
+def test_what_the_server_has_not_written_is_not_committed() -> None:
+    revision = running()
+    revision.note_statement("DELETE FROM t WHERE false")
+    revision.commits(has_written=False)
+    assert (revision.statements, revision.committed) == ([], [])
+    assert revision.is_clean
+
+
+def test_what_was_written_and_not_seen_is_named() -> None:
+    revision = running()
+    revision.note_statement("SELECT writes()")
+    revision.note_commit(has_written=True)
+    assert revision.committed == ["(what a function or a cursor of the revision has written)"]
+
+
+def test_what_cannot_be_asked_is_neither_clean_nor_committed() -> None:
+    revision = running()
+    revision.note_statement("CREATE TABLE t ()")
+    revision.note_uncertain("COMMIT; SELECT 1")
+    assert (revision.committed, revision.uncertain) == ([], ["CREATE TABLE t ()", "COMMIT; SELECT 1"])
+    assert not revision.is_clean
 
 
 def test_the_indexes_that_it_builds() -> None:
@@ -158,7 +183,7 @@ def test_the_indexes_that_it_builds() -> None:
 def test_the_next_try_starts_over_and_the_clock_goes_on() -> None:
     first = RunningRevision(revision=running().revision, has_written_before=True, began=1.0)
     first.note_build("CREATE INDEX CONCURRENTLY ix ON t (a)")
-    first.note_statement("CREATE TABLE t ()", changes=True)
+    first.note_statement("CREATE TABLE t ()")
     first.rolls_back()
 
     second = first.next_attempt()

@@ -1,0 +1,40 @@
+"""Which SQL could end a transaction, or may run inside one: when to ask the server, never what it answers."""
+
+import re
+from collections.abc import Iterator
+
+from agent_factory.migrate.db.sql import blanked
+
+_A_WORD = re.compile(
+    r"\b(COMMIT|END|ROLLBACK|ABORT|PREPARE|BEGIN|START|RESET|DISCARD|DO|CALL)\b", re.IGNORECASE
+)
+_ROLLBACK = r"ROLLBACK(?!\s+(?:(?:WORK|TRANSACTION)\s+)?TO\b)"
+_MAY_CHANGE_IT = re.compile(
+    rf"(COMMIT|END|{_ROLLBACK}|ABORT|PREPARE|BEGIN|START|RESET|DISCARD|DO|CALL)\b", re.IGNORECASE
+)
+_ENDS = re.compile(rf"(COMMIT|END|{_ROLLBACK}|ABORT|PREPARE\s+TRANSACTION)\b", re.IGNORECASE)
+_RUNS_INSIDE = re.compile(
+    r"(SELECT|WITH|VALUES|TABLE|EXPLAIN|SET|SHOW|RESET|INSERT|UPDATE|DELETE|MERGE|COPY)\b", re.IGNORECASE
+)
+
+
+def may_change_transaction(sql: str) -> bool:
+    """Say whether a statement in this text may end the transaction, begin one, or take its mark away."""
+    return bool(_A_WORD.search(sql)) and any(_MAY_CHANGE_IT.match(each) for each in _statements(sql))
+
+
+def begins_with_end(sql: str) -> bool:
+    """Say whether the first statement is one that ends a transaction: nothing is written before it."""
+    return bool(_ENDS.match(next(_statements(sql), "")))
+
+
+def may_run_inside(sql: str) -> bool:
+    """Say whether the first statement means the same inside a transaction as outside of one."""
+    return bool(_RUNS_INSIDE.match(next(_statements(sql), "")))
+
+
+def _statements(sql: str) -> Iterator[str]:
+    """Yield the text from the beginning of each statement; parts of a function's body may be among them."""
+    for statement in blanked(sql).split(";"):
+        if begun := statement.lstrip(" \t\r\n\f\v("):
+            yield begun

@@ -1,0 +1,60 @@
+"""The transactions of a revision on SQLite: a savepoint and a row tell whether one has ended, and how.
+
+SQLite has no ids of transactions. A savepoint of a name that nobody can guess is gone when its transaction
+is; a row that was written behind it, into a temporary table, is there afterwards if that was committed.
+"""
+
+import contextlib
+import secrets
+import sqlite3
+from dataclasses import dataclass, field
+
+from agent_factory.migrate.engine.running_revision import RunningRevision, TransactionEndedError
+
+
+@dataclass(slots=True, kw_only=True)
+class SqliteMarks:
+    """The marks on one connection. ``_written`` is what the connection has changed up to the last mark."""
+
+    driver: sqlite3.Connection
+    _mark: str = ""
+    _written: tuple[int, int] = field(default=(0, 0))
+
+    def begin(self) -> None:
+        """Mark the transaction that has just begun."""
+        self.driver.execute("CREATE TEMPORARY TABLE IF NOT EXISTS af_db_transactions (mark TEXT)")
+        self._mark = f"af_db_{secrets.token_hex(8)}"
+        self.driver.execute(f"SAVEPOINT {self._mark}")
+        self.driver.execute("INSERT INTO temp.af_db_transactions VALUES (?)", [self._mark])
+        self._written = self._changes()
+
+    def check(self, running: RunningRevision) -> None:
+        """Raise TransactionEndedError where the marked transaction has ended; note what it has committed."""
+        if not self._mark:
+            return
+        try:
+            self.driver.execute(f"RELEASE {self._mark}")
+        except sqlite3.OperationalError:
+            running.ended = TransactionEndedError("in a way that af-db did not see")
+            self.settle(running)
+            raise running.ended from None
+
+    def has_written(self) -> bool:
+        """Say whether anything was changed since the mark."""
+        return self._changes() != self._written
+
+    def settle(self, running: RunningRevision | None) -> None:
+        """Note what the marked transaction has committed, where it was committed behind SQLAlchemy."""
+        if self.driver.in_transaction:
+            self.driver.rollback()
+        if not self._mark or running is None:
+            return
+        mark, self._mark = self._mark, ""
+        with contextlib.suppress(sqlite3.Error):
+            query = "SELECT count(*) FROM temp.af_db_transactions WHERE mark = ?"
+            if self.driver.execute(query, [mark]).fetchone() == (1,):
+                running.note_commit(has_written=self.has_written())
+
+    def _changes(self) -> tuple[int, int]:
+        ((version,),) = self.driver.execute("PRAGMA main.schema_version").fetchall()
+        return self.driver.total_changes, version

@@ -1,0 +1,297 @@
+"""The transactions of the revision that runs: what of it is committed, as the server says.
+
+Whatever cursor sends a revision's SQL tells it here first. Text decides at most whether the server is asked:
+before and after a statement that may end a transaction, and before each commit. What the server cannot tell
+is noted as uncertain.
+"""
+
+import contextlib
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+import psycopg2
+import sqlalchemy as sa
+
+from agent_factory.migrate.db import indexes
+from agent_factory.migrate.db.driver import OwnCursor, WatchedConnection
+from agent_factory.migrate.db.transaction_control import (
+    begins_with_end,
+    may_change_transaction,
+    may_run_inside,
+)
+from agent_factory.migrate.db.transactions import (
+    Status,
+    Transaction,
+    ask,
+    is_idle,
+    is_open,
+    mark_sql,
+    read_status,
+)
+from agent_factory.migrate.engine.running_revision import RunningRevision, TransactionEndedError
+
+NO_STATEMENT = "DO $$ BEGIN END $$"
+"""What runs in place of a statement whose work an earlier run has done."""
+
+
+class Verdict(Enum):
+    """What became of a transaction."""
+
+    GOES_ON = auto()
+    COMMITTED = auto()
+    NOTHING_COMMITTED = auto()
+    UNCERTAIN = auto()
+
+
+def judge(
+    before: Transaction,
+    now: Transaction,
+    status: Status | None,
+    *,
+    begins_with_end: bool,
+    has_failed: bool = False,
+) -> Verdict:
+    """Say what became of the transaction ``before``, in which a text was sent.
+
+    ``now`` was asked afterwards, and ``status`` is that of its id. ``begins_with_end``: the text had nothing
+    before the statement that ends it. ``has_failed``: the last transaction before ``now`` was rolled back.
+    """
+    ended = before.ended_until(now)
+    if ended is not None and has_failed:
+        ended -= 1
+    if ended == 0:
+        return Verdict.GOES_ON
+    if status == "committed":
+        return Verdict.COMMITTED
+    if before.nothing_written_until(now):
+        return Verdict.NOTHING_COMMITTED
+    is_settled = status == "aborted" or (before.xid is None and begins_with_end)
+    return Verdict.NOTHING_COMMITTED if ended == 1 and is_settled else Verdict.UNCERTAIN
+
+
+@dataclass(slots=True, kw_only=True)
+class TransactionWatch:
+    """The listener on the driver's connection of a run. ``find_running`` returns the revision whose statement
+    it is that is sent, None for what is af-db's or Alembic's own.
+
+    ``mark`` is that of all transactions which this run begins.
+    """
+
+    connection: sa.Connection
+    driver: WatchedConnection
+    find_running: Callable[[], RunningRevision | None]
+    mark: str = field(default_factory=lambda: secrets.token_hex(8))
+    _is_expected: bool = False
+    _failed_in: tuple[Transaction, str] | None = None
+
+    def attach(self) -> None:
+        """Listen, and have the transactions that a commit begins marked."""
+        self.driver.listener = self
+        self.driver.begin_sql = mark_sql(self.mark)
+
+    def begin(self) -> None:
+        """Mark the transaction that SQLAlchemy begins, unless a commit has begun and marked it."""
+        if is_idle(self.driver) and not self.driver.autocommit:
+            self._send(mark_sql(self.mark))
+
+    def expect_end(self) -> None:
+        """Say that SQLAlchemy is about to commit or to roll back, and that its listeners know."""
+        self._is_expected = True
+
+    def ask_before_commit(self, running: RunningRevision) -> bool:
+        """Say whether the open transaction, which is about to be committed, has written anything.
+
+        Raises TransactionEndedError where it is not the one that af-db began.
+        """
+        if not is_open(self.driver):
+            return False
+        asked = self._ask()
+        if not asked.is_marked:
+            self._end(running, Verdict.UNCERTAIN, "in a way that af-db did not see")
+        return asked.xid is not None
+
+    def check(self, running: RunningRevision) -> None:
+        """Raise TransactionEndedError where this is not the transaction that af-db began for the revision."""
+        if running.ended is not None:
+            raise running.ended
+        if not self.driver.autocommit and not (is_open(self.driver) and self._ask().is_marked):
+            self._end(running, Verdict.UNCERTAIN, "in a way that af-db did not see")
+
+    def settle(self, running: RunningRevision | None) -> None:
+        """After a failure: roll back what SQLAlchemy does not know of, and ask what was committed."""
+        if not is_idle(self.driver):
+            with contextlib.suppress(psycopg2.Error):
+                self._send(b"ROLLBACK") if self.driver.autocommit else self.driver.abandon()
+        failed, self._failed_in = self._failed_in, None
+        if failed is None or running is None:
+            return
+        before, sql = failed
+        now, status = self._ask_anew(before)
+        verdict = judge(before, now, status, begins_with_end=begins_with_end(sql), has_failed=True)
+        self._note(running, verdict, sql)
+
+    @contextlib.contextmanager
+    def ending(self, how: str) -> Iterator[None]:
+        """Around a commit or a rollback of the driver's: one that SQLAlchemy does not know is the revision's.
+
+        Raises TransactionEndedError after it.
+        """
+        is_expected, self._is_expected = self._is_expected, False
+        running = self.find_running()
+        if running is None or is_expected or self.driver.autocommit:
+            yield
+            return
+        asked = self._ask() if is_open(self.driver) else None
+        yield
+        has_committed = how == "commit" and asked is not None and asked.xid is not None
+        if not self.connection.in_transaction() and not has_committed:
+            return  # SQLAlchemy asks for the isolation level between two transactions, and rolls that back
+        verdict = Verdict.COMMITTED if has_committed else Verdict.NOTHING_COMMITTED
+        if asked is not None and not asked.is_marked and not has_committed:
+            verdict = Verdict.UNCERTAIN
+        self._end(running, verdict, f"{how}() of psycopg2")
+
+    @contextlib.contextmanager
+    def sending(self, sql: str, *, is_named: bool) -> Iterator[None]:
+        """Around whatever a revision sends. Raises TransactionEndedError where that ended its transaction."""
+        running = self.find_running()
+        if running is None or sql == NO_STATEMENT:
+            yield
+            return
+        if running.ended is not None:
+            raise running.ended
+        if not self.driver.autocommit:
+            with self._in_transaction(running, sql):
+                yield
+        elif not is_idle(self.driver):
+            with self._in_transaction_of_its_own(running, sql):
+                yield
+        elif may_run_inside(sql) and not is_named:
+            with self._wrapped(running, sql):
+                yield
+        else:
+            with self._alone(running, sql):
+                yield
+
+    @contextlib.contextmanager
+    def _in_transaction(self, running: RunningRevision, sql: str) -> Iterator[None]:
+        if is_idle(self.driver) and running.has_open_transaction:
+            self._end(running, Verdict.UNCERTAIN, "in a way that af-db did not see")
+        asked = self._ask() if may_change_transaction(sql) and is_open(self.driver) else None
+        try:
+            yield
+        except psycopg2.Error:
+            if asked is not None:
+                self._failed_in = (asked, sql)
+            raise
+        running.note_statement(sql)
+        if asked is None:
+            return
+        verdict = self._judge(asked, sql)
+        if verdict is not Verdict.GOES_ON:
+            self._end(running, verdict, sql)
+
+    @contextlib.contextmanager
+    def _in_transaction_of_its_own(self, running: RunningRevision, sql: str) -> Iterator[None]:
+        """The revision has run BEGIN where each statement commits by itself."""
+        asked = self._ask() if is_open(self.driver) else None
+        yield
+        running.note_in_own_transaction(sql)
+        if asked is not None and is_idle(self.driver):
+            self._note(running, self._judge(asked, sql), sql)
+
+    @contextlib.contextmanager
+    def _wrapped(self, running: RunningRevision, sql: str) -> Iterator[None]:
+        """Send it in a transaction of af-db's, so that the server can be asked whether it has written."""
+        self._send(b"BEGIN; " + mark_sql(self.mark))
+        asked = self._ask()
+        try:
+            yield
+        except psycopg2.Error:
+            is_over = is_idle(self.driver)
+            with contextlib.suppress(psycopg2.Error):
+                if not is_over:
+                    self._send(b"ROLLBACK")
+                now = self._ask()
+                if judge(asked, now, None, begins_with_end=False, has_failed=True) is Verdict.UNCERTAIN:
+                    running.note_uncertain(sql)
+            raise
+        if not is_open(self.driver):
+            running.note_committed(sql)
+            return
+        now = self._ask()
+        if now.virtual != asked.virtual:
+            running.note_committed(sql)
+            return
+        self._send(b"COMMIT")
+        if now.xid is not None:
+            running.note_committed(sql)
+
+    @contextlib.contextmanager
+    def _alone(self, running: RunningRevision, sql: str) -> Iterator[None]:
+        """It commits by itself, or has several transactions; when it fails, some may be committed."""
+        asked = self._ask()
+        try:
+            yield
+        except psycopg2.Error:
+            is_build = indexes.built_by(sql) is not None or indexes.builds_unnamed(sql)
+            with contextlib.suppress(psycopg2.Error):
+                if not is_idle(self.driver):
+                    self._send(b"ROLLBACK")
+                verdict = judge(asked, self._ask(), "aborted", begins_with_end=True, has_failed=True)
+                if verdict is Verdict.UNCERTAIN and not is_build:
+                    running.note_uncertain(sql)
+            raise
+        if not is_idle(self.driver):
+            running.note_in_own_transaction(sql)
+        elif not asked.nothing_written_until(self._ask()):
+            running.note_committed(sql)
+
+    def _judge(self, before: Transaction, sql: str) -> Verdict:
+        """Say what became of the transaction in which this was sent without an error."""
+        if is_open(self.driver):
+            now = self._ask()
+            if now.virtual == before.virtual:
+                if not now.is_marked and before.is_marked:
+                    self._send(mark_sql(self.mark))  # RESET ALL has taken it away
+                return Verdict.GOES_ON
+            status = self._status(before)
+        else:
+            now, status = self._ask_anew(before)
+        return judge(before, now, status, begins_with_end=begins_with_end(sql))
+
+    def _end(self, running: RunningRevision, verdict: Verdict, how: str) -> None:
+        self._note(running, verdict, how)
+        running.ended = TransactionEndedError(how)
+        raise running.ended
+
+    def _note(self, running: RunningRevision, verdict: Verdict, sql: str) -> None:
+        if verdict is Verdict.COMMITTED:
+            running.note_commit(has_written=True)
+        elif verdict is Verdict.NOTHING_COMMITTED:
+            running.note_rollback()
+        elif verdict is Verdict.UNCERTAIN:
+            running.note_uncertain(sql)
+
+    def _ask(self) -> Transaction:
+        with self.driver.cursor(cursor_factory=OwnCursor) as cursor:
+            return ask(cursor, self.mark)
+
+    def _ask_anew(self, before: Transaction) -> tuple[Transaction, Status | None]:
+        """Ask in a transaction of the question's own, and for the status of the earlier one."""
+        try:
+            return self._ask(), self._status(before)
+        finally:
+            self.driver.abandon()
+
+    def _status(self, transaction: Transaction) -> Status | None:
+        if transaction.xid is None:
+            return None
+        with self.driver.cursor(cursor_factory=OwnCursor) as cursor:
+            return read_status(cursor, transaction.xid)
+
+    def _send(self, sql: bytes) -> None:
+        with self.driver.cursor(cursor_factory=OwnCursor) as cursor:
+            cursor.execute(sql)

@@ -1,0 +1,137 @@
+"""env.py files that begin a transaction of their own around Alembic's: each revision is one all the same."""
+
+import pytest
+import sqlalchemy as sa
+
+from tests.commands import CommandLine
+from tests.projects import AlembicProject
+
+HEAD = """
+from alembic import context
+
+connection = context.config.attributes["connection"]
+"""
+
+EXPLICIT = """
+transaction = connection.begin()
+try:
+    context.configure(connection=connection, target_metadata=None, transaction_per_migration=True)
+    context.run_migrations()
+    transaction.commit()
+except Exception:
+    transaction.rollback()
+    raise
+"""
+
+BLOCK = """
+with connection.begin():
+    context.configure(connection=connection, target_metadata=None)
+    context.run_migrations()
+"""
+
+BLOCK_AROUND_ALEMBICS = """
+with connection.begin():
+    context.configure(connection=connection, target_metadata=None)
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+
+AUTOBEGUN = """
+import sqlalchemy as sa
+connection.execute(sa.text("SELECT 1"))
+context.configure(connection=connection, target_metadata=None)
+with context.begin_transaction():
+    context.run_migrations()
+"""
+
+FORMS = {"commit": EXPLICIT, "with": BLOCK, "both": BLOCK_AROUND_ALEMBICS, "statement before": AUTOBEGUN}
+
+
+def tables(url: str) -> set[str]:
+    engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg2://"))
+    with engine.connect() as connection:
+        names = set(sa.inspect(connection).get_table_names())
+    engine.dispose()
+    return names - {"alembic_version"}
+
+
+@pytest.fixture(params=FORMS)
+def own_transaction(request: pytest.FixtureRequest, project: AlembicProject) -> AlembicProject:
+    project.env_py.write_text(HEAD + FORMS[request.param])
+    return project
+
+
+def test_every_revision_is_committed_and_env_py_ends_in_peace(
+    af_db: CommandLine, own_transaction: AlembicProject, database_url: str
+) -> None:
+    ended = af_db("local", "upgrade", "--json", cwd=own_transaction.root, url=database_url)
+
+    assert ended.code == 0, ended.out
+    assert tables(database_url) == {"t001", "t002", "t003"}
+    assert af_db("current", "--check-heads", cwd=own_transaction.root, url=database_url).code == 0
+    assert af_db("local", "downgrade", "base", "--yes", cwd=own_transaction.root, url=database_url).code == 0
+    assert tables(database_url) == set()
+
+
+def test_an_autocommit_block_works_behind_a_statement_of_env_py(
+    af_db: CommandLine, project: AlembicProject, postgresql_url: str
+) -> None:
+    project.env_py.write_text(HEAD + AUTOBEGUN)
+    build = "op.create_index('ix', 't003', ['id'], postgresql_concurrently=True)"
+    project.add("004", "003", f"with op.get_context().autocommit_block():\n    {build}")
+
+    assert af_db("local", "upgrade", cwd=project.root, url=postgresql_url).code == 0
+
+
+def test_a_revision_that_fails_is_rolled_back_alone(
+    af_db: CommandLine, own_transaction: AlembicProject, database_url: str
+) -> None:
+    own_transaction.add(
+        "003", "002", 'op.create_table("half")\nraise ValueError("no")', name="003_step_003.py"
+    )
+
+    ended = af_db("local", "upgrade", "--json", cwd=own_transaction.root, url=database_url)
+
+    assert ended.code == 7, ended.out
+    assert ended.error["state"] == "rolled back; at 002"
+    assert tables(database_url) == {"t001", "t002"}
+    assert af_db("current", cwd=own_transaction.root, url=database_url).out.startswith("002")
+
+
+def test_it_is_rehearsed_and_checked(
+    af_db: CommandLine,
+    own_transaction: AlembicProject,
+    postgresql_url: str,
+    scratch_server: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AF_DB_REHEARSAL", "true")
+    monkeypatch.setenv("AF_DB_SCRATCH_URL", scratch_server)
+    where = {"cwd": own_transaction.root, "url": postgresql_url}
+
+    upgraded = af_db("prod", "upgrade", "--yes", "--json", **where)  # type: ignore[arg-type]
+
+    assert upgraded.code == 0, upgraded.out
+    assert tables(postgresql_url) == {"t001", "t002", "t003"}
+    assert af_db("prod", "check", **where).code == 0  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("form", [EXPLICIT, BLOCK], ids=["commit", "with"])
+def test_what_env_py_raises_after_the_last_revision_is_not_rolled_back(
+    af_db: CommandLine, project: AlembicProject, postgresql_url: str, form: str
+) -> None:
+    project.env_py.write_text(
+        f"{HEAD}{form}\nimport sqlalchemy as sa\n"
+        "is_read_only = connection.get_execution_options().get('postgresql_readonly')\n"
+        "if not is_read_only and sa.inspect(connection).has_table('t003'):\n"
+        "    raise ValueError('too late')\n"
+    )
+
+    ended = af_db("local", "upgrade", "--json", cwd=project.root, url=postgresql_url)
+
+    assert tables(postgresql_url) >= {"t001"}, ended.out
+    assert ended.code == 8, ended.out
+    assert "rolled back" not in ended.error["state"]
+    assert ended.error["state"] == "at 003; every revision is committed"
+    assert "env.py, line" in ended.error["message"]
+    assert {item["outcome"] for item in ended.error["revisions"]} == {"applied"}
