@@ -70,6 +70,10 @@ def upgrade(af_db: CommandLine, project: AlembicProject, url: str, source: str) 
             in_block("op.execute('BEGIN')", "op.execute('CREATE TABLE made (n int)')", FAIL), id="own BEGIN"
         ),
         pytest.param(
+            in_block("op.execute('BEGIN; CREATE TABLE made (n int)')", "op.execute('SELECT 1/0')"),
+            id="own BEGIN that is left open",
+        ),
+        pytest.param(
             f"try:\n    op.execute('SELECT * FROM maybe')\nexcept Exception:\n    op.get_bind().rollback()\n"
             f"{RAW}\ncursor.execute('CREATE TABLE made (n int)')\n{FAIL}",
             id="a cursor behind SQLAlchemy's rollback",
@@ -92,6 +96,7 @@ def test_nothing_is_committed(
     assert (ended.code, ended.error["state"]) == (7, "rolled back; at 001"), ended.out
     assert ended.error["revisions"] == [{"revision": "002", "outcome": "not applied"}]
     assert tables(postgresql_url) == {"taken"}
+    assert af_db("local", "upgrade", cwd=bare.root, url=postgresql_url).code == 7  # it is tried again unasked
 
 
 @pytest.mark.parametrize(

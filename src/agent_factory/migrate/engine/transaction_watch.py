@@ -121,9 +121,8 @@ class TransactionWatch:
 
     def settle(self, running: RunningRevision | None) -> None:
         """After a failure: roll back what SQLAlchemy does not know of, and ask what was committed."""
-        if not is_idle(self.driver):
-            with contextlib.suppress(psycopg2.Error):
-                self._send(b"ROLLBACK") if self.driver.autocommit else self.driver.abandon()
+        with contextlib.suppress(psycopg2.Error):
+            self._roll_back_all()
         failed, self._failed_in = self._failed_in, None
         if failed is None or running is None:
             return
@@ -248,6 +247,14 @@ class TransactionWatch:
             running.note_in_own_transaction(sql)
         elif not asked.nothing_written_until(self._ask()):
             running.note_committed(sql)
+
+    def _roll_back_all(self) -> None:
+        self.driver.abandon()
+        if not is_idle(self.driver):
+            # psycopg2 does not know of a BEGIN that was sent as a statement.
+            is_autocommit, self.driver.autocommit = self.driver.autocommit, True
+            self._send(b"ROLLBACK")
+            self.driver.autocommit = is_autocommit
 
     def _judge(self, before: Transaction, sql: str) -> Verdict:
         """Say what became of the transaction in which this was sent without an error."""
