@@ -14,6 +14,8 @@ from pathlib import Path
 
 from agent_factory.migrate.model.findings import Finding, finding
 from agent_factory.migrate.project import HistoryFiles
+from agent_factory.migrate.revisions.contents import content_of
+from agent_factory.migrate.revisions.normalise import text_of
 from agent_factory.redaction import ASSIGNED_PASSWORD, SQL_PASSWORD, URL_PASSWORD
 
 _FILLED_IN_LATER = re.compile(
@@ -119,7 +121,7 @@ def _texts(history: HistoryFiles) -> Iterator[_Text]:
     if toml.is_file():
         yield from _options(toml, table="tool.alembic")
     if history.env_py.is_file():
-        yield from _python(history.env_py, history.env_py.read_text(encoding="utf-8", errors="replace"))
+        yield from _python(history.env_py, text_of(content_of(history.env_py)))
     for file in history.files:
         yield from _python(file.path, file.source)
 

@@ -17,6 +17,8 @@ from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
 from agent_factory.migrate.rehearsal.replay import Blank, ReplayFailedError, blank_database, migrate_to
 from agent_factory.migrate.rehearsal.run import RehearsalFailedError, run_traced
 from agent_factory.migrate.rehearsal.scratch import Scratch, ScratchUnavailableError
+from agent_factory.migrate.revisions.contents import content_of
+from agent_factory.migrate.revisions.normalise import text_of
 
 _BATCH = "_alembic_tmp_"
 """How Alembic begins the name of the table that a batch fills, to take the place of the old one."""
@@ -58,7 +60,7 @@ def compare_branches(
         except (ScratchUnavailableError, MigrationError) as error:
             reason = str(error)
     named = {
-        step.id: tables_named_in(step.path.read_text(encoding="utf-8"))
+        step.id: tables_named_in(text_of(content_of(step.path)))
         for steps in branches.values()
         for step in steps
     }
@@ -122,7 +124,7 @@ def _rehearsed(
             where = blank.server
     if target.url.backend == "sqlite":  # its trace has the schema, not the rows
         for step in (step for steps in branches.values() for step in steps):
-            tables[step.id] |= tables_named_in(step.path.read_text(encoding="utf-8")).tables
+            tables[step.id] |= tables_named_in(text_of(content_of(step.path))).tables
     return Comparison(same=_same(project, branches, tables), found_by=f"run on {where}", unclear=())
 
 

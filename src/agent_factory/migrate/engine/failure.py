@@ -23,6 +23,7 @@ from agent_factory.migrate.model.plan import Plan, Revision
 from agent_factory.migrate.model.session import Session
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.project import Project
+from agent_factory.migrate.revisions.normalise import source_line
 
 
 class InvalidIndexError(Exception):
@@ -234,7 +235,8 @@ def place_in_revision(error: BaseException, revision: Revision | None) -> str:
             if Path(frame.filename) == revision.path
         ]
         if frames:
-            lines.append(f"at {revision.path.name}, line {frames[-1].lineno}: {frames[-1].line}")
+            line = frames[-1].lineno
+            lines.append(f"at {revision.path.name}, line {line}: {source_line(revision.path, line)}")
     if isinstance(error, sa.exc.DBAPIError) and error.statement:
         lines.append("SQL: " + " ".join(error.statement.split()))
     return "\n".join(lines)

@@ -19,7 +19,7 @@ from agent_factory.migrate.db.transactions import IS_MARKED
 from agent_factory.migrate.journal.read import Entry, read_entries
 from agent_factory.migrate.model.origin import Origin
 from agent_factory.migrate.model.plan import Direction, Revision
-from agent_factory.migrate.revisions.normalise import read_normalised, source_sha256
+from agent_factory.migrate.revisions.normalise import file_sha256, read_normalised
 from agent_factory.redaction import redact
 
 _CREATE = """
@@ -184,7 +184,7 @@ def _revision_values(
     source = read_normalised(revision.path)
     return {
         "revision": revision.id,
-        "source_sha256": source_sha256(source),
+        "source_sha256": file_sha256(revision.path),
         "source": redact(source),
         "statements": [redact(statement) for statement in statements],
         "started_at": seconds,

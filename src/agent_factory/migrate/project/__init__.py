@@ -25,6 +25,7 @@ from agent_factory.migrate.project.history import (
     require_known,
     revisions,
     several_heads,
+    warn_of_bytecode,
 )
 from agent_factory.migrate.project.models import Models, read_models
 from agent_factory.migrate.project.offline import render_offline
@@ -66,4 +67,5 @@ __all__ = [
     "sends_version_row",
     "several_heads",
     "stamp",
+    "warn_of_bytecode",
 ]

@@ -9,12 +9,14 @@ from pathlib import Path
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
 from alembic.script.revision import MultipleHeads, RangeNotAncestorError, ResolutionError, RevisionError
-from alembic.util import CommandError
+from alembic.util import CommandError, pyc_file_from_path
 
 from agent_factory.migrate.model.errors import NOT_TOUCHED, RefusedError, UsageError
+from agent_factory.migrate.model.events import Warned
 from agent_factory.migrate.model.plan import Direction, Plan, Revision
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.project.alembic_internals import AMBIGUOUS, OVERLAPS, PAST_THE_END
+from agent_factory.migrate.revisions.contents import content_of
 from agent_factory.migrate.revisions.faults import describe_heads
 
 
@@ -42,8 +44,9 @@ class Project:
 
 
 def env_py(project: Project) -> Path:
-    """Return the path of the project's env.py."""
-    return Path(project.script.env_py_location)
+    """Return the path of the project's env.py, or of its bytecode where Alembic takes that in its place."""
+    path = Path(project.script.env_py_location)
+    return path if path.is_file() else pyc_file_from_path(path) or path
 
 
 def revisions(project: Project) -> tuple[Revision, ...]:
@@ -149,6 +152,15 @@ def require_known(project: Project, current: Sequence[str]) -> None:
                 "is the revision on another branch? Switch to it, or bring its file here",
             ),
         )
+
+
+def warn_of_bytecode(plan: Plan) -> tuple[Warned, ...]:
+    """Warn of the revisions of which there is only bytecode: no text says what they do."""
+    ids = [step.id for step in plan.steps if content_of(step.path).is_bytecode]
+    if not ids:
+        return ()
+    message = f"{', '.join(ids)}: bytecode without its source; what is hashed and kept is the bytecode"
+    return (Warned(code="no-source", message=message),)
 
 
 def several_heads(heads: Sequence[str]) -> UsageError:

@@ -1,15 +1,91 @@
-"""A revision's module, as its file leaves it: what an earlier call did to it is not there."""
+"""The project's own Python files, executed from the bytes that were read once."""
 
 import importlib.util
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
 from alembic.script import Script
 
-_CODE = "__af_db_code__"
+import agent_factory.migrate
+from agent_factory.migrate.model.errors import NOT_TOUCHED, UsageError
+from agent_factory.migrate.project.importlib_internals import load_by
+from agent_factory.migrate.revisions.contents import content_of, forget_contents
+
+_TAKEN = "__af_db_taken__"
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+_NOT_OWN = tuple(str(Path(str(module.__file__)).parent) for module in (os, agent_factory.migrate))
+"""Python's own library and this package, which may stand in a project's folder."""
+
+
+class ProjectCode:
+    """The code of one project's Python files.
+
+    A file is the project's when it stands in ``root`` and is not installed there as a library, or in one of
+    ``folders``: those of env.py and of the revisions, which may be inside of a library. Each is read once
+    and compiled once, whatever becomes of the file; Python's ``__pycache__`` is neither read nor written.
+    """
+
+    def __init__(self, root: Path, folders: Iterable[str], *, is_sourceless: bool) -> None:
+        self._root = _spellings(root)
+        self._folders = tuple(name for folder in folders for name in _spellings(folder))
+        self._is_sourceless = is_sourceless
+        self._owned: dict[str, bool] = {}
+        self._code: dict[str, CodeType] = {}
+
+    def owns(self, path: str) -> bool:
+        """Say whether this Python file is one of the project's."""
+        if not path.endswith((".py", ".pyc", ".pyo")):
+            return False
+        folder = path.rpartition(os.sep)[0]
+        found = self._owned.get(folder)
+        if found is None:
+            found = self._owned[folder] = self._is_own_folder(folder)
+        return found
+
+    def read(self, path: str) -> bytes:
+        """Return what the file held when it was first read.
+
+        Raises UsageError for bytecode in ``__pycache__``, unless the project is ``sourceless``.
+        """
+        if Path(path).parent.name == "__pycache__" and not self._is_sourceless:
+            raise UsageError(
+                "no-source",
+                f"{path} is there, and its source is not",
+                state=NOT_TOUCHED,
+                next_steps=(
+                    "bring the source back",
+                    "or, if bytecode is meant to run: sourceless = true in Alembic's configuration",
+                ),
+                file=Path(path),
+            )
+        return content_of(path).data
+
+    def compiled(self, path: str, compile_source: Callable[[bytes, str], CodeType]) -> CodeType:
+        """Return the code of this source file. Raises what Python raises of a file that it does not take."""
+        code = self._code.get(path)
+        if code is None:
+            code = self._code[path] = compile_source(content_of(path).data, path)
+        return code
+
+    def _is_own_folder(self, folder: str) -> bool:
+        names = _spellings(folder)
+        if any(_is_in(name, own) for name in names for own in self._folders):
+            return True
+        return not any(_is_in(name, other) for name in names for other in _NOT_OWN) and any(
+            _is_in(name, root) and _INSTALLED.isdisjoint(Path(name.removeprefix(root)).parts)
+            for name in names
+            for root in self._root
+        )
+
+
+def execute_from_bytes(root: Path, folders: Iterable[str], *, is_sourceless: bool) -> None:
+    """Have this process read each of the project's files once from now on, and execute what it has read."""
+    forget_contents()
+    load_by(ProjectCode(root, folders, is_sourceless=is_sourceless))
 
 
 def take_module(script: Script, reused: Callable[[str, Exception], None]) -> ModuleType:
@@ -22,16 +98,13 @@ def take_module(script: Script, reused: Callable[[str, Exception], None]) -> Mod
     one that adds a table to the application's metadata, it is used as it is, and ``reused`` is called.
     """
     module = script.module
-    if not hasattr(module, _CODE):
-        setattr(module, _CODE, _code_of(module))
+    if not hasattr(module, _TAKEN):
+        setattr(module, _TAKEN, True)
         return module
-    code: CodeType | Exception = getattr(module, _CODE)
-    if isinstance(code, Exception):
-        reused(script.revision, code)
-        return module
-    fresh = importlib.util.module_from_spec(_spec_of(module))
+    spec = _spec_of(module)
+    fresh = importlib.util.module_from_spec(spec)
     try:
-        exec(code, fresh.__dict__)  # noqa: S102 - it is what Alembic has executed
+        spec.loader.exec_module(fresh)
     except Exception as error:  # noqa: BLE001 - a file may raise anything
         reused(script.revision, error)
         return module
@@ -51,14 +124,14 @@ def load_module(path: Path) -> ModuleType:
     return module
 
 
-def _code_of(module: ModuleType) -> CodeType | Exception:
-    try:
-        spec = _spec_of(module)
-        code: CodeType = spec.loader.get_code(spec.name)
-    except (OSError, ImportError, SyntaxError, ValueError) as error:
-        return error
-    return code
-
-
 def _spec_of(module: ModuleType) -> Any:
     return module.__spec__
+
+
+def _spellings(folder: str | Path) -> tuple[str, ...]:
+    """A folder's path as it is given, and without links."""
+    return tuple(dict.fromkeys((str(Path(folder).absolute()), os.path.realpath(folder))))
+
+
+def _is_in(folder: str, other: str) -> bool:
+    return folder == other or folder.startswith(other if other.endswith(os.sep) else f"{other}{os.sep}")

@@ -20,9 +20,10 @@ from alembic.util import CommandError
 from agent_factory.migrate.model.errors import NOT_TOUCHED, UsageError
 from agent_factory.migrate.model.findings import RULES
 from agent_factory.migrate.project.alembic_internals import ONLY_WARNED
-from agent_factory.migrate.project.history import Project
-from agent_factory.migrate.project.loader import load_module
+from agent_factory.migrate.project.history import Project, env_py
+from agent_factory.migrate.project.loader import execute_from_bytes, load_module
 from agent_factory.migrate.project.output import stdout_kept_clean
+from agent_factory.migrate.revisions.contents import content_of
 from agent_factory.migrate.revisions.faults import find_faults
 from agent_factory.migrate.revisions.parse import (
     DECLARATIONS,
@@ -82,7 +83,7 @@ def read_history_files(config_path: Path) -> HistoryFiles:
         folders=tuple(folder.resolve() for folder in _folders(script)),
         has_subfolders=script.recursive_version_locations,
         file_template=script.file_template,
-        env_py=Path(script.env_py_location).absolute(),
+        env_py=env_py(project).absolute(),
         project=None if refusal else project,
         refusal=refusal,
     )
@@ -108,7 +109,11 @@ def configure(config_path: Path) -> Project:
         cmd_opts=argparse.Namespace(quiet=True, x=None, autogenerate=False),
     )
     with _configuration_errors(config_path), stdout_kept_clean():
-        return Project(config_path=config_path, config=config, script=ScriptDirectory.from_config(config))
+        script = ScriptDirectory.from_config(config)
+        execute_from_bytes(
+            config_path.parent, (script.dir, *script.version_locations), is_sourceless=script.sourceless
+        )
+        return Project(config_path=config_path, config=config, script=script)
 
 
 def _load(project: Project) -> None:
@@ -202,7 +207,7 @@ def _read_files(project: Project) -> tuple[RevisionFile, ...]:
             deeper = sorted(set(folders) - {"__pycache__"})
             folders[:] = deeper if project.script.recursive_version_locations else []
     return tuple(
-        read_revision_file(path, path.read_bytes(), name=_name(project, path))
+        read_revision_file(path, content_of(path).data, name=_name(project, path))
         for path in found
         if path.is_file()
     )

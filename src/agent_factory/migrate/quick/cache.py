@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-FORMAT = 4
+FORMAT = 5
 """Rises when what is kept changes its meaning."""
 
 RACY_NS = 2_000_000_000

@@ -151,14 +151,15 @@ def _read_all(
 
 
 def _read_file(path: Path) -> "tuple[str, Declared] | None":
+    from agent_factory.migrate.revisions.contents import FileContent
     from agent_factory.migrate.revisions.graph import read_declared
-    from agent_factory.migrate.revisions.normalise import normalised, source_sha256  # hashlib: 3 MiB
+    from agent_factory.migrate.revisions.normalise import text_sha256  # hashlib: 3 MiB
 
     data = path.read_bytes()
     declared = read_declared(data)
     if declared is None:
         return None
-    return source_sha256(normalised(data.decode(errors="replace"))), declared
+    return text_sha256(FileContent(path=path, data=data)), declared
 
 
 def _values(declared: "Declared") -> list[Any]:

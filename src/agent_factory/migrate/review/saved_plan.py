@@ -22,6 +22,8 @@ from agent_factory.migrate.db import server
 from agent_factory.migrate.model.errors import UNCHANGED, RefusedError, UsageError
 from agent_factory.migrate.model.plan import Direction
 from agent_factory.migrate.model.target import Target
+from agent_factory.migrate.revisions.contents import content_of
+from agent_factory.migrate.revisions.normalise import content_sha256
 
 FORMAT = 1
 
@@ -79,8 +81,8 @@ def identify(target: Target, connection: sa.Connection) -> Identity:
 
 
 def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    """Return the SHA-256 of a file's bytes, as they were first read and are executed, in hexadecimal."""
+    return content_sha256(content_of(path))
 
 
 def write(plan: SavedPlan, path: Path) -> None:

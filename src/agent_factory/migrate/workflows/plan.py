@@ -62,7 +62,10 @@ def plan(
     with connect(target, read_only=True) as read_connection:
         current = alembic_project.read_current(project, read_connection)
         found = alembic_project.plan(project, target, direction, revision, current)
-        warnings = _obstacles(project, target, found, read_connection, RunOptions(environment=environment))
+        warnings = (
+            *alembic_project.warn_of_bytecode(found),
+            *_obstacles(project, target, found, read_connection, RunOptions(environment=environment)),
+        )
         try:
             reviewed, rehearsal = review_plan(project, target, found, read_connection, options)
         except RefusedError as error:

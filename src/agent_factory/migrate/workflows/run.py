@@ -114,8 +114,9 @@ def _plan(
 ) -> tuple[Plan, tuple[Warned, ...]]:
     """Return the plan and its warnings, or raise what refuses it, over a connection that cannot write."""
     plan = alembic_project.plan(project, target, direction, revision, current)
+    no_source = alembic_project.warn_of_bytecode(plan)
     if not plan.steps or target.url.backend != "postgresql":
-        return plan, ()
+        return plan, no_source
     facts = server.read_facts(connection)
     preflight.check_server(facts, target, options)
     entries = journal.read(connection) if facts.may_read_journal else {}
@@ -123,7 +124,8 @@ def _plan(
     if facts.may_read_journal:
         for refusal in preflight.find_refusals(connection, entries, applied, plan, target, options):
             raise refusal
-    warnings = preflight.find_warnings(facts, server.invalid_indexes(connection), options)
+    found = preflight.find_warnings(facts, server.invalid_indexes(connection), options)
+    warnings = (*no_source, *found)
     outside = ran_outside(entries, applied) if entries else ()
     if outside:
         message = f"{', '.join(outside)} ran without af-db: it is not in the journal"

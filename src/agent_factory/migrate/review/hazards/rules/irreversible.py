@@ -9,6 +9,7 @@ from agent_factory.migrate.model.plan import Direction
 from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
 from agent_factory.migrate.review.hazards.evidence import Evidence
 from agent_factory.migrate.review.hazards.rule import Hazard, HazardRule, Severity
+from agent_factory.migrate.revisions.contents import content_of
 
 
 class _Downgrade(StrEnum):
@@ -46,7 +47,7 @@ def _in_revision(rehearsed: RehearsedRevision, evidence: Evidence) -> Iterator[H
 def _functions(path: Path) -> dict[str, ast.FunctionDef] | None:
     """Return the functions of a revision file; None when it cannot be read as Python."""
     try:
-        module = ast.parse(path.read_bytes())
+        module = ast.parse(content_of(path).data)
     except (OSError, SyntaxError, ValueError):
         return None
     return {node.name: node for node in module.body if isinstance(node, ast.FunctionDef)}

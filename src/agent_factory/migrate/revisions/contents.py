@@ -1,0 +1,38 @@
+"""The files of a project, each read once: what runs is what was hashed, shown and kept.
+
+A file that is edited while a command works is the same to that command until its end. Whoever wants to know
+what a revision file holds asks here, and gets the bytes that are executed.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+_READ: dict[str, "FileContent"] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileContent:
+    """A file and what it held when it was read."""
+
+    path: Path
+    data: bytes
+
+    @property
+    def is_bytecode(self) -> bool:
+        """Whether it is compiled code, which stands here without its source."""
+        return self.path.suffix in (".pyc", ".pyo")
+
+
+def content_of(path: str | Path) -> FileContent:
+    """Return what the file held when it was first asked for. Raises OSError where it cannot be read."""
+    name = os.path.abspath(path)  # noqa: PTH100 - resolve() would ask the file system for each folder
+    content = _READ.get(name)
+    if content is None:
+        content = _READ[name] = FileContent(path=Path(name), data=Path(name).read_bytes())
+    return content
+
+
+def forget_contents() -> None:
+    """Have every file be read again: a project is opened."""
+    _READ.clear()
