@@ -204,6 +204,9 @@ def _rename(file: RevisionFile) -> str | None:
 
 def _functions(files: Sequence[RevisionFile]) -> Iterator[Finding]:
     for file in files:
+        for unfit in file.unfit:
+            message = f"{file.name} ({file.id}): {unfit.name} is {unfit.why}"
+            yield finding(f"bad-{unfit.name}", message, file=file.path, line=unfit.line)
         if file.broken is not None or file.id is None or not file.source or "*" in file.defines:
             continue
         for name in ("upgrade", "downgrade"):

@@ -14,6 +14,7 @@ from agent_factory.migrate.project.commands import (
     stamp,
 )
 from agent_factory.migrate.project.environment import Hooks
+from agent_factory.migrate.project.functions import require_functions
 from agent_factory.migrate.project.history import (
     Project,
     ancestors,
@@ -61,6 +62,7 @@ __all__ = [
     "read_models",
     "read_version_table",
     "render_offline",
+    "require_functions",
     "require_known",
     "revisions",
     "run",

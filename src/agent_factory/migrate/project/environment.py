@@ -26,6 +26,7 @@ from agent_factory.migrate.project.alembic_internals import (
     replace_configure,
     replaced_in_commands,
 )
+from agent_factory.migrate.project.functions import run_to_its_end
 from agent_factory.migrate.project.history import Project
 from agent_factory.migrate.project.loader import take_module
 from agent_factory.migrate.project.output import stdout_kept_clean
@@ -270,7 +271,9 @@ def migration_step(
     """Return Alembic's step of a revision; ``reused`` is called where its file cannot be executed again."""
     script = project.script.get_revision(revision.id)
     is_upgrade = direction is Direction.UPGRADE
-    return make_step(project.script, script, take_module(script, reused), is_upgrade=is_upgrade)
+    step = make_step(project.script, script, take_module(script, reused), is_upgrade=is_upgrade)
+    step.migration_fn = run_to_its_end(str(direction), step.migration_fn)
+    return step
 
 
 def _announce_recorded(hooks: Hooks) -> Callable[..., None]:

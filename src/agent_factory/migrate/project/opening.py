@@ -20,6 +20,7 @@ from alembic.util import CommandError
 from agent_factory.migrate.model.errors import NOT_TOUCHED, UsageError
 from agent_factory.migrate.model.findings import RULES
 from agent_factory.migrate.project.alembic_internals import ONLY_WARNED
+from agent_factory.migrate.project.functions import arguments_of_env_py, find_unfit
 from agent_factory.migrate.project.history import Project, env_py
 from agent_factory.migrate.project.loader import execute_from_bytes, load_module
 from agent_factory.migrate.project.output import stdout_kept_clean
@@ -171,13 +172,15 @@ def _configuration_errors(config_path: Path) -> Iterator[None]:
 def _loaded_files(project: Project) -> tuple[RevisionFile, ...]:
     """The files with what Alembic, which has run them, found them to declare."""
     files = {file.path: file for file in _read_files(project)}
+    given = arguments_of_env_py(project)
     for script in project.script.walk_revisions():
         path = Path(script.path)
         file = files.get(path) or RevisionFile(path=path, name=_name(project, path), source="")
         declared = {
             name: getattr(script.module, name) for name in DECLARATIONS if hasattr(script.module, name)
         }
-        files[path] = with_values(file, {"revision": script.revision, **declared})
+        file = with_values(file, {"revision": script.revision, **declared})
+        files[path] = replace(file, unfit=find_unfit(script.module, path, given))
     return tuple(files.values())
 
 

@@ -32,13 +32,23 @@ class Broken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unfit:
+    """Why Alembic cannot run what a file calls ``upgrade`` or ``downgrade``, and on which line that is."""
+
+    name: str
+    why: str
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RevisionFile:
     """What one file declares.
 
     ``name`` is its path as a person types it in the project's folder. ``doc`` is the text that it begins
     with. ``id`` is None where the file has none, or where it is not known: ``computed`` are the declarations
     that are known only by running the file. ``lines`` are where the declarations are, ``defines`` the names
-    that the file has at its outermost level, with "*" for what a star import may bring.
+    that the file has at its outermost level, with "*" for what a star import may bring. ``unfit`` are the
+    functions that running the file has shown to be none that Alembic can run.
     """
 
     path: Path
@@ -52,6 +62,7 @@ class RevisionFile:
     lines: tuple[tuple[str, int], ...] = ()
     defines: frozenset[str] = frozenset()
     computed: frozenset[str] = frozenset()
+    unfit: tuple[Unfit, ...] = ()
     broken: Broken | None = None
 
     def line(self, declaration: str) -> int | None:

@@ -62,6 +62,7 @@ def plan(
     with connect(target, read_only=True) as read_connection:
         current = alembic_project.read_current(project, read_connection)
         found = alembic_project.plan(project, target, direction, revision, current)
+        alembic_project.require_functions(project, found)
         warnings = (
             *alembic_project.warn_of_bytecode(found),
             *_obstacles(project, target, found, read_connection, RunOptions(environment=environment)),

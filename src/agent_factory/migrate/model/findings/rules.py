@@ -133,6 +133,20 @@ _HISTORY = (
         help="A downgrade fails with an AttributeError when it reaches the revision. Write one; if the "
         "revision cannot be undone, have it raise and say why.",
     ),
+    Rule(
+        code="bad-upgrade",
+        level=Level.ERROR,
+        text="upgrade() is a plain function that needs no arguments",
+        help="Alembic calls it, and no more: of `async def`, or of a function that yields, nothing runs, and "
+        "the database counts as upgraded. Write `def upgrade():`.",
+    ),
+    Rule(
+        code="bad-downgrade",
+        level=Level.ERROR,
+        text="downgrade() is a plain function that needs no arguments",
+        help="Alembic calls it, and no more: of `async def`, or of a function that yields, nothing runs, and "
+        "the database counts as downgraded. Write `def downgrade():`.",
+    ),
 )
 """The codes that an error of the other commands has too are the same ones."""
 
