@@ -206,6 +206,64 @@ def test_a_plan_that_differs_is_refused_by_name(
     assert reviewed.current() == before
 
 
+def imports_a_module(reviewed: Reviewed, name: str) -> Path:
+    """Have 002 import this module of the project while it runs, and make a new plan."""
+    module = reviewed.project.root / f"{name}.py"
+    module.write_text("TEXT = 'one'\n")
+    path = reviewed.project.versions / "002_step_002.py"
+    path.write_text(path.read_text().replace("op.create_table", f"import {name}; op.create_table"))
+    assert reviewed.run("plan", "--out", str(reviewed.file)).code == 0
+    return module
+
+
+def test_a_plan_names_the_projects_modules_that_were_imported(reviewed: Reviewed) -> None:
+    module = imports_a_module(reviewed, "named_in_a_plan")
+    sha256 = hashlib.sha256(module.read_bytes()).hexdigest()
+
+    named = json.loads(reviewed.file.read_text())["modules"]
+
+    assert {"file": "named_in_a_plan.py", "sha256": sha256} in named
+    assert not [item for item in named if "002" in item["file"] or "env.py" in item["file"]]
+    assert reviewed.run_plan().code == 0
+
+
+@pytest.mark.parametrize("rehearsed", ["true", "false"])
+@pytest.mark.parametrize("change", ["edited", "gone"])
+def test_a_plan_whose_modules_have_changed_is_refused(
+    reviewed: Reviewed, monkeypatch: pytest.MonkeyPatch, change: str, rehearsed: str
+) -> None:
+    name = f"is_{change}_{rehearsed}"
+    module = imports_a_module(reviewed, name)
+    if change == "edited":
+        module.write_text("TEXT = 'two'\n")
+    else:
+        module.unlink()
+    monkeypatch.setenv("AF_DB_REHEARSAL", rehearsed)
+
+    outcome = reviewed.run_plan()
+
+    assert (outcome.code, outcome.error["code"]) == (4, "stale-plan"), outcome.err
+    assert f"{name}.py (SHA-256): " in outcome.error["message"]
+    assert reviewed.current() == "001"
+
+
+def test_a_module_that_a_rehearsed_plan_does_not_name_is_refused(reviewed: Reviewed) -> None:
+    """It may have taken the place of a library's."""
+    path = reviewed.project.versions / "002_step_002.py"
+    text = path.read_text().replace(
+        "op.create_table",
+        "import importlib.util as u; u.find_spec('is_new') and __import__('is_new')\n    op.create_table",
+    )
+    path.write_text(text)
+    assert reviewed.run("plan", "--out", str(reviewed.file)).code == 0
+    (reviewed.project.root / "is_new.py").write_text("")
+
+    outcome = reviewed.run_plan()
+
+    assert (outcome.code, outcome.error["code"]) == (4, "stale-plan")
+    assert "is_new.py (SHA-256): none in the plan, " in outcome.error["message"]
+
+
 def test_a_plan_of_another_database_is_refused(reviewed: Reviewed) -> None:
     with copied_database(reviewed.url) as (other, name):
         outcome = reviewed.run_plan(url=other)

@@ -16,17 +16,22 @@ from agent_factory.migrate.model.events import Warned
 from agent_factory.migrate.model.plan import Direction, Plan, Revision
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.project.alembic_internals import AMBIGUOUS, OVERLAPS, PAST_THE_END
+from agent_factory.migrate.project.loader import ProjectCode
 from agent_factory.migrate.revisions.contents import content_of
 from agent_factory.migrate.revisions.faults import describe_heads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """An Alembic project that was read from ``config_path``. ``root`` is the folder of that file."""
+    """An Alembic project that was read from ``config_path``. ``root`` is the folder of that file.
+
+    ``code`` knows which of its files were executed.
+    """
 
     config_path: Path
     config: Config
     script: ScriptDirectory
+    code: ProjectCode
 
     @property
     def root(self) -> Path:
@@ -47,6 +52,12 @@ def env_py(project: Project) -> Path:
     """Return the path of the project's env.py, or of its bytecode where Alembic takes that in its place."""
     path = Path(project.script.env_py_location)
     return path if path.is_file() else pyc_file_from_path(path) or path
+
+
+def executed_modules(project: Project) -> tuple[Path, ...]:
+    """Return the project's files that Python has executed so far besides env.py and the revisions."""
+    known = {str(env_py(project).absolute()), *(script.path for script in project.script.walk_revisions())}
+    return tuple(Path(path) for path in project.code.executed if path not in known)
 
 
 def revisions(project: Project) -> tuple[Revision, ...]:

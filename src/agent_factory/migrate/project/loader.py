@@ -35,6 +35,12 @@ class ProjectCode:
         self._is_sourceless = is_sourceless
         self._owned: dict[str, bool] = {}
         self._code: dict[str, CodeType] = {}
+        self._bytecode: dict[str, None] = {}
+
+    @property
+    def executed(self) -> tuple[str, ...]:
+        """The paths of the files that Python has executed, or begun to."""
+        return (*self._code, *self._bytecode)
 
     def owns(self, path: str) -> bool:
         """Say whether this Python file is one of the project's."""
@@ -62,6 +68,8 @@ class ProjectCode:
                 ),
                 file=Path(path),
             )
+        if not path.endswith(".py"):
+            self._bytecode[path] = None
         return content_of(path).data
 
     def compiled(self, path: str, compile_source: Callable[[bytes, str], CodeType]) -> CodeType:
@@ -82,10 +90,15 @@ class ProjectCode:
         )
 
 
-def execute_from_bytes(root: Path, folders: Iterable[str], *, is_sourceless: bool) -> None:
-    """Have this process read each of the project's files once from now on, and execute what it has read."""
+def execute_from_bytes(root: Path, folders: Iterable[str], *, is_sourceless: bool) -> ProjectCode:
+    """Have this process read each of the project's files once from now on, and execute what it has read.
+
+    Returns what knows which files these are.
+    """
     forget_contents()
-    load_by(ProjectCode(root, folders, is_sourceless=is_sourceless))
+    code = ProjectCode(root, folders, is_sourceless=is_sourceless)
+    load_by(code)
+    return code
 
 
 def take_module(script: Script, reused: Callable[[str, Exception], None]) -> ModuleType:

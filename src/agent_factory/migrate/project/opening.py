@@ -111,10 +111,10 @@ def configure(config_path: Path) -> Project:
     )
     with _configuration_errors(config_path), stdout_kept_clean():
         script = ScriptDirectory.from_config(config)
-        execute_from_bytes(
+        code = execute_from_bytes(
             config_path.parent, (script.dir, *script.version_locations), is_sourceless=script.sourceless
         )
-        return Project(config_path=config_path, config=config, script=script)
+        return Project(config_path=config_path, config=config, script=script, code=code)
 
 
 def _load(project: Project) -> None:

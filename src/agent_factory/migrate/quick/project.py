@@ -159,7 +159,7 @@ def _read_file(path: Path) -> "tuple[str, Declared] | None":
     declared = read_declared(data)
     if declared is None:
         return None
-    return text_sha256(FileContent(path=path, data=data)), declared
+    return text_sha256(FileContent(path=str(path), data=data)), declared
 
 
 def _values(declared: "Declared") -> list[Any]:

@@ -2,8 +2,7 @@
 
 The file names everything that decides what a plan does: the database, where it is, the files, env.py, the
 SQL that the rehearsal saw, the catalog. Each is compared before the plan runs, and once more under the run
-lock. It does not protect from somebody who may write both the file and the repository, nor from modules
-that env.py or a revision imports.
+lock. It does not protect from somebody who may write both the file and the repository.
 """
 
 import hashlib
@@ -48,9 +47,21 @@ class SavedRevision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SavedModule:
+    """A module of the project that was executed: its file as seen from the project's folder, and its SHA-256.
+
+    That is None where there is no such file.
+    """
+
+    file: str
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SavedPlan:
     """Everything that decides what the plan does.
 
+    ``modules`` are what env.py and the revisions imported from the project.
     ``needed`` are the names that somebody has to consent to, ``allowed`` those that its author did.
     """
 
@@ -68,6 +79,12 @@ class SavedPlan:
     alembic_version: str
     made_at: AwareDatetime
     expires_at: AwareDatetime
+    modules: tuple[SavedModule, ...] = ()
+
+    @property
+    def is_rehearsed(self) -> bool:
+        """Whether every revision was run before the plan was written."""
+        return all(item.sql is not None for item in self.revisions)
 
 
 def identify(target: Target, connection: sa.Connection) -> Identity:
@@ -83,6 +100,19 @@ def identify(target: Target, connection: sa.Connection) -> Identity:
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, as they were first read and are executed, in hexadecimal."""
     return content_sha256(content_of(path))
+
+
+def modules(root: Path, executed: Iterable[Path], saved: SavedPlan | None) -> tuple[SavedModule, ...]:
+    """Return the modules that were executed, and those that a saved plan names: these may be imported later.
+
+    Those that a plan without a rehearsal cannot name are left out.
+    """
+    named = [item.file for item in saved.modules] if saved else []
+    if saved is None or saved.is_rehearsed:
+        named += [os.path.relpath(path, root) for path in executed]
+    return tuple(
+        SavedModule(file=name, sha256=_sha256_if_there(root / name)) for name in sorted(dict.fromkeys(named))
+    )
 
 
 def write(plan: SavedPlan, path: Path) -> None:
@@ -205,6 +235,7 @@ def _differences(plan: SavedPlan, now: SavedPlan) -> list[str]:
             ("revisions", tuple(item.id for item in plan.revisions), tuple(present)),
         ),
         *(line for item, other in both for line in _of_revision(item, other)),
+        *_of_modules(plan.modules, now.modules),
         *_unlike(("catalog of the database (SHA-256)", plan.catalog_sha256, now.catalog_sha256)),
     ]
 
@@ -221,6 +252,20 @@ def _of_revision(reviewed: SavedRevision, present: SavedRevision) -> Iterable[st
     yield from _unlike((f"{present.file} (SHA-256)", reviewed.sha256, present.sha256))
     if reviewed.sql is not None and present.sql is not None and reviewed.sql != present.sql:
         yield f"the SQL of {reviewed.id}: {_first_difference(reviewed.sql, present.sql)}"
+
+
+def _of_modules(reviewed: Iterable[SavedModule], present: Iterable[SavedModule]) -> list[str]:
+    before, now = ({item.file: item.sha256 for item in items} for items in (reviewed, present))
+    return _unlike(
+        *((f"{file} (SHA-256)", before.get(file), now.get(file)) for file in sorted({*before, *now}))
+    )
+
+
+def _sha256_if_there(path: Path) -> str | None:
+    try:
+        return file_sha256(path)
+    except OSError:
+        return None
 
 
 def _place(reviewed: tuple[str, ...], present: tuple[str, ...]) -> _Compared:

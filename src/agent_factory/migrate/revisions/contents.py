@@ -13,15 +13,15 @@ _READ: dict[str, "FileContent"] = {}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileContent:
-    """A file and what it held when it was read."""
+    """A file, by its whole path, and what it held when it was read."""
 
-    path: Path
+    path: str
     data: bytes
 
     @property
     def is_bytecode(self) -> bool:
         """Whether it is compiled code, which stands here without its source."""
-        return self.path.suffix in (".pyc", ".pyo")
+        return self.path.endswith((".pyc", ".pyo"))
 
 
 def content_of(path: str | Path) -> FileContent:
@@ -29,7 +29,8 @@ def content_of(path: str | Path) -> FileContent:
     name = os.path.abspath(path)  # noqa: PTH100 - resolve() would ask the file system for each folder
     content = _READ.get(name)
     if content is None:
-        content = _READ[name] = FileContent(path=Path(name), data=Path(name).read_bytes())
+        with open(name, "rb") as file:  # noqa: PTH123 - pathlib takes as long again, for thousands of files
+            content = _READ[name] = FileContent(path=name, data=file.read())
     return content
 
 

@@ -199,8 +199,9 @@ def fingerprint(
     needed: tuple[str, ...],
     allowed: tuple[str, ...],
     expires_at: datetime | None = None,
+    saved: saved_plan.SavedPlan | None = None,
 ) -> saved_plan.SavedPlan:
-    """Return everything that decides what the plan does, as it is now."""
+    """Return everything that decides what the plan does, as it is now; ``saved`` is the plan to compare."""
     sql = {
         item.revision.id: tuple(redact(statement.sql) for statement in item.statements)
         for item in (rehearsal.revisions if rehearsal else ())
@@ -229,6 +230,7 @@ def fingerprint(
         alembic_version=alembic_version(),
         made_at=made_at,
         expires_at=expires_at or made_at,
+        modules=saved_plan.modules(project.root, alembic_project.executed_modules(project), saved),
     )
 
 

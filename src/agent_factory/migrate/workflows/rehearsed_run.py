@@ -146,6 +146,7 @@ class RehearsedRun:
                 self._rehearsal,
                 needed=self._saved.needed,
                 allowed=self._saved.allowed,
+                saved=self._saved,
             )
             saved_plan.check(self._saved, now)
 

@@ -16,7 +16,7 @@ from agent_factory.migrate.revisions.normalise import (
 
 
 def content(data: bytes, name: str = "001.py") -> FileContent:
-    return FileContent(path=Path(name), data=data)
+    return FileContent(path=name, data=data)
 
 
 def test_line_ends_and_blanks_at_the_end_do_not_count() -> None:
