@@ -220,7 +220,7 @@ def test_a_plan_names_the_projects_modules_that_were_imported(reviewed: Reviewed
     module = imports_a_module(reviewed, "named_in_a_plan")
     sha256 = hashlib.sha256(module.read_bytes()).hexdigest()
 
-    named = json.loads(reviewed.file.read_text())["modules"]
+    named = json.loads(reviewed.file.read_text())["files"]
 
     assert {"file": "named_in_a_plan.py", "sha256": sha256} in named
     assert not [item for item in named if "002" in item["file"] or "env.py" in item["file"]]

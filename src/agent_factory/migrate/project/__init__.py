@@ -20,13 +20,14 @@ from agent_factory.migrate.project.history import (
     ancestors,
     applied_revisions,
     env_py,
-    executed_modules,
     is_known,
     newest,
     plan,
     require_known,
     revisions,
     several_heads,
+    used_files,
+    used_sha256,
     warn_of_bytecode,
 )
 from agent_factory.migrate.project.models import Models, read_models
@@ -52,7 +53,6 @@ __all__ = [
     "create",
     "create_empty",
     "env_py",
-    "executed_modules",
     "is_known",
     "merge",
     "newest",
@@ -71,5 +71,7 @@ __all__ = [
     "sends_version_row",
     "several_heads",
     "stamp",
+    "used_files",
+    "used_sha256",
     "warn_of_bytecode",
 ]

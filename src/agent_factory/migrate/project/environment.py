@@ -272,7 +272,7 @@ def migration_step(
     script = project.script.get_revision(revision.id)
     is_upgrade = direction is Direction.UPGRADE
     step = make_step(project.script, script, take_module(script, reused), is_upgrade=is_upgrade)
-    step.migration_fn = run_to_its_end(str(direction), step.migration_fn)
+    step.migration_fn = project.opened.compared_in(run_to_its_end(str(direction), step.migration_fn))
     return step
 
 

@@ -1,6 +1,7 @@
 """The history of an Alembic project: its revisions, and the path between two of them."""
 
 import contextlib
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,21 +18,24 @@ from agent_factory.migrate.model.plan import Direction, Plan, Revision
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.project.alembic_internals import AMBIGUOUS, OVERLAPS, PAST_THE_END
 from agent_factory.migrate.project.loader import ProjectCode
+from agent_factory.migrate.project.opened_files import OpenedFiles
 from agent_factory.migrate.revisions.contents import content_of
 from agent_factory.migrate.revisions.faults import describe_heads
+from agent_factory.migrate.revisions.normalise import content_sha256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """An Alembic project that was read from ``config_path``. ``root`` is the folder of that file.
 
-    ``code`` knows which of its files were executed.
+    ``code`` knows which of its files were executed, ``opened`` which others its revisions have read.
     """
 
     config_path: Path
     config: Config
     script: ScriptDirectory
     code: ProjectCode
+    opened: OpenedFiles
 
     @property
     def root(self) -> Path:
@@ -54,10 +58,24 @@ def env_py(project: Project) -> Path:
     return path if path.is_file() else pyc_file_from_path(path) or path
 
 
-def executed_modules(project: Project) -> tuple[Path, ...]:
-    """Return the project's files that Python has executed so far besides env.py and the revisions."""
+def used_files(project: Project) -> tuple[Path, ...]:
+    """Return the project's files that were imported or read so far, besides env.py and the revisions."""
     known = {str(env_py(project).absolute()), *(script.path for script in project.script.walk_revisions())}
-    return tuple(Path(path) for path in project.code.executed if path not in known)
+    used = (*project.code.executed, *project.opened.paths)
+    return tuple(Path(path) for path in used if path not in known)
+
+
+def used_sha256(project: Project, path: Path) -> str | None:
+    """Return the SHA-256 of a file of the project as it was first read; None where there is no such file.
+
+    Whoever imports or reads it later gets what it held then, or an error.
+    """
+    if path.suffix not in (".py", ".pyc", ".pyo"):
+        return project.opened.sha256(os.path.abspath(path))  # noqa: PTH100 - as it is opened
+    try:
+        return content_sha256(content_of(path))
+    except OSError:
+        return None
 
 
 def revisions(project: Project) -> tuple[Revision, ...]:

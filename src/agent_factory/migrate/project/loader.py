@@ -3,37 +3,31 @@
 import importlib.util
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
 from alembic.script import Script
 
-import agent_factory.migrate
 from agent_factory.migrate.model.errors import NOT_TOUCHED, UsageError
 from agent_factory.migrate.project.importlib_internals import load_by
+from agent_factory.migrate.project.own_folders import OwnFolders
 from agent_factory.migrate.revisions.contents import content_of, forget_contents
 
 _TAKEN = "__af_db_taken__"
-_INSTALLED = frozenset({"site-packages", "dist-packages"})
-_NOT_OWN = tuple(str(Path(str(module.__file__)).parent) for module in (os, agent_factory.migrate))
-"""Python's own library and this package, which may stand in a project's folder."""
 
 
 class ProjectCode:
     """The code of one project's Python files.
 
-    A file is the project's when it stands in ``root`` and is not installed there as a library, or in one of
-    ``folders``: those of env.py and of the revisions, which may be inside of a library. Each is read once
-    and compiled once, whatever becomes of the file; Python's ``__pycache__`` is neither read nor written.
+    Each is read once and compiled once, whatever becomes of the file; Python's ``__pycache__`` is neither
+    read nor written.
     """
 
-    def __init__(self, root: Path, folders: Iterable[str], *, is_sourceless: bool) -> None:
-        self._root = _spellings(root)
-        self._folders = tuple(name for folder in folders for name in _spellings(folder))
+    def __init__(self, own: OwnFolders, *, is_sourceless: bool) -> None:
+        self._own = own
         self._is_sourceless = is_sourceless
-        self._owned: dict[str, bool] = {}
         self._code: dict[str, CodeType] = {}
         self._bytecode: dict[str, None] = {}
 
@@ -44,13 +38,7 @@ class ProjectCode:
 
     def owns(self, path: str) -> bool:
         """Say whether this Python file is one of the project's."""
-        if not path.endswith((".py", ".pyc", ".pyo")):
-            return False
-        folder = path.rpartition(os.sep)[0]
-        found = self._owned.get(folder)
-        if found is None:
-            found = self._owned[folder] = self._is_own_folder(folder)
-        return found
+        return path.endswith((".py", ".pyc", ".pyo")) and self._own.hold(path.rpartition(os.sep)[0])
 
     def read(self, path: str) -> bytes:
         """Return what the file held when it was first read.
@@ -79,24 +67,14 @@ class ProjectCode:
             code = self._code[path] = compile_source(content_of(path).data, path)
         return code
 
-    def _is_own_folder(self, folder: str) -> bool:
-        names = _spellings(folder)
-        if any(_is_in(name, own) for name in names for own in self._folders):
-            return True
-        return not any(_is_in(name, other) for name in names for other in _NOT_OWN) and any(
-            _is_in(name, root) and _INSTALLED.isdisjoint(Path(name.removeprefix(root)).parts)
-            for name in names
-            for root in self._root
-        )
 
-
-def execute_from_bytes(root: Path, folders: Iterable[str], *, is_sourceless: bool) -> ProjectCode:
+def execute_from_bytes(own: OwnFolders, *, is_sourceless: bool) -> ProjectCode:
     """Have this process read each of the project's files once from now on, and execute what it has read.
 
     Returns what knows which files these are.
     """
     forget_contents()
-    code = ProjectCode(root, folders, is_sourceless=is_sourceless)
+    code = ProjectCode(own, is_sourceless=is_sourceless)
     load_by(code)
     return code
 
@@ -139,12 +117,3 @@ def load_module(path: Path) -> ModuleType:
 
 def _spec_of(module: ModuleType) -> Any:
     return module.__spec__
-
-
-def _spellings(folder: str | Path) -> tuple[str, ...]:
-    """A folder's path as it is given, and without links."""
-    return tuple(dict.fromkeys((str(Path(folder).absolute()), os.path.realpath(folder))))
-
-
-def _is_in(folder: str, other: str) -> bool:
-    return folder == other or folder.startswith(other if other.endswith(os.sep) else f"{other}{os.sep}")

@@ -23,7 +23,9 @@ from agent_factory.migrate.project.alembic_internals import ONLY_WARNED
 from agent_factory.migrate.project.functions import arguments_of_env_py, find_unfit
 from agent_factory.migrate.project.history import Project, env_py
 from agent_factory.migrate.project.loader import execute_from_bytes, load_module
+from agent_factory.migrate.project.opened_files import OpenedFiles
 from agent_factory.migrate.project.output import stdout_kept_clean
+from agent_factory.migrate.project.own_folders import OwnFolders
 from agent_factory.migrate.revisions.contents import content_of
 from agent_factory.migrate.revisions.faults import find_faults
 from agent_factory.migrate.revisions.parse import (
@@ -111,10 +113,14 @@ def configure(config_path: Path) -> Project:
     )
     with _configuration_errors(config_path), stdout_kept_clean():
         script = ScriptDirectory.from_config(config)
-        code = execute_from_bytes(
-            config_path.parent, (script.dir, *script.version_locations), is_sourceless=script.sourceless
+        own = OwnFolders(config_path.parent, (script.dir, *script.version_locations))
+        return Project(
+            config_path=config_path,
+            config=config,
+            script=script,
+            code=execute_from_bytes(own, is_sourceless=script.sourceless),
+            opened=OpenedFiles(own),
         )
-        return Project(config_path=config_path, config=config, script=script, code=code)
 
 
 def _load(project: Project) -> None:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -47,8 +47,8 @@ class SavedRevision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SavedModule:
-    """A module of the project that was executed: its file as seen from the project's folder, and its SHA-256.
+class SavedFile:
+    """A file of the project that was imported or read, as seen from the project's folder, and its SHA-256.
 
     That is None where there is no such file.
     """
@@ -61,7 +61,7 @@ class SavedModule:
 class SavedPlan:
     """Everything that decides what the plan does.
 
-    ``modules`` are what env.py and the revisions imported from the project.
+    ``files`` are what env.py and the revisions imported from the project, and what the revisions read.
     ``needed`` are the names that somebody has to consent to, ``allowed`` those that its author did.
     """
 
@@ -79,7 +79,7 @@ class SavedPlan:
     alembic_version: str
     made_at: AwareDatetime
     expires_at: AwareDatetime
-    modules: tuple[SavedModule, ...] = ()
+    files: tuple[SavedFile, ...] = ()
 
     @property
     def is_rehearsed(self) -> bool:
@@ -102,17 +102,17 @@ def file_sha256(path: Path) -> str:
     return content_sha256(content_of(path))
 
 
-def modules(root: Path, executed: Iterable[Path], saved: SavedPlan | None) -> tuple[SavedModule, ...]:
-    """Return the modules that were executed, and those that a saved plan names: these may be imported later.
+def files(
+    root: Path, used: Iterable[Path], saved: SavedPlan | None, sha256_of: Callable[[Path], str | None]
+) -> tuple[SavedFile, ...]:
+    """Return the files that were used, and those that a saved plan names: these may be used later.
 
     Those that a plan without a rehearsal cannot name are left out.
     """
-    named = [item.file for item in saved.modules] if saved else []
+    named = [item.file for item in saved.files] if saved else []
     if saved is None or saved.is_rehearsed:
-        named += [os.path.relpath(path, root) for path in executed]
-    return tuple(
-        SavedModule(file=name, sha256=_sha256_if_there(root / name)) for name in sorted(dict.fromkeys(named))
-    )
+        named += [os.path.relpath(path, root) for path in used]
+    return tuple(SavedFile(file=name, sha256=sha256_of(root / name)) for name in sorted(dict.fromkeys(named)))
 
 
 def write(plan: SavedPlan, path: Path) -> None:
@@ -235,7 +235,7 @@ def _differences(plan: SavedPlan, now: SavedPlan) -> list[str]:
             ("revisions", tuple(item.id for item in plan.revisions), tuple(present)),
         ),
         *(line for item, other in both for line in _of_revision(item, other)),
-        *_of_modules(plan.modules, now.modules),
+        *_of_files(plan.files, now.files),
         *_unlike(("catalog of the database (SHA-256)", plan.catalog_sha256, now.catalog_sha256)),
     ]
 
@@ -254,18 +254,11 @@ def _of_revision(reviewed: SavedRevision, present: SavedRevision) -> Iterable[st
         yield f"the SQL of {reviewed.id}: {_first_difference(reviewed.sql, present.sql)}"
 
 
-def _of_modules(reviewed: Iterable[SavedModule], present: Iterable[SavedModule]) -> list[str]:
+def _of_files(reviewed: Iterable[SavedFile], present: Iterable[SavedFile]) -> list[str]:
     before, now = ({item.file: item.sha256 for item in items} for items in (reviewed, present))
     return _unlike(
         *((f"{file} (SHA-256)", before.get(file), now.get(file)) for file in sorted({*before, *now}))
     )
-
-
-def _sha256_if_there(path: Path) -> str | None:
-    try:
-        return file_sha256(path)
-    except OSError:
-        return None
 
 
 def _place(reviewed: tuple[str, ...], present: tuple[str, ...]) -> _Compared:

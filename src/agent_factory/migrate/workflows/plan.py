@@ -1,5 +1,6 @@
 """A plan, rehearsed and reviewed, without running it."""
 
+import functools
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -230,7 +231,12 @@ def fingerprint(
         alembic_version=alembic_version(),
         made_at=made_at,
         expires_at=expires_at or made_at,
-        modules=saved_plan.modules(project.root, alembic_project.executed_modules(project), saved),
+        files=saved_plan.files(
+            project.root,
+            alembic_project.used_files(project),
+            saved,
+            functools.partial(alembic_project.used_sha256, project),
+        ),
     )
 
 

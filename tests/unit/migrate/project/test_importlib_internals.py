@@ -15,6 +15,7 @@ from alembic import util
 
 from agent_factory.migrate.project import importlib_internals as internals
 from agent_factory.migrate.project.loader import ProjectCode, execute_from_bytes
+from agent_factory.migrate.project.own_folders import OwnFolders
 
 NAME = "module_of_importlib_internals"
 
@@ -30,7 +31,7 @@ def file(tmp_path: Path) -> Iterator[Path]:
             py_compile.compile(str(path), doraise=True)
     yield path
     sys.modules.pop(NAME, None)
-    internals.load_by(ProjectCode(tmp_path / "nowhere", (), is_sourceless=False))
+    internals.load_by(ProjectCode(OwnFolders(tmp_path / "nowhere", ()), is_sourceless=False))
 
 
 def load(path: Path) -> ModuleType:
@@ -49,7 +50,7 @@ def test_python_alone_takes_the_bytecode(file: Path) -> None:
 def test_get_code_of_source_file_loader_is_what_executes_a_module(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    execute_from_bytes(file.parent, (), is_sourceless=False)
+    execute_from_bytes(OwnFolders(file.parent, ()), is_sourceless=False)
     monkeypatch.syspath_prepend(str(file.parent))
 
     assert load(file).SAID == "text", "SourceFileLoader.get_code is not called for a file loaded by its path"
@@ -57,7 +58,7 @@ def test_get_code_of_source_file_loader_is_what_executes_a_module(
 
 
 def test_get_data_of_source_file_loader_is_what_get_source_reads(file: Path) -> None:
-    execute_from_bytes(file.parent, (), is_sourceless=False)
+    execute_from_bytes(OwnFolders(file.parent, ()), is_sourceless=False)
     load(file)
     file.write_text("SAID = 'more'\n")
 
@@ -68,7 +69,7 @@ def test_get_data_of_source_file_loader_is_what_get_source_reads(file: Path) -> 
 
 def test_get_data_of_sourceless_file_loader_is_what_it_executes(file: Path) -> None:
     compiled = Path(py_compile.compile(str(file), cfile=str(file.with_name("only.pyc"))) or "")
-    execute_from_bytes(file.parent, (), is_sourceless=False)
+    execute_from_bytes(OwnFolders(file.parent, ()), is_sourceless=False)
     assert load(compiled).SAID == "text"
     compiled.write_bytes(b"no bytecode")
 
@@ -78,7 +79,7 @@ def test_get_data_of_sourceless_file_loader_is_what_it_executes(file: Path) -> N
 
 
 def test_load_python_file_of_alembic_goes_through_these_loaders(file: Path) -> None:
-    execute_from_bytes(file.parent, (), is_sourceless=False)
+    execute_from_bytes(OwnFolders(file.parent, ()), is_sourceless=False)
 
     module = util.load_python_file(str(file.parent), file.name)
 
@@ -106,13 +107,13 @@ def test_what_is_a_projects_own(path: str, is_own: bool, tmp_path: Path) -> None
     root = tmp_path / "project"
     folder = root / ".venv/lib/python3.11/site-packages/app/migrations"
 
-    code = ProjectCode(root, (str(folder),), is_sourceless=False)
+    code = ProjectCode(OwnFolders(root, (str(folder),)), is_sourceless=False)
 
     assert code.owns(os.path.normpath(root / path)) is is_own
 
 
 def test_pythons_library_and_af_db_are_never_a_projects_own() -> None:
-    code = ProjectCode(Path("/"), (), is_sourceless=False)
+    code = ProjectCode(OwnFolders(Path("/"), ()), is_sourceless=False)
 
     assert not code.owns(os.__file__)
     assert not code.owns(str(internals.__file__))
@@ -123,5 +124,5 @@ def test_a_project_behind_a_link_is_recognised_by_both_paths(tmp_path: Path) -> 
     (tmp_path / "link").symlink_to(tmp_path / "real")
 
     for root in ("real", "link"):
-        code = ProjectCode(tmp_path / root, (), is_sourceless=False)
+        code = ProjectCode(OwnFolders(tmp_path / root, ()), is_sourceless=False)
         assert [code.owns(str(tmp_path / name / "models.py")) for name in ("real", "link")] == [True, True]

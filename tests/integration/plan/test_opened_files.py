@@ -1,0 +1,124 @@
+"""A file of the project that a revision reads, such as one with SQL, is in its run what it was before."""
+
+import json
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from tests.commands import CommandLine
+from tests.projects import AlembicProject, make_project
+
+READS = """
+from pathlib import Path
+op.execute(Path({path!r}).read_text())
+"""
+
+
+def value(url: str, sql: str) -> object:
+    connection = psycopg2.connect(url)
+    with connection, connection.cursor() as cursor:
+        cursor.execute(sql)
+        ((found,),) = cursor.fetchall()
+    connection.close()
+    return found
+
+
+def reading(folder: Path, before: str = "pass") -> tuple[AlembicProject, Path]:
+    """A project whose 002 executes a file; ``before`` is what 001 does, and ``FILE`` in it is its path."""
+    project = make_project(folder)
+    path = folder / "sql" / "fill.sql"
+    path.parent.mkdir()
+    path.write_text("CREATE TABLE filled (n integer)")
+    project.add("001", None, before.replace("FILE", str(path)))
+    project.add("002", "001", READS.format(path=str(path)))
+    return project, path
+
+
+@pytest.mark.parametrize("change", ["echo >> FILE", "test -e MARK && : > FILE; touch MARK"])
+def test_a_file_that_is_not_what_the_rehearsal_read_is_not_opened(
+    af_db: CommandLine, tmp_path: Path, postgresql_url: str, change: str
+) -> None:
+    change = change.replace("MARK", str(tmp_path / "mark"))
+    project, path = reading(tmp_path / "changes", f"import os; os.system({change!r})")
+
+    outcome = af_db("prod", "upgrade", "--yes", "--json", cwd=project.root, url=postgresql_url)
+
+    assert (outcome.code, outcome.error["code"]) == (7, "file-changed")
+    assert str(path) in outcome.error["message"]
+    assert "at 001" in outcome.error["state"]
+    assert value(postgresql_url, "SELECT to_regclass('filled')") is None
+
+
+def test_a_file_that_stays_as_it_is_is_read(af_db: CommandLine, tmp_path: Path, postgresql_url: str) -> None:
+    project, _path = reading(tmp_path / "stays")
+
+    outcome = af_db("prod", "upgrade", "--yes", cwd=project.root, url=postgresql_url)
+
+    assert outcome.code == 0, outcome.err
+    assert value(postgresql_url, "SELECT to_regclass('filled')") == "filled"
+
+
+@pytest.mark.parametrize("where", ["in the project", "outside of it"])
+def test_what_a_revision_writes_is_its_own_matter(
+    af_db: CommandLine, tmp_path: Path, postgresql_url: str, where: str
+) -> None:
+    project = make_project(tmp_path / "writes")
+    path = project.root / "made.sql" if where == "in the project" else tmp_path / "made.sql"
+    project.add(
+        "001",
+        None,
+        f"import os, time\nfrom pathlib import Path\npath = Path({str(path)!r})\n"
+        "path.write_text(f'CREATE TABLE filled (n integer) -- {time.time_ns()}')\n"
+        "op.execute(path.read_text())",
+    )
+
+    outcome = af_db("prod", "upgrade", "--yes", cwd=project.root, url=postgresql_url)
+
+    assert outcome.code == 0, outcome.err
+
+
+@pytest.mark.parametrize("rehearsed", ["true", "false"])
+def test_a_saved_plan_names_what_was_read_and_is_bound_to_it(
+    af_db: CommandLine,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    postgresql_url: str,
+    rehearsed: str,
+) -> None:
+    project, path = reading(tmp_path / "saved")
+    plan = tmp_path / "plan.json"
+    made = af_db("prod", "plan", "--out", str(plan), cwd=project.root, url=postgresql_url)
+    assert made.code == 0, made.err
+    assert "sql/fill.sql" in [item["file"] for item in json.loads(plan.read_text())["files"]]
+    text = path.read_text()
+    path.write_text("CREATE TABLE other (n integer)")
+    monkeypatch.setenv("AF_DB_REHEARSAL", rehearsed)
+    run = ("prod", "upgrade", "--yes", "--json", "--plan", str(plan))
+
+    refused = af_db(*run, cwd=project.root, url=postgresql_url)
+    path.write_text(text)
+    taken = af_db(*run, cwd=project.root, url=postgresql_url)
+
+    assert (refused.code, refused.error["code"]) == (4, "stale-plan")
+    assert "sql/fill.sql (SHA-256)" in refused.error["message"]
+    assert taken.code == 0, taken.err
+
+
+def test_a_file_that_changes_after_a_saved_plan_was_compared_is_not_opened(
+    af_db: CommandLine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, postgresql_url: str
+) -> None:
+    project, path = reading(tmp_path / "late", "import os; os.system('test -e GO && echo >> FILE')")
+    first = project.versions / "001_step_001.py"
+    first.write_text(first.read_text().replace("GO", str(tmp_path / "go")))
+    plan = tmp_path / "plan.json"
+    assert af_db("prod", "plan", "--out", str(plan), cwd=project.root, url=postgresql_url).code == 0
+    (tmp_path / "go").touch()
+    monkeypatch.setenv("AF_DB_REHEARSAL", "false")
+
+    outcome = af_db(
+        *("prod", "upgrade", "--yes", "--json", "--plan", str(plan)), cwd=project.root, url=postgresql_url
+    )
+
+    assert (outcome.code, outcome.error["code"]) == (7, "file-changed")
+    assert str(path) in outcome.error["message"]
