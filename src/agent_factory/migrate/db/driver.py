@@ -21,6 +21,10 @@ Values = Sequence[object] | Mapping[str, object]
 FORGETS_PREPARED = re.compile(r"\b(DEALLOCATE|DISCARD)\b", re.IGNORECASE)
 
 
+NOTHING_TO_DO = contextlib.nullcontext()
+"""What a listener returns that does nothing around a statement."""
+
+
 class Listener(Protocol):
     """Who hears of all that is sent on a connection, by cursors of whatever class but af-db's own."""
 
@@ -83,7 +87,7 @@ class WatchedConnection(psycopg2.extensions.connection):
         super().rollback()
 
     def _ending(self, how: str) -> contextlib.AbstractContextManager[None]:
-        return self.listener.ending(how) if self.listener is not None else contextlib.nullcontext()
+        return self.listener.ending(how) if self.listener is not None else NOTHING_TO_DO
 
     def _commit(self) -> None:
         begin_again, self.begin_after_commit = self.begin_after_commit, False
@@ -137,7 +141,7 @@ class _Telling:
     def _sending(self, query: "str | bytes | Composable") -> contextlib.AbstractContextManager[None]:
         listener = self.connection.listener
         if listener is None or self.is_own:
-            return contextlib.nullcontext()
+            return NOTHING_TO_DO
         if isinstance(query, bytes):
             text = query.decode(errors="replace")
         else:

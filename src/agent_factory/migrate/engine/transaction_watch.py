@@ -15,7 +15,7 @@ import psycopg2
 import sqlalchemy as sa
 
 from agent_factory.migrate.db import indexes
-from agent_factory.migrate.db.driver import OwnCursor, WatchedConnection
+from agent_factory.migrate.db.driver import NOTHING_TO_DO, OwnCursor, WatchedConnection
 from agent_factory.migrate.db.transaction_control import (
     begins_with_end,
     may_change_transaction,
@@ -152,42 +152,39 @@ class TransactionWatch:
             verdict = Verdict.UNCERTAIN
         self._end(running, verdict, f"{how}() of psycopg2")
 
-    @contextlib.contextmanager
-    def sending(self, sql: str, *, is_named: bool) -> Iterator[None]:
+    def sending(self, sql: str, *, is_named: bool) -> contextlib.AbstractContextManager[None]:
         """Around whatever a revision sends. Raises TransactionEndedError where that ended its transaction."""
         running = self.find_running()
         if running is None or sql == NO_STATEMENT:
-            yield
-            return
+            return NOTHING_TO_DO
         if running.ended is not None:
             raise running.ended
         if not self.driver.autocommit:
-            with self._in_transaction(running, sql):
-                yield
-        elif not is_idle(self.driver):
-            with self._in_transaction_of_its_own(running, sql):
-                yield
-        elif may_run_inside(sql) and not is_named:
-            with self._wrapped(running, sql):
-                yield
-        else:
-            with self._alone(running, sql):
-                yield
+            return self._in_transaction(running, sql)
+        if not is_idle(self.driver):
+            return self._in_transaction_of_its_own(running, sql)
+        if may_run_inside(sql) and not is_named:
+            return self._wrapped(running, sql)
+        return self._alone(running, sql)
 
-    @contextlib.contextmanager
-    def _in_transaction(self, running: RunningRevision, sql: str) -> Iterator[None]:
+    def _in_transaction(self, running: RunningRevision, sql: str) -> contextlib.AbstractContextManager[None]:
         if is_idle(self.driver) and running.has_open_transaction:
             self._end(running, Verdict.UNCERTAIN, "in a way that af-db did not see")
-        asked = self._ask() if may_change_transaction(sql) and is_open(self.driver) else None
+        if may_change_transaction(sql) and is_open(self.driver):
+            return self._asked_about(running, sql)
+        running.note_statement(sql)
+        return NOTHING_TO_DO
+
+    @contextlib.contextmanager
+    def _asked_about(self, running: RunningRevision, sql: str) -> Iterator[None]:
+        """Ask before and after a statement that may end the transaction."""
+        asked = self._ask()
         try:
             yield
         except psycopg2.Error:
-            if asked is not None:
-                self._failed_in = (asked, sql)
+            self._failed_in = (asked, sql)
             raise
         running.note_statement(sql)
-        if asked is None:
-            return
         verdict = self._judge(asked, sql)
         if verdict is not Verdict.GOES_ON:
             self._end(running, verdict, sql)
