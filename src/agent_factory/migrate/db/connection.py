@@ -11,6 +11,7 @@ from agent_factory import sqlite
 from agent_factory.migrate.db.driver import WatchedConnection, sqlite3_connection
 from agent_factory.migrate.db.failures import explain_connection_failure
 from agent_factory.migrate.db.libpq import APPLICATION_NAME, CONNECT_TIMEOUT_S, connect_options, with_options
+from agent_factory.migrate.db.read_only import ReadOnlyConnection, ReadOnlyFile
 from agent_factory.migrate.model.errors import MigrationError
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.model.version import note_server
@@ -34,6 +35,7 @@ def connect(
     It has no pool and is not in a transaction: Alembic would take one that is open as the caller's,
     and commit nothing (measured, Alembic 1.20). It is opened once: SQLAlchemy's silent reconnect is an
     error. It may be used by another thread. ``timeout_s`` is for connecting, where the URL does not say.
+    Over a ``read_only`` one nothing can be written, whatever is asked of it (``read_only``).
     Raises CannotConnectError.
     """
     options = connect_options(application_name, timeout_s)
@@ -42,11 +44,14 @@ def connect(
         try:
             connection = engine.connect()
             note_server(_server(connection))
-            if target.url.backend == "postgresql" and read_only:
-                connection = connection.execution_options(postgresql_readonly=True)
-            elif target.url.backend == "sqlite":
+            if target.url.backend == "sqlite":
                 # SQLite opens the file at the first statement: reading here shows that it is a database.
-                sqlite3_connection(connection).execute("SELECT count(*) FROM sqlite_master").fetchone()
+                driver = sqlite3_connection(connection)
+                driver.execute("SELECT count(*) FROM sqlite_master").fetchone()
+                if isinstance(driver, ReadOnlyFile):
+                    driver.only_read()
+            if read_only:  # what env.py can ask for
+                connection = connection.execution_options(postgresql_readonly=True)
         except (sa.exc.DBAPIError, sqlite3.DatabaseError) as error:
             raise explain_connection_failure(error, target) from error
         _forbid_reconnect(engine)
@@ -63,13 +68,18 @@ def _build_engine(url: DatabaseURL, options: Mapping[str, str], *, read_only: bo
         return sa.create_engine(
             with_options(url, options).to_sqlalchemy(),
             poolclass=sa.NullPool,
-            connect_args={"connection_factory": WatchedConnection},
+            connect_args={"connection_factory": ReadOnlyConnection if read_only else WatchedConnection},
         )
     if read_only and url.database and not Path(url.database).exists():
         # A file that is not there is an empty database, and reading must not make it.
         url = DatabaseURL(backend="sqlite", database="")
     engine = sa.create_engine(
-        url.to_sqlalchemy(), poolclass=sa.NullPool, connect_args={"check_same_thread": False}
+        url.to_sqlalchemy(),
+        poolclass=sa.NullPool,
+        connect_args={
+            "check_same_thread": False,
+            "factory": ReadOnlyFile if read_only else sqlite3.Connection,
+        },
     )
     sqlite.use_real_transactions(engine, begin="BEGIN" if read_only else "BEGIN IMMEDIATE")
     return engine

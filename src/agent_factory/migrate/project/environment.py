@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import inspect
+import sqlite3
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -338,7 +339,7 @@ def _broken(project: Project, error: BaseException, line: int | None) -> UsageEr
     said = str(error) if cause is error else str(cause).strip().partition("\n")[0]
     message = f"{location}, line {line or '?'}: {type(cause).__name__}: {said}"
     next_steps: tuple[str, ...] = ("correct env.py; plain Alembic stops at the same place: alembic current",)
-    if isinstance(cause, psycopg2.errors.ReadOnlySqlTransaction):
+    if _is_refused_write(cause):
         message = f"{location} writes to the database at line {line}: {said}"
         next_steps = (
             "put what it writes into a revision",
@@ -353,6 +354,13 @@ def _broken(project: Project, error: BaseException, line: int | None) -> UsageEr
         file=Path(location).absolute(),
         line=line,
     )
+
+
+def _is_refused_write(cause: BaseException) -> bool:
+    if isinstance(cause, sqlite3.Error):
+        # SQLite adds details to its codes, above the first byte.
+        return getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY
+    return isinstance(cause, psycopg2.errors.ReadOnlySqlTransaction)
 
 
 def _ignores_connection(project: Project) -> UsageError:

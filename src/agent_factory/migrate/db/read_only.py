@@ -1,0 +1,210 @@
+"""The driver's connections that cannot write: the database itself refuses it, whatever project code does.
+
+PostgreSQL lets nobody make a transaction READ WRITE that began READ ONLY and in which a query has run
+(its manual, SET TRANSACTION; measured, PostgreSQL 15). So each of their transactions begins like that. No
+setting of the session does: behind a transaction pooler it would stay with the application's next session.
+"""
+
+import functools
+import re
+import sqlite3
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn, cast
+
+import psycopg2
+import psycopg2.extensions
+from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT, TRANSACTION_STATUS_IDLE
+
+from agent_factory.migrate.db.driver import Cursor, Values, WatchedConnection
+from agent_factory.migrate.db.sql import blanked
+
+_BORDER = re.compile(
+    r"(?:\A|;)\s*(BEGIN|START|COMMIT|END|ABORT|PREPARE\s+TRANSACTION|SET\s+TRANSACTION\b[^;]*\bREAD\s+WRITE"
+    r"|ROLLBACK(?!\s+(?:(?:WORK|TRANSACTION)\s+)?TO\b))\b",
+    re.IGNORECASE,
+)
+"""What begins, ends or opens a transaction, where a statement begins."""
+_SINGLE_QUERY = re.compile(r"\s*(?:SELECT|VALUES|WITH)\b[^;]*;?\s*\Z", re.IGNORECASE)
+_SINGLE_MODE = re.compile(r"\s*SET\s+TRANSACTION\b(?!.*\bWRITE\b)[^;]*;?\s*\Z", re.IGNORECASE | re.DOTALL)
+"""What has to come before the first query of a transaction, and has none itself."""
+
+
+class NotReadOnlyError(psycopg2.errors.ReadOnlySqlTransaction):
+    """A statement was not sent: it would end, begin or open a transaction, and af-db only reads there."""
+
+
+class ReadOnlyConnection(WatchedConnection):
+    """psycopg2's connection on which nothing can be written.
+
+    Who switches to autocommit, or to read and write, reads on in a READ ONLY transaction. As in autocommit
+    the transaction is over after an error then, unless it has a savepoint.
+    """
+
+    _pretends_autocommit = False
+    _is_fixed = False
+    _has_savepoint = False
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        super().set_session(readonly=True)
+
+    def cursor(self, *arguments: Any, cursor_factory: Any = None, **options: Any) -> Any:
+        name, given, *others = (*arguments, None, None)[: max(2, len(arguments))]
+        factory = cursor_factory or given or cast(Any, self.cursor_factory) or Cursor
+        return super().cursor(name, _read_only_class(factory), *others, **options)
+
+    def send(self, texts: Iterable[str], send: Callable[[], Any]) -> Any:
+        """Call ``send``, which sends these texts, in a transaction that nothing in them can have write.
+
+        Raises NotReadOnlyError for a text that ends, begins or opens a transaction.
+        """
+        plain = [self._plain(text) for text in texts]
+        for text in plain:
+            if border := _BORDER.search(text):
+                raise NotReadOnlyError(
+                    f"{' '.join(border[1].upper().split())} was not sent: af-db only reads "
+                    "here, in a transaction of its own"
+                )
+        if self.info.transaction_status == TRANSACTION_STATUS_IDLE:
+            self._is_fixed = self._has_savepoint = False
+        is_mode = len(plain) == 1 and _SINGLE_MODE.match(plain[0]) is not None
+        if not (self._is_fixed or is_mode):
+            if not (len(plain) == 1 and _SINGLE_QUERY.match(plain[0])):
+                Cursor(self).execute("SELECT")
+            self._is_fixed = True
+        self._has_savepoint = self._has_savepoint or any(
+            re.match(r"\s*SAVEPOINT\b", text, re.IGNORECASE) for text in plain
+        )
+        try:
+            return send()
+        except psycopg2.Error:
+            if self._pretends_autocommit and not self._has_savepoint and not self.closed:
+                self.rollback()
+            raise
+
+    def _plain(self, text: str) -> str:
+        # Without standard strings what looks like one may be none, so nothing counts as quoted.
+        is_standard = self.get_parameter_status("standard_conforming_strings") != "off"
+        return blanked(text) if is_standard else text.replace("'", ";")
+
+    @property
+    def autocommit(self) -> bool:
+        return False
+
+    @autocommit.setter
+    def autocommit(self, wanted: bool) -> None:
+        self._pretends_autocommit = wanted
+
+    @property
+    def readonly(self) -> bool:
+        return True
+
+    @readonly.setter
+    def readonly(self, wanted: object) -> None:
+        pass
+
+    def set_isolation_level(self, level: int | None) -> None:
+        self._pretends_autocommit = level == ISOLATION_LEVEL_AUTOCOMMIT
+        if self._pretends_autocommit:
+            self.rollback()  # as psycopg2 does
+        else:
+            super().set_isolation_level(cast(int, level))
+
+    def set_session(
+        self,
+        isolation_level: Any = None,
+        readonly: Any = None,  # noqa: ARG002 - it is as it is
+        deferrable: Any = None,
+        autocommit: bool = False,
+    ) -> None:
+        self._pretends_autocommit = autocommit
+        super().set_session(isolation_level=isolation_level, readonly=True, deferrable=deferrable)
+
+    def reset(self) -> None:
+        super().reset()
+        super().set_session(readonly=True)
+
+    def lobject(self, *_arguments: Any, **_options: Any) -> NoReturn:
+        raise NotReadOnlyError("a large object is not opened: af-db only reads here")
+
+    def tpc_begin(self, *_arguments: Any) -> NoReturn:
+        raise NotReadOnlyError("no two-phase transaction: af-db only reads here")
+
+    tpc_prepare = tpc_commit = tpc_rollback = tpc_recover = tpc_begin
+
+
+class _ReadOnlyCursor(Cursor):
+    """What each cursor that reads does first, whatever class its maker has asked for."""
+
+    connection: ReadOnlyConnection
+
+    def execute(self, query: Any, vars: Any = None) -> Any:  # noqa: A002 - psycopg2 calls it so
+        return self.connection.send(
+            [self._text(query, vars)], lambda: super(_ReadOnlyCursor, self).execute(query, vars)
+        )
+
+    def executemany(self, query: Any, vars_list: Any) -> Any:
+        rows = list(vars_list)
+        texts = [self._text(query, row) for row in rows]
+        return self.connection.send(texts, lambda: super(_ReadOnlyCursor, self).executemany(query, rows))
+
+    def callproc(self, procname: Any, *arguments: Any) -> Any:
+        call = f"SELECT * FROM {procname}"  # noqa: S608 - it is read, psycopg2 sends its own
+        return self.connection.send(
+            [call], lambda: super(_ReadOnlyCursor, self).callproc(procname, *arguments)
+        )
+
+    def copy_expert(self, sql: Any, *arguments: Any, **options: Any) -> Any:
+        text = self._text(sql, None)
+        return self.connection.send(
+            [text], lambda: super(_ReadOnlyCursor, self).copy_expert(sql, *arguments, **options)
+        )
+
+    def copy_from(self, *arguments: Any, **options: Any) -> Any:
+        return self.connection.send(
+            ["COPY"], lambda: super(_ReadOnlyCursor, self).copy_from(*arguments, **options)
+        )
+
+    def copy_to(self, *arguments: Any, **options: Any) -> Any:
+        return self.connection.send(
+            ["COPY"], lambda: super(_ReadOnlyCursor, self).copy_to(*arguments, **options)
+        )
+
+    def _text(self, query: Any, values: Values | None) -> str:
+        """The statement as it is sent: a value may be a piece of SQL."""
+        encoding = psycopg2.extensions.encodings[self.connection.encoding]
+        return self.mogrify(query, values).decode(encoding, "replace")
+
+
+@functools.cache
+def _read_only_class(factory: type[Cursor]) -> type[Cursor]:
+    """The class of cursors that such a connection makes where this one was asked for."""
+    return (
+        factory
+        if issubclass(factory, _ReadOnlyCursor)
+        else type(factory.__name__, (_ReadOnlyCursor, factory), {})
+    )
+
+
+class ReadOnlyFile(sqlite3.Connection):
+    """sqlite3's connection, on which nothing can be written once ``only_read`` was called.
+
+    That is not asked for when the file is opened: what a killed process has left half written is taken back
+    by the first who reads it, and that is a write.
+    """
+
+    def only_read(self) -> None:
+        self.execute("PRAGMA query_only = ON")
+        super().set_authorizer(_keep_read_only_class)
+
+    def set_authorizer(self, *_arguments: Any) -> None:
+        pass
+
+
+_LIFTING_PRAGMAS = frozenset({"query_only", "journal_mode", "writable_schema"})
+"""What would allow writes again, or changes the file though they are refused."""
+
+
+def _keep_read_only_class(action: int, name: str | None, value: str | None, *_where: str | None) -> int:
+    is_lifting = action == sqlite3.SQLITE_PRAGMA and str(name).lower() in _LIFTING_PRAGMAS
+    return sqlite3.SQLITE_IGNORE if is_lifting and value is not None else sqlite3.SQLITE_OK
