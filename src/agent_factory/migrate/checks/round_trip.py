@@ -36,7 +36,7 @@ from agent_factory.migrate.model.errors import UsageError
 from agent_factory.migrate.model.findings import CannotCheckError, Finding, finding
 from agent_factory.migrate.model.plan import Direction, Plan, Revision
 from agent_factory.migrate.model.target import Target
-from agent_factory.migrate.project import Hooks, Project
+from agent_factory.migrate.project import Hooks, OwnConnection, Project
 from agent_factory.migrate.rehearsal.replay import ReplayFailedError, failures_named, migrate_to
 from agent_factory.migrate.rehearsal.run import COPIED
 from agent_factory.migrate.rehearsal.scratch import ScratchUnavailableError
@@ -103,7 +103,13 @@ def _check_on(
         try:
             migrate_to(project, target, project.heads)
         except ReplayFailedError as error:
-            if backend == SQLITE and not uses_sqlite and (runs_elsewhere or is_of_sqlite(error.cause)):
+            is_of_backend = alembic_project.refused_in(error.cause) is None
+            if (
+                backend == SQLITE
+                and not uses_sqlite
+                and is_of_backend
+                and (runs_elsewhere or is_of_sqlite(error.cause))
+            ):
                 note = finding("not-for-sqlite", f"revision {error}", file=_file(project, error.revision))
                 return Looked(findings=(note,))
         else:
@@ -264,7 +270,11 @@ class _RoundTrip:
         sa.event.listen(connection, "before_cursor_execute", self._note)
         try:
             with failures_named(plan) as started:
-                alembic_project.run(self.project, connection, plan, Hooks(started=started.append))
+                hooks = Hooks(
+                    started=started.append,
+                    connected=lambda own: self._connected(started or [steps[0].id], own),
+                )
+                alembic_project.run(self.project, connection, plan, hooks)
         finally:
             sa.event.remove(connection, "before_cursor_execute", self._note)
             connection.rollback()
@@ -324,7 +334,16 @@ class _RoundTrip:
             details = [str(item) for item in differences[:_MOST_DETAILS]]
             self._add(code, step, f"{step.id}: {said}", details + ([f"and {more} more"] if more > 0 else []))
 
+    def _connected(self, started: Sequence[str], own: OwnConnection) -> None:
+        does = f"starts {own.to}" if own.is_program else f"opens its own connection to {own.to}"
+        so = ": refused here, so what needs it was not checked" if own.is_refused else ""
+        found = finding("own-connection", f"{started[-1]} {does}{so}", file=own.file, line=own.line)
+        if found not in self.findings:
+            self.findings.append(found)
+
     def _failed(self, code: str, step: Revision, function: str, error: ReplayFailedError) -> None:
+        if alembic_project.refused_in(error.cause) is not None:
+            return  # that it was refused is reported, and what it would do nobody knows
         said = str(error).removeprefix(f"{error.revision}: ")
         self._add(code, step, f"{function} of {step.id} fails: {said}", line=line_of(error.cause, step.path))
 

@@ -11,6 +11,7 @@ from agent_factory import sqlite
 from agent_factory.migrate.db.driver import WatchedConnection, sqlite3_connection
 from agent_factory.migrate.db.failures import explain_connection_failure
 from agent_factory.migrate.db.libpq import APPLICATION_NAME, CONNECT_TIMEOUT_S, connect_options, with_options
+from agent_factory.migrate.db.own import own
 from agent_factory.migrate.db.read_only import ReadOnlyConnection, ReadOnlyFile
 from agent_factory.migrate.model.errors import MigrationError
 from agent_factory.migrate.model.target import Target
@@ -42,7 +43,8 @@ def connect(
     engine = _build_engine(target.url, options, read_only=read_only)
     try:
         try:
-            connection = engine.connect()
+            with own():
+                connection = engine.connect()
             note_server(_server(connection))
             if target.url.backend == "sqlite":
                 # SQLite opens the file at the first statement: reading here shows that it is a database.

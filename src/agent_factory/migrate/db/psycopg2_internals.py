@@ -5,6 +5,8 @@ tests/unit/migrate/db/test_psycopg2_internals.py. Read in psycopg2 2.9.10 and 2.
 """
 
 import sys
+from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 
@@ -23,3 +25,18 @@ def import_without_ssl() -> Any:
         if spared:
             del sys.modules["ssl"]
     return psycopg2
+
+
+def modules_that_connect() -> tuple[ModuleType, ...]:
+    """Return the modules from which psycopg2 itself, and whoever imports it, takes ``_connect``."""
+    import psycopg2
+
+    return psycopg2, psycopg2._psycopg
+
+
+def connect_in_c() -> Callable[..., Any]:
+    """Return what opens every connection that is made by no call of a class, as ``psycopg2.connect`` does."""
+    import psycopg2
+
+    connect: Callable[..., Any] = psycopg2._psycopg._connect
+    return connect

@@ -13,6 +13,7 @@ from agent_factory.migrate.project.commands import (
     run,
     stamp,
 )
+from agent_factory.migrate.project.connections import OwnConnection, copied, guarded, real_run, refused_in
 from agent_factory.migrate.project.environment import Hooks
 from agent_factory.migrate.project.functions import require_functions
 from agent_factory.migrate.project.history import (
@@ -45,14 +46,17 @@ __all__ = [
     "HistoryFiles",
     "Hooks",
     "Models",
+    "OwnConnection",
     "Project",
     "VersionTable",
     "ancestors",
     "applied_revisions",
     "configure",
+    "copied",
     "create",
     "create_empty",
     "env_py",
+    "guarded",
     "is_known",
     "merge",
     "newest",
@@ -63,6 +67,8 @@ __all__ = [
     "read_history_files",
     "read_models",
     "read_version_table",
+    "real_run",
+    "refused_in",
     "render_offline",
     "require_functions",
     "require_known",

@@ -10,6 +10,7 @@ from alembic.operations.ops import MigrationScript
 from alembic.script import Script
 
 from agent_factory.migrate.model.plan import Direction, Plan, Revision
+from agent_factory.migrate.project.connections import guarded
 from agent_factory.migrate.project.environment import Hooks, read_configured, sharing
 from agent_factory.migrate.project.history import Project, as_revision
 from agent_factory.migrate.project.output import stdout_kept_clean
@@ -31,7 +32,10 @@ def run(project: Project, connection: sa.Connection, plan: Plan, hooks: Hooks) -
     Raises whatever a revision raises, unchanged.
     """
     run_command = command.upgrade if plan.direction is Direction.UPGRADE else command.downgrade
-    with sharing(project, connection, plan=plan, hooks=hooks):
+    with (
+        guarded(project.root, connection, seen=hooks.connected),
+        sharing(project, connection, plan=plan, hooks=hooks),
+    ):
         run_command(project.config, plan.target)
 
 
@@ -44,7 +48,7 @@ def prepare(project: Project, connection: sa.Connection) -> None:
 def stamp(project: Project, connection: sa.Connection, revisions: tuple[str, ...]) -> None:
     """Write into the version table that the database is at these revisions, and run nothing."""
     if revisions:
-        with sharing(project, connection):
+        with guarded(project.root, connection), sharing(project, connection):
             command.stamp(project.config, list(revisions))
 
 
@@ -62,7 +66,11 @@ def create(
             directives.clear()
 
     vars(project.config.cmd_opts)["autogenerate"] = True
-    with sharing(project, connection, writes=False), warnings.catch_warnings(record=True) as caught:
+    with (
+        guarded(project.root, connection, read_only=True),
+        sharing(project, connection, writes=False),
+        warnings.catch_warnings(record=True) as caught,
+    ):
         warnings.simplefilter("always", UserWarning)
         warnings.simplefilter("always", sa.exc.SAWarning)
         written = command.revision(
@@ -78,14 +86,14 @@ def create(
 
 def create_empty(project: Project, message: str) -> Revision:
     """Write a revision with nothing in it. Raises UsageError when there are several heads."""
-    with stdout_kept_clean():
+    with guarded(project.root, None), stdout_kept_clean():
         written = command.revision(project.config, message, rev_id=_next_id(project))
     return as_revision(cast("Script", written))
 
 
 def merge(project: Project, message: str) -> Revision:
     """Write a revision that joins all heads."""
-    with stdout_kept_clean():
+    with guarded(project.root, None), stdout_kept_clean():
         written = command.merge(
             project.config, list(project.heads), message=message, rev_id=_next_id(project)
         )

@@ -17,16 +17,18 @@ class Configuration:
 
     ``schemas`` are those that checks read; None means every schema that is not the system's or a
     platform's. ``databases`` are what the project is meant to run on; None is PostgreSQL, and SQLite where
-    the project's own database is that. ``ignore`` are the findings to leave out.
+    the project's own database is that. ``ignore`` are the findings to leave out. ``programs`` are those that
+    project code may start where it is not run in earnest: in plans, checks and wherever af-db only reads.
     """
 
     require_rehearsal: bool = False
     schemas: tuple[str, ...] | None = None
     databases: tuple[str, ...] | None = None
     ignore: tuple[Ignore, ...] = ()
+    programs: tuple[str, ...] = ()
 
 
-_KEYS = ("require-rehearsal", "schemas", "databases", "ignore")
+_KEYS = ("require-rehearsal", "schemas", "databases", "ignore", "programs")
 _DATABASES = ("postgresql", "sqlite")
 _OF_AN_IGNORE = ("code", "object", "file", "reason")
 
@@ -63,6 +65,7 @@ def _from_table(table: Mapping[str, Any], path: Path) -> Configuration:
         schemas=_schemas(table["schemas"]) if "schemas" in table else None,
         databases=_databases(table["databases"]) if "databases" in table else None,
         ignore=tuple(_ignore(item, path) for item in _list("ignore", table.get("ignore", []))),
+        programs=_programs(table.get("programs", [])),
     )
 
 
@@ -77,6 +80,13 @@ def _databases(given: object) -> tuple[str, ...]:
     names = _list("databases", given)
     if not names or any(name not in _DATABASES for name in names):
         raise _wrong(f"databases in [tool.af-db] must be a list of: {', '.join(_DATABASES)}")
+    return tuple(names)
+
+
+def _programs(given: object) -> tuple[str, ...]:
+    names = _list("programs", given)
+    if not all(isinstance(name, str) and name and "/" not in name for name in names):
+        raise _wrong("programs in [tool.af-db] must be a list of names without a folder")
     return tuple(names)
 
 

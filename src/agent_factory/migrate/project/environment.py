@@ -27,6 +27,7 @@ from agent_factory.migrate.project.alembic_internals import (
     replace_configure,
     replaced_in_commands,
 )
+from agent_factory.migrate.project.connections import OwnConnection, guarded, refused_in
 from agent_factory.migrate.project.functions import run_to_its_end
 from agent_factory.migrate.project.history import Project
 from agent_factory.migrate.project.loader import take_module
@@ -46,7 +47,7 @@ _ALEMBIC = str(Path(alembic.__file__).parent)
 Reused = Callable[[str, Exception], None]
 
 
-def _ignore(_revision: str) -> None:
+def _ignore(_fact: object) -> None:
     pass
 
 
@@ -61,6 +62,8 @@ class Hooks:
     ``recording`` is called when its version row is about to be sent, ``recorded`` when it is written, still
     inside its transaction; ``committed`` when that transaction has ended well. ``reused`` is called first,
     with the reason, for a revision whose file cannot be executed again: it runs as an earlier use left it.
+    ``connected`` is called, in whatever thread does it, with what project code opens by itself; in the run
+    itself it is not.
     """
 
     started: Callable[[str], None]
@@ -68,6 +71,7 @@ class Hooks:
     recorded: Callable[[str], None] = _ignore
     committed: Callable[[str], None] = _ignore
     reused: Reused = _ignore_reuse
+    connected: Callable[[OwnConnection], None] = _ignore
 
 
 @contextlib.contextmanager
@@ -172,7 +176,12 @@ def read_configured(project: Project, connection: sa.Connection) -> Configured:
 
     environment = _build_environment(project, connection, None, {"fn": remember, **WRITES_NOTHING})
     replace_configure(environment, note_options)
-    with _handing_over(project, connection), environment, env_py_errors(project):
+    with (
+        _handing_over(project, connection),
+        environment,
+        env_py_errors(project),
+        guarded(project.root, connection, read_only=True),
+    ):
         project.script.run_env()
         if not found:  # it configures nothing, or runs nothing
             raise _ignores_connection(project)
@@ -296,25 +305,13 @@ def env_py_errors(project: Project) -> Iterator[None]:
     except MigrationError:
         raise
     except (Exception, SystemExit) as error:
+        if own := refused_in(error):
+            raise _connects(project, own) from error
         trace = traceback.extract_tb(error.__traceback__)
         of_env_py = _is_of_env_py(project, trace)
         if isinstance(error, sa.exc.DBAPIError) and (error.connection_invalidated or not of_env_py):
             raise
         raise _broken(project, error, _line_in_env_py(project, trace)) from error
-
-
-@contextlib.contextmanager
-def connecting_refused(project: Project) -> Iterator[None]:
-    """Let env.py make no connection of its own in this block."""
-
-    def refuse(*_facts: object) -> None:
-        raise _ignores_connection(project)
-
-    sa.event.listen(sa.Engine, "do_connect", refuse)
-    try:
-        yield
-    finally:
-        sa.event.remove(sa.Engine, "do_connect", refuse)
 
 
 def _is_of_env_py(project: Project, trace: Sequence[traceback.FrameSummary]) -> bool:
@@ -371,4 +368,24 @@ def _ignores_connection(project: Project) -> UsageError:
         next_steps=(f"begin its online part with:\n{ENV_PY_CONTRACT}",),
         file=Path(project.script.env_py_location).absolute(),
         line=_line_in_env_py(project, traceback.extract_stack()),
+    )
+
+
+def _connects(project: Project, own: OwnConnection) -> UsageError:
+    """What is wrong with an env.py, or what it imports, that reaches for another database, or a program."""
+    if not own.is_program:
+        error = _ignores_connection(project)
+        error.message += f": it connects to {own.to}"
+        error.file, error.line = own.file or error.file, own.line or error.line
+        return error
+    return UsageError(
+        "broken-env-py",
+        f"{own.file or project.script.env_py_location}, line {own.line or '?'}: it starts {own.to}, "
+        "and af-db only reads",
+        state=NOT_TOUCHED,
+        next_steps=(
+            f'if it changes nothing, name it in pyproject.toml: [tool.af-db] programs = ["{own.to}"]',
+        ),
+        file=own.file,
+        line=own.line,
     )

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from agent_factory.migrate.project.alembic_internals import version_table_name
-from agent_factory.migrate.project.environment import connecting_refused, read_configured
+from agent_factory.migrate.project.environment import read_configured
 from agent_factory.migrate.project.history import Project
 
 
@@ -40,8 +40,7 @@ def read_models(project: Project, connection: sa.Connection) -> Models:
 
     Raises UsageError when env.py does not take the shared connection, or breaks; it makes none of its own.
     """
-    with connecting_refused(project):
-        configured = read_configured(project, connection)
+    configured = read_configured(project, connection)
     connection.rollback()
     given = configured.given
     return Models(

@@ -8,6 +8,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, RevisionStep
 
 from agent_factory.migrate.model.plan import Direction, Plan, Revision
+from agent_factory.migrate.project.connections import guarded
 from agent_factory.migrate.project.environment import migration_step
 from agent_factory.migrate.project.history import Project
 from agent_factory.migrate.project.output import stdout_kept_clean
@@ -69,6 +70,7 @@ def _render(
     before, project.config.output_buffer = project.config.output_buffer, buffer
     try:
         with (
+            guarded(project.root, None),
             stdout_kept_clean(),
             EnvironmentContext(
                 project.config,

@@ -3,13 +3,18 @@
 from dataclasses import dataclass
 
 from agent_factory.migrate.model.plan import Revision
+from agent_factory.migrate.project import OwnConnection
 from agent_factory.migrate.rehearsal.trace import TracedStatement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RehearsedRevision:
-    """A revision and the statements that it ran. ``transactional``: all of them in its own transaction."""
+    """A revision and the statements that it ran. ``transactional``: all of them in its own transaction.
+
+    ``connections`` are those that it opened by itself; what it did there is not among the statements.
+    """
 
     revision: Revision
     transactional: bool
     statements: tuple[TracedStatement, ...]
+    connections: tuple[OwnConnection, ...] = ()

@@ -72,11 +72,14 @@ def blank_database(
     Raises ScratchUnavailableError.
     """
     if target.url.backend == "sqlite":
-        with temporary_folder("replay") as folder:
+        with temporary_folder("replay") as folder, alembic_project.copied(target.url):
             url = DatabaseURL(backend="sqlite", database=str(folder / Path(target.url.database).name))
             yield Blank(target=Target(url=url, environment=Environment.LOCAL), server="SQLite", scratch=None)
         return
-    with scratch_like(target, read_connection, scratch_url=scratch_url, beside=beside) as scratch:
+    with (
+        scratch_like(target, read_connection, scratch_url=scratch_url, beside=beside) as scratch,
+        alembic_project.copied(target.url),
+    ):
         copied = copy_settings(read_connection, scratch)
         yield Blank(
             target=scratch.target,

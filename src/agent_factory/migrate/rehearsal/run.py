@@ -30,7 +30,7 @@ from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.db.sent_statements import Sent, SentStatements
 from agent_factory.migrate.model.plan import Plan
 from agent_factory.migrate.model.target import Environment, Target
-from agent_factory.migrate.project import Hooks, Project
+from agent_factory.migrate.project import Hooks, OwnConnection, Project
 from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
 from agent_factory.migrate.rehearsal.replay import (
     OF_ROLES_AND_ROWS,
@@ -122,6 +122,21 @@ class RehearsalFailedError(Exception):
         self.notes = notes
 
 
+class NotRehearsedError(Exception):
+    """A revision reached for another database than the copy, or a program, and failed without it.
+
+    ``connections`` are all that it opened, ``revision`` is its id.
+    """
+
+    def __init__(self, revision: str, connections: tuple[OwnConnection, ...]) -> None:
+        refused = next(own for own in connections if own.is_refused)
+        what = "starts" if refused.is_program else "connects to"
+        self.reasons = (f"{revision} {what} {refused.to} by itself ({refused.where}), and fails without it",)
+        super().__init__(*self.reasons)
+        self.revision = revision
+        self.connections = connections
+
+
 def rehearse(
     project: Project,
     target: Target,
@@ -139,9 +154,10 @@ def rehearse(
     ``without_indexes`` are dropped from the copy first: an unfinished run has built them, and the plan does.
     ``with_history`` says to run the migrations before the plan as well, beside the copy.
 
-    Raises RehearsalFailedError, and ScratchUnavailableError where no server is to be had.
+    Raises RehearsalFailedError, NotRehearsedError, and ScratchUnavailableError where no server is to be had.
     """
     with (
+        alembic_project.copied(target.url),
         _copy(project, target, plan, read_connection, scratch_url, limit_s) as copy,
         connect(copy.target) as connection,
     ):
@@ -177,7 +193,10 @@ def rehearse(
 def run_traced(project: Project, target: Target, plan: Plan) -> tuple[RehearsedRevision, ...]:
     """Run a plan on a throwaway database and return what was seen. Raises RehearsalFailedError."""
     with connect(target) as connection, tracing(connection) as trace:
-        return _run(project, connection, plan, trace, SentStatements(), [])
+        try:
+            return _run(project, connection, plan, trace, SentStatements(), [])
+        except NotRehearsedError as error:
+            raise RehearsalFailedError(error, error.revision, ()) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -298,6 +317,11 @@ def _run(
 ) -> tuple[RehearsedRevision, ...]:
     steps = {step.id: step for step in plan.steps}
     rehearsed: list[RehearsedRevision] = []
+    opened: dict[str, list[OwnConnection]] = {step.id: [] for step in plan.steps}
+
+    def connected(own: OwnConnection) -> None:
+        if began:
+            opened[began[-1]].append(own)
 
     def started(revision: str) -> None:
         began.append(revision)
@@ -316,13 +340,23 @@ def _run(
                 revision=steps[revision],
                 transactional=all(statement.transactional for statement in statements),
                 statements=statements,
+                connections=tuple(dict.fromkeys(opened[revision])),
             )
         )
 
     try:
         with failures_named(plan) as began, time_limit(connection, limit_s):
-            hooks = Hooks(started=started, recording=recording, committed=committed, reused=note_reuse)
+            hooks = Hooks(
+                started=started,
+                recording=recording,
+                committed=committed,
+                reused=note_reuse,
+                connected=connected,
+            )
             alembic_project.run(project, connection, plan, hooks)
     except ReplayFailedError as error:
+        connections = tuple(dict.fromkeys(opened.get(error.revision, ())))
+        if any(own.is_refused for own in connections):
+            raise NotRehearsedError(error.revision, connections) from error.cause
         raise RehearsalFailedError(error.cause, error.revision, notes) from error.cause
     return tuple(rehearsed)

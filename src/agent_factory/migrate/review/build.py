@@ -161,16 +161,20 @@ def build_review(
 
 
 def build_unrehearsed_review(
-    plan: Plan, rendered: Mapping[str, tuple[str, ...] | Exception], reasons: tuple[str, ...]
+    plan: Plan,
+    rendered: Mapping[str, tuple[str, ...] | Exception],
+    reasons: tuple[str, ...],
+    hazards: tuple[Hazard, ...] = (),
 ) -> Review:
     """Return what is known of a plan that was not rehearsed: the SQL that Alembic could write.
 
-    ``rendered`` has, by revision, its SQL or why there is none; ``reasons`` are why it was not rehearsed.
+    ``rendered`` has, by revision, its SQL or why there is none; ``reasons`` are why it was not rehearsed,
+    ``hazards`` what was found before the rehearsal could not go on.
     """
     return Review(
         plan=plan,
         revisions=tuple(_rendered(plan, step, rendered[step.id]) for step in plan.steps),
-        hazards=(),
+        hazards=hazards,
         rehearsed_on=None,
         schema_from=None,
         notes=tuple(f"not rehearsed: {reason}" for reason in reasons),

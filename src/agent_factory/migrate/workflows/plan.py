@@ -24,7 +24,12 @@ from agent_factory.migrate.model.target import Environment, Target
 from agent_factory.migrate.model.version import af_db_version, alembic_version
 from agent_factory.migrate.project import Project
 from agent_factory.migrate.project.configuration import read_configuration
-from agent_factory.migrate.rehearsal.run import Rehearsal, RehearsalFailedError, rehearse
+from agent_factory.migrate.rehearsal.run import (
+    NotRehearsedError,
+    Rehearsal,
+    RehearsalFailedError,
+    rehearse,
+)
 from agent_factory.migrate.rehearsal.scratch import ScratchUnavailableError
 from agent_factory.migrate.review import saved_plan
 from agent_factory.migrate.review.build import (
@@ -34,7 +39,7 @@ from agent_factory.migrate.review.build import (
     build_unrehearsed_review,
 )
 from agent_factory.migrate.review.consents import DRIFT, flag_for
-from agent_factory.migrate.review.hazards import count_hits, find_refused
+from agent_factory.migrate.review.hazards import Hazard, count_hits, find_own_connections, find_refused
 from agent_factory.migrate.workflows.status import describe, read_journal
 from agent_factory.redaction import redact
 
@@ -163,6 +168,11 @@ def review_plan(
         if options.required:
             raise _required(target, found, error) from error
         return _without_rehearsal(project, found, error.reasons), None
+    except NotRehearsedError as error:
+        if options.required:
+            raise _required(target, found, error) from error
+        hazards = tuple(find_own_connections(error.revision, error.connections))
+        return _without_rehearsal(project, found, error.reasons, hazards), None
     except RehearsalFailedError as error:
         raise _failed(target, found, error) from error
     sizes = table_sizes(read_connection) if target.url.backend == "postgresql" else {}
@@ -186,8 +196,11 @@ def _looks_for_drift(target: Target, found: Plan, entries: dict[str, Entry]) -> 
     return not any(step.id in entries and entries[step.id].state == "started" for step in found.steps)
 
 
-def _without_rehearsal(project: Project, found: Plan, reasons: tuple[str, ...]) -> Review:
-    return build_unrehearsed_review(found, alembic_project.render_offline(project, found), reasons)
+def _without_rehearsal(
+    project: Project, found: Plan, reasons: tuple[str, ...], hazards: tuple[Hazard, ...] = ()
+) -> Review:
+    rendered = alembic_project.render_offline(project, found)
+    return build_unrehearsed_review(found, rendered, reasons, hazards)
 
 
 def fingerprint(
@@ -253,7 +266,9 @@ def needed_consents(reviewed: Review) -> tuple[str, ...]:
     return tuple(needed)
 
 
-def _required(target: Target, found: Plan, error: ScratchUnavailableError) -> RefusedError:
+def _required(
+    target: Target, found: Plan, error: ScratchUnavailableError | NotRehearsedError
+) -> RefusedError:
     return RefusedError(
         "rehearsal-required",
         "[tool.af-db] requires a rehearsal of every plan, and it is not possible: "

@@ -1,6 +1,7 @@
 """Upgrade and downgrade: plan, ask, run, look."""
 
 import contextlib
+import functools
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -62,16 +63,18 @@ def run(
             rehearsed_run = RehearsedRun(project, target, plan, read_connection, rehearsal, saved)
             warnings = (*warnings, *rehearsed_run.warnings)
         confirm(plan, warnings, rehearsed_run.result if rehearsed_run else None)
-        applied = run_plan(
-            project,
-            target,
-            plan,
-            options,
-            find_origin(project.root, ci_url),
-            emit,
-            check_again=rehearsed_run.check_again if rehearsed_run else None,
-            rehearsed=rehearsed_run.rehearsed if rehearsed_run else None,
-        )
+        origin = find_origin(project.root, ci_url)
+        with alembic_project.real_run(functools.partial(_announce, emit, plan)):
+            applied = run_plan(
+                project,
+                target,
+                plan,
+                options,
+                origin,
+                emit,
+                check_again=rehearsed_run.check_again if rehearsed_run else None,
+                rehearsed=rehearsed_run.rehearsed if rehearsed_run else None,
+            )
         reached = _look_again(project, target, read_connection)
     if not applied:
         return _nothing_to_do(project, target, plan, reached)
@@ -92,6 +95,19 @@ def run(
         after=describe(project, reached),
         applied=applied,
     )
+
+
+def _announce(emit: Emit, plan: Plan, own: alembic_project.OwnConnection) -> None:
+    """Report what project code reaches by itself: the run's promises do not hold there."""
+    revision = next(
+        (f"revision {step.id}" for step in plan.steps if step.path.resolve() == own.file), own.where
+    )
+    message = (
+        f"{revision} starts {own.to}: what that changes is outside of this run"
+        if own.is_program
+        else f"{revision} opens its own connection to {own.to}: what it commits there is outside of this run"
+    )
+    emit(Warned(code="own-connection", message=message))
 
 
 def _is_carried_out(

@@ -3,6 +3,11 @@
 import subprocess
 import sys
 
+import psycopg2
+import pytest
+
+from agent_factory.migrate.db.psycopg2_internals import connect_in_c, modules_that_connect
+
 
 def test_import_without_ssl_spares_an_import_of_ssl_and_ssl_is_there_later() -> None:
     code = (
@@ -22,3 +27,14 @@ def test_import_without_ssl_spares_an_import_of_ssl_and_ssl_is_there_later() -> 
     for each in (code, plain):
         finished = subprocess.run([sys.executable, "-c", each], capture_output=True, text=True, check=False)
         assert (finished.returncode, finished.stderr) == (0, "")
+
+
+def test_connect_in_c_is_what_modules_that_connect_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, in_c = modules_that_connect()
+    assert whole._connect is in_c._connect is connect_in_c()
+    asked: list[str] = []
+    monkeypatch.setattr(whole, "_connect", lambda dsn, **_options: asked.append(dsn))
+
+    psycopg2.connect(dbname="nowhere")
+
+    assert asked == ["dbname=nowhere"]

@@ -91,3 +91,11 @@ def test_what_it_may_not_say_is_told(tmp_path: Path, text: str, said: str) -> No
 def test_a_file_that_is_no_toml_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         read(tmp_path, "[tool.af-db\n")
+
+
+@pytest.mark.parametrize("programs", ["'git'", "['/usr/bin/git']", "[1]", "['']"])
+def test_programs_are_names_without_a_folder(tmp_path: Path, programs: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(f"[tool.af-db]\nprograms = {programs}\n")
+
+    with pytest.raises(UsageError, match="programs in"):
+        read_configuration(tmp_path)

@@ -398,6 +398,13 @@ _ROUND_TRIP = (
         help="After `UPDATE ... WHERE` in both functions, a row that always had the new value gets the old "
         "one. If that matters, have upgrade() note which rows it changes.",
     ),
+    Rule(
+        code="own-connection",
+        level=Level.WARNING,
+        text="a revision works on the connection that it is given, and starts no program",
+        help="What it does elsewhere is outside of its transaction, and is not tried here: use "
+        "`op.get_bind()`. A program that changes no database can be named in `programs` of [tool.af-db].",
+    ),
 )
 
 _NOT_CHECKED = (

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 import psycopg2.extensions
 
+from agent_factory.migrate.db.own import own
 from agent_factory.migrate.model.locks import LockMode
 from agent_factory.migrate.rehearsal.trace.relations import FIRST_USER_OID
 
@@ -54,7 +55,8 @@ class CatalogLockGates:
         self._sessions: list[psycopg2.extensions.connection] = []
         try:
             for _number in range(3):
-                self._sessions.append(psycopg2.connect(**parameters))
+                with own():
+                    self._sessions.append(psycopg2.connect(**parameters))
             *self._gates, self._watcher = self._sessions
             self._watcher.autocommit = True
         except BaseException:

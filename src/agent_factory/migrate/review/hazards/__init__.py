@@ -6,6 +6,7 @@ from agent_factory.migrate.review.hazards.registry import RULES, WORST_FIRST
 from agent_factory.migrate.review.hazards.rule import Hazard, HazardRule, Severity
 from agent_factory.migrate.review.hazards.rules.irreversible import IRREVERSIBLE
 from agent_factory.migrate.review.hazards.rules.needs_autocommit import find_refused
+from agent_factory.migrate.review.hazards.rules.own_connection import find_own_connections
 
 __all__ = [
     "IRREVERSIBLE",
@@ -19,5 +20,6 @@ __all__ = [
     "count_hits",
     "estimates",
     "find_hazards",
+    "find_own_connections",
     "find_refused",
 ]

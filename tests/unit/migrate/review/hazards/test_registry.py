@@ -14,10 +14,11 @@ from agent_factory.migrate.review.hazards.registry import read_rules
 LISTED = [
     *("blocks-reads", "blocks-writes", "rewrites-table", "scans-table", "deletes-data"),
     *("breaks-running-code", "fails-on-data", "needs-autocommit", "invalid-index-left", "irreversible"),
-    "lock-held-through-statements",
+    *("lock-held-through-statements", "own-connection"),
 ]
 RANKED = [
-    *("deletes-data", "fails-on-data", "breaks-running-code", "blocks-reads", "rewrites-table"),
+    *("deletes-data", "fails-on-data", "own-connection", "breaks-running-code", "blocks-reads"),
+    "rewrites-table",
     *("blocks-writes", "lock-held-through-statements", "needs-autocommit", "invalid-index-left"),
     *("irreversible", "scans-table"),
 ]

@@ -1,0 +1,223 @@
+"""Connections that are not af-db's: for each one is decided here whether it is answered, and with what.
+
+Project code that is not the run itself reaches the database that it is given, and no other: under the
+original's address it finds the copy, or a connection that only reads. In a run it may connect as it
+likes, and that is reported.
+"""
+
+import contextlib
+import inspect
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+import sqlalchemy as sa
+
+from agent_factory.migrate.project import addresses
+from agent_factory.migrate.project.addresses import Address
+from agent_factory.migrate.project.doors import Answer, Porter, is_temporary, watched_by
+from agent_factory.migrate.project.variables import naming
+from agent_factory.url import DatabaseURL, MalformedURLError, parse_url
+
+_DATABASE_PORTS = frozenset({5432, 6543})
+_NOT_OF_THE_PROJECT = ("site-packages", "dist-packages")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnConnection:
+    """A connection, or a program, that project code has opened by itself: ``to`` is where, without secrets.
+
+    ``file`` and ``line`` are the project's innermost, None where none of its files is on the stack.
+    """
+
+    to: str
+    file: Path | None
+    line: int | None
+    is_program: bool
+    is_refused: bool
+
+    @property
+    def where(self) -> str:
+        return f"{self.file.name}, line {self.line}" if self.file else "outside of the project's files"
+
+
+Seen = Callable[[OwnConnection], None]
+
+
+class OwnConnectionError(PermissionError):
+    """Project code was about to reach another database than that which it is given, or to start a program."""
+
+    def __init__(self, own: OwnConnection) -> None:
+        super().__init__(
+            f"{own.to} is not in `programs` of [tool.af-db], so it is not started here"
+            if own.is_program
+            else f"no connection to {own.to} is made here: this is not the database that af-db works on"
+        )
+        self.own = own
+
+
+@dataclass(slots=True)
+class _Originals:
+    """The databases in the place of which project code is given another."""
+
+    urls: list[DatabaseURL] = field(default_factory=list)
+    run: list[Seen] = field(default_factory=list)
+
+
+_state = _Originals()
+
+
+@contextlib.contextmanager
+def copied(original: DatabaseURL) -> Iterator[None]:
+    """Say for the block that the databases which project code is given stand for this one."""
+    _state.urls.append(original)
+    try:
+        yield
+    finally:
+        _state.urls.remove(original)
+
+
+@contextlib.contextmanager
+def real_run(seen: Seen) -> Iterator[None]:
+    """Say for the block that ``commands.run`` is the run itself; call ``seen`` with what is opened there."""
+    _state.run.append(seen)
+    try:
+        yield
+    finally:
+        _state.run.remove(seen)
+
+
+@contextlib.contextmanager
+def guarded(
+    root: Path, connection: sa.Connection | None, *, read_only: bool = False, seen: Seen | None = None
+) -> Iterator[None]:
+    """Have what runs in the block reach the database of ``connection`` and no other; with None, none at all.
+
+    ``root`` is the project's folder. What is asked for is answered ``read_only``, or refused with
+    OwnConnectionError; ``seen`` is called with both. In a ``real_run``, unless ``read_only``, nothing is
+    refused.
+    """
+    if _state.run and connection is not None and not read_only:
+        with watched_by(_announcing(root, _state.run[-1])):
+            yield
+        return
+    given = _url_of(connection) if connection is not None else None
+    original = _state.urls[-1] if _state.urls else _of_environment()
+    porter = _refusing(root, given, original, read_only=read_only, seen=seen or (lambda _own: None))
+    is_copy = (
+        given is not None and original is not None and addresses.of_url(given) != addresses.of_url(original)
+    )
+    environment = naming(given, instead_of=original) if given and is_copy else contextlib.nullcontext()
+    with environment, watched_by(porter):
+        yield
+
+
+def refused_in(error: BaseException | None) -> OwnConnection | None:
+    """Return the connection that was refused, where that is why an error was raised."""
+    known: set[int] = set()
+    while error is not None and id(error) not in known:
+        known.add(id(error))
+        if isinstance(error, OwnConnectionError):
+            return error.own
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _refusing(
+    root: Path, given: DatabaseURL | None, original: DatabaseURL | None, *, read_only: bool, seen: Seen
+) -> Porter:
+    # A throwaway database of another kind cannot stand for the original.
+    own_addresses = [
+        addresses.of_url(url) for url in (given, original) if url and given and url.backend == given.backend
+    ]
+    its_ports = {url.port for url in (given, original) if url is not None and url.port}
+
+    def note(to: str, *, is_program: bool = False, is_refused: bool) -> None:
+        file, line = _place(root)
+        own = OwnConnection(to=to, file=file, line=line, is_program=is_program, is_refused=is_refused)
+        seen(own)
+        if is_refused:
+            raise OwnConnectionError(own)
+
+    def connection(address: Address) -> Answer:
+        is_its_own = address in own_addresses
+        if not is_its_own and address.backend == "sqlite" and is_temporary(address.database):
+            return Answer()
+        note(address.shown, is_refused=not is_its_own)
+        return Answer(url=given, read_only=read_only)
+
+    def socket(host: str, port: int) -> None:
+        if port in _DATABASE_PORTS | its_ports and not (
+            given and not read_only and _leads_to(given, host, port)
+        ):
+            note(f"{host}:{port}", is_refused=True)
+
+    def program(name: str) -> None:
+        from agent_factory.migrate.project.configuration import read_configuration
+
+        if Path(name).name not in read_configuration(root).programs:
+            note(Path(name).name, is_program=True, is_refused=True)
+
+    return Porter(connection=connection, socket=socket, program=program)
+
+
+def _announcing(root: Path, seen: Seen) -> Porter:
+    reported: set[str] = set()
+
+    def note(to: str, *, is_program: bool = False) -> None:
+        file, line = _place(root)
+        if to not in reported and file is not None:
+            reported.add(to)
+            seen(OwnConnection(to=to, file=file, line=line, is_program=is_program, is_refused=False))
+
+    def connection(address: Address) -> Answer:
+        if not (address.backend == "sqlite" and is_temporary(address.database)):
+            note(address.shown)
+        return Answer()
+
+    def socket(host: str, port: int) -> None:
+        if port in _DATABASE_PORTS:
+            note(f"{host}:{port}")
+
+    return Porter(connection=connection, socket=socket, program=lambda name: note(name, is_program=True))
+
+
+def _leads_to(url: DatabaseURL, host: str, port: int) -> bool:
+    one = addresses.of_keywords({"host": host, "port": port, "dbname": url.database})
+    its = addresses.of_url(url)
+    return (one.host, one.port) == (its.host, its.port)
+
+
+def _url_of(connection: sa.Connection) -> DatabaseURL:
+    url = connection.engine.url
+    options = {name: value for name, value in url.query.items() if isinstance(value, str)}
+    return DatabaseURL(
+        backend=url.get_backend_name(),
+        database=url.database or "",
+        user=url.username,
+        password=url.password,
+        host=url.host or options.pop("host", None),
+        port=url.port,
+        options=tuple((name, value) for name, value in options.items() if name != "application_name"),
+    )
+
+
+def _of_environment() -> DatabaseURL | None:
+    try:
+        return parse_url(os.environ.get("DATABASE_URL", ""))
+    except MalformedURLError:
+        return None
+
+
+def _place(root: Path) -> tuple[Path | None, int | None]:
+    """Return the innermost file of the project on this thread's stack, and its line."""
+    whole = f"{root.resolve()}{os.sep}"
+    frame: FrameType | None = inspect.currentframe()
+    while frame is not None:
+        path = os.path.realpath(frame.f_code.co_filename)
+        if path.startswith(whole) and not any(part in path for part in _NOT_OF_THE_PROJECT):
+            return Path(path), frame.f_lineno
+        frame = frame.f_back
+    return None, None

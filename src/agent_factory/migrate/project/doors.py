@@ -1,0 +1,306 @@
+"""Every way by which Python reaches a database or starts a program, with a question put before it.
+
+libpq raises no audit event, so what leads to it is replaced for the time of the block: by name where Python
+looks it up by name. What opens a socket, a SQLite file or a program is seen by an audit hook, which
+cannot be taken away: it is added once, when it is needed first, and asks nobody outside of a block.
+"""
+
+import contextlib
+import functools
+import os
+import re
+import sqlite3
+import sqlite3.dbapi2
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+from urllib.parse import unquote
+
+import psycopg2.extensions
+import sqlalchemy as sa
+
+from agent_factory.migrate.db.libpq import keywords
+from agent_factory.migrate.db.own import is_own, own
+from agent_factory.migrate.db.psycopg2_internals import connect_in_c, modules_that_connect
+from agent_factory.migrate.db.read_only import ReadOnlyConnection, ReadOnlyFile
+from agent_factory.migrate.project.addresses import Address, of_file, of_keywords
+from agent_factory.migrate.project.python_internals import original, what_starts_programs
+from agent_factory.url import DatabaseURL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a connection is answered with: one to ``url``, on which nothing can be written if ``read_only``.
+
+    Without a URL it is made as it was asked for.
+    """
+
+    url: DatabaseURL | None = None
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Porter:
+    """Who is asked at each door, in the thread that wants to pass; what it raises is raised there.
+
+    ``connection``: a connection to a database. ``socket``: one to this host or path and port. ``program``: a
+    program, by its name and as it would be started.
+    """
+
+    connection: Callable[[Address], Answer]
+    socket: Callable[[str, int], None]
+    program: Callable[[str], None]
+
+
+_lock = threading.Lock()
+_porters: list[Porter] = []
+_undo: contextlib.ExitStack = contextlib.ExitStack()
+_is_hooked = False
+
+
+@contextlib.contextmanager
+def watched_by(porter: Porter) -> Iterator[None]:
+    """Have this porter, and none of the blocks around this one, asked at every door."""
+    with _lock:
+        if not _porters:
+            _install()
+        _porters.append(porter)
+    try:
+        yield
+    finally:
+        with _lock:
+            _porters.remove(porter)
+            if not _porters:
+                _undo.close()
+
+
+def _porter() -> Porter | None:
+    """Return who is to be asked in this thread now; None for what af-db does itself."""
+    if is_own():
+        return None
+    try:
+        return _porters[-1]
+    except IndexError:
+        return None
+
+
+def _install() -> None:
+    global _is_hooked
+    if not _is_hooked:
+        sys.addaudithook(_audit)
+        _is_hooked = True
+    whole, in_c = modules_that_connect()
+    for module in (whole, in_c):
+        _replace(module, "_connect", _connect_psycopg2)
+    for module in (psycopg2.extensions, in_c):
+        _replace(module, "connection", _Connection)
+    for module in (sqlite3, sqlite3.dbapi2):
+        _replace(module, "connect", _connect_sqlite3)
+    for (module, name), door in zip(what_starts_programs(), (_fork_exec, _spawn), strict=False):
+        _replace(module, name, functools.partial(door, original(module, name)))
+    sa.event.listen(sa.Engine, "do_connect", _do_connect)
+    _undo.callback(sa.event.remove, sa.Engine, "do_connect", _do_connect)
+
+
+def _replace(module: ModuleType, name: str, door: object) -> None:
+    _undo.callback(setattr, module, name, getattr(module, name))
+    setattr(module, name, door)
+
+
+# PostgreSQL, by psycopg2
+
+_psycopg2_connect = connect_in_c()
+_psycopg2_connection = psycopg2.extensions.connection
+_OF_ADDRESS = frozenset({"host", "hostaddr", "port", "user", "password", "dbname", "service", "passfile"})
+
+
+def _connect_psycopg2(dsn: str = "", connection_factory: Any = None, **options: Any) -> Any:
+    porter = _porter()
+    if porter is None:
+        return _psycopg2_connect(dsn, connection_factory=connection_factory, **options)
+    answer = porter.connection(of_keywords(psycopg2.extensions.parse_dsn(dsn)))
+    with own():
+        return _psycopg2_connect(
+            _dsn(dsn, answer.url),
+            connection_factory=ReadOnlyConnection if answer.read_only else connection_factory,
+            **options,
+        )
+
+
+def _dsn(dsn: str, url: DatabaseURL | None) -> str:
+    """What was asked for, but at this address."""
+    if url is None:
+        return dsn
+    given = psycopg2.extensions.parse_dsn(dsn)
+    kept = {
+        name: value
+        for name, value in given.items()
+        if name not in _OF_ADDRESS and not re.match("ssl|gss|channel_binding|target_session", name)
+    }
+    return str(psycopg2.extensions.make_dsn(**(kept | keywords(url))))
+
+
+class _Door(type):
+    """Of the name that stands for psycopg2's own class: whatever is made of that is an instance of it."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return (
+            isinstance(instance, _psycopg2_connection)
+            if cls is _Connection
+            else super().__instancecheck__(instance)
+        )
+
+    def __subclasscheck__(cls, other: type) -> bool:
+        return (
+            issubclass(other, _psycopg2_connection)
+            if cls is _Connection
+            else super().__subclasscheck__(other)
+        )
+
+    def __call__(cls, dsn: str = "", *arguments: Any, **options: Any) -> Any:
+        porter = _porter()
+        answer = (
+            Answer() if porter is None else porter.connection(of_keywords(psycopg2.extensions.parse_dsn(dsn)))
+        )
+        made: type = _psycopg2_connection if cls is _Connection else cls
+        if answer.read_only:
+            made = ReadOnlyConnection
+        with own():
+            return type.__call__(made, _dsn(dsn, answer.url), *arguments, **options)
+
+
+class _Connection(_psycopg2_connection, metaclass=_Door):
+    pass
+
+
+# PostgreSQL and others, by SQLAlchemy and a driver that has no door of its own
+
+_WITH_OWN_DOOR = frozenset({"psycopg2", "pysqlite", "aiosqlite", "pysqlcipher", "pysqlite_numeric"})
+
+
+def _do_connect(dialect: Any, _record: object, _arguments: Any, parameters: dict[str, Any]) -> None:
+    porter = _porter()
+    if porter is None or dialect.driver in _WITH_OWN_DOOR:
+        return
+    words = {**parameters, "dbname": parameters.get("dbname") or parameters.get("database")}
+    address = of_keywords(words)
+    if dialect.name != "postgresql":
+        where = f"{dialect.name}://{parameters.get('host', '')}"
+        address = Address(backend=dialect.name, host=where, port=0, database="", shown=where)
+    answer = porter.connection(address)
+    if answer.read_only:  # only psycopg2's connection is one on which nothing can be written
+        porter.connection(Address(backend=dialect.driver, host="", port=0, database="", shown=address.shown))
+    if answer.url is not None:
+        name = "dbname" if "dbname" in parameters else "database"
+        given = keywords(answer.url)
+        parameters |= {"host": given["host"], "port": int(given.get("port", "5432")), name: given["dbname"]}
+        parameters.pop("password", None)
+        parameters |= {key: given[key] for key in ("user", "password") if key in given}
+
+
+# SQLite
+
+_sqlite3_connect: Callable[..., sqlite3.Connection] = sqlite3.connect
+
+
+def _connect_sqlite3(database: Any, *arguments: Any, **options: Any) -> sqlite3.Connection:
+    porter = _porter()
+    path = None if porter is None else _sqlite_path(database)
+    if porter is None or path is None:
+        return _sqlite3_connect(database, *arguments, **options)
+    answer = porter.connection(of_file(path))
+    if answer.url is not None:
+        database = answer.url.database
+        options.pop("uri", None)
+    with own():
+        if not answer.read_only:
+            return _sqlite3_connect(database, *arguments, **options)
+        options["factory"] = ReadOnlyFile
+        connection = _sqlite3_connect(database if Path(database).exists() else ":memory:", **options)
+        cast(ReadOnlyFile, connection).only_read()
+        return connection
+
+
+def _sqlite_path(database: Any) -> str | None:
+    """Return the file that this opens; None for one that is in memory or temporary."""
+    text = os.fsdecode(database) if isinstance(database, bytes | os.PathLike) else str(database)
+    if text.startswith("file:"):
+        path, _, query = text.removeprefix("file:").partition("?")
+        text = unquote(re.sub(r"^//[^/]*", "", path))
+        if "mode=memory" in query:
+            return None
+    if text in {"", ":memory:"}:
+        return None
+    return text
+
+
+def is_temporary(path: str) -> bool:
+    """Say whether a file is in the folder of temporary ones."""
+    import tempfile
+
+    return Path(path).resolve().is_relative_to(Path(tempfile.gettempdir()).resolve())
+
+
+# What Python announces itself
+
+
+def _audit(event: str, arguments: Any) -> None:
+    if _porters and event in _HEARD and (porter := _porter()) is not None:
+        _HEARD[event](porter, arguments)
+
+
+def _hear_socket(porter: Porter, arguments: Any) -> None:
+    address = arguments[1]
+    if isinstance(address, bytes | str):
+        path = os.fsdecode(address)
+        if match := re.search(r"/\.s\.PGSQL\.(\d+)$", path):
+            porter.socket(path[: match.start()], int(match[1]))
+    elif isinstance(address, tuple) and len(address) > 1 and isinstance(address[1], int):
+        porter.socket(str(address[0]), address[1])
+
+
+def _hear_sqlite(porter: Porter, arguments: Any) -> None:
+    """What was opened past the door above, so it can be answered with nothing else."""
+    path = _sqlite_path(arguments[0])
+    if path is not None:
+        answer = porter.connection(of_file(path))
+        if answer.url is not None or answer.read_only:
+            porter.connection(Address(backend="a class of sqlite3", host="", port=0, database="", shown=path))
+
+
+def _hear_program(porter: Porter, arguments: Any) -> None:
+    porter.program(os.fsdecode(arguments[0]))
+
+
+def _hear_shell(porter: Porter, _arguments: Any) -> None:
+    porter.program("sh")
+
+
+_HEARD: dict[str, Callable[[Porter, Any], None]] = {
+    "socket.connect": _hear_socket,
+    "sqlite3.connect": _hear_sqlite,
+    "subprocess.Popen": _hear_program,
+    "os.exec": _hear_program,
+    "os.posix_spawn": _hear_program,
+    "os.system": _hear_shell,
+}
+
+
+def _spawn(start: Callable[..., int], mode: int, file: Any, *rest: Any) -> int:
+    """By this os.spawn* starts a program: in a child, where nobody would hear what its audit event says."""
+    if (porter := _porter()) is not None:
+        porter.program(os.fsdecode(file))
+    return start(mode, file, *rest)
+
+
+def _fork_exec(start: Callable[..., int], arguments: Any, paths: Any, *rest: Any) -> int:
+    """By this multiprocessing starts its processes. subprocess has it under a name of its own."""
+    porter = _porter()
+    is_tracker = any("resource_tracker" in str(part) for part in arguments)
+    if porter is not None and not is_tracker:  # it only removes what Python's own shared memory leaves
+        porter.program(os.fsdecode(paths[0]))
+    return start(arguments, paths, *rest)

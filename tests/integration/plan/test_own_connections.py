@@ -1,0 +1,351 @@
+"""Revisions and env.py files that reach for production by themselves: nothing is written there."""
+
+import contextlib
+import json
+import os
+import socket
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from agent_factory.migrate.project import connections
+from agent_factory.url import DatabaseURL
+from tests.commands import CommandLine
+from tests.postgres import installation, new_database
+from tests.projects import AlembicProject
+
+ENGINE = """
+engine = sa.create_engine("{url}", poolclass=sa.NullPool{more})
+with engine.connect() as own:
+    own.execute(sa.text("INSERT INTO witness VALUES ('{who}')"))
+    own.commit()
+"""
+THREAD = """
+import threading
+def write():
+    import psycopg2
+    own = psycopg2.connect("{dsn}")
+    own.cursor().execute("INSERT INTO witness VALUES ('a thread')")
+    own.commit()
+    own.close()
+thread = threading.Thread(target=write)
+thread.start()
+thread.join()
+"""
+PROGRAM = """
+import subprocess
+subprocess.run(["{psql}", "{dsn}", "-c", "INSERT INTO witness VALUES ('psql')"], check=True)
+"""
+DOORS = {
+    "psycopg2._connect": 'import psycopg2\nown = psycopg2._connect("{dsn}")',
+    "a class": 'import psycopg2.extensions\nown = psycopg2.extensions.connection("{dsn}")',
+    "a class of its own": (
+        "import psycopg2.extensions\n"
+        "class Mine(psycopg2.extensions.connection):\n    pass\n"
+        'own = Mine("{dsn}")'
+    ),
+    "keywords": (
+        "import psycopg2\n"
+        "words = dict(host='{host}', port={port}, user='{user}', password='{password}')\n"
+        "own = psycopg2.connect(dbname='{name}', **words)"
+    ),
+    "PG*": (
+        "import os, psycopg2\n"
+        "os.environ |= dict(PGHOST='{host}', PGPORT='{port}', PGUSER='{user}')\n"
+        "os.environ |= dict(PGPASSWORD='{password}', PGDATABASE='{name}')\n"
+        "own = psycopg2.connect('')"
+    ),
+    "creator": (
+        "import psycopg2\n"
+        "engine = sa.create_engine('postgresql+psycopg2://', creator=lambda: psycopg2.connect('{dsn}'))\n"
+        "own = engine.raw_connection()"
+    ),
+}
+WRITE = "\nown.cursor().execute(\"INSERT INTO witness VALUES ('a door')\")\nown.commit()\nown.close()\n"
+READING = [
+    ("current",),
+    ("local", "current"),
+    ("local", "history"),
+    ("prod", "history"),
+    ("check",),
+    ("prod", "check"),
+    ("prod", "plan"),
+    ("local", "plan"),
+    ("prod", "upgrade"),  # nobody answers its question
+]
+
+
+@pytest.fixture
+def production(
+    af_db: CommandLine, project: AlembicProject, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """A database at 001 with the table ``witness``, which is empty when the test ends."""
+    af_db("local", "upgrade", "001", cwd=project.root, url=postgresql_url)
+    run(postgresql_url, "CREATE TABLE witness (who text)")
+    yield postgresql_url
+    assert witnesses(postgresql_url) == []
+
+
+def run(url: str, statement: str) -> list[tuple[str, ...]]:
+    with contextlib.closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+        connection.autocommit = True
+        cursor.execute(statement)
+        return cursor.fetchall() if cursor.description else []
+
+
+def witnesses(url: str) -> list[str]:
+    return [who for (who,) in run(url, "SELECT who FROM witness")]
+
+
+def filled(code: str, url: str, *, who: str = "", more: str = "") -> str:
+    info = psycopg2.extensions.parse_dsn(url)
+    return code.format(
+        url=url.replace("postgresql://", "postgresql+psycopg2://"),
+        dsn=url,
+        who=who,
+        more=more,
+        psql=installation() / "psql",
+        host=info["host"],
+        port=info.get("port", "5432"),
+        user=info["user"],
+        name=info["dbname"],
+        password=info.get("password", ""),
+    )
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("command", READING, ids=" ".join)
+def test_revisions_and_an_env_py_that_write_by_themselves_do_not_where_af_db_reads_or_tries(
+    af_db: CommandLine, project: AlembicProject, production: str, command: tuple[str, ...]
+) -> None:
+    project.add("004", "003", filled(THREAD, production))
+    project.add("005", "004", filled(PROGRAM, production))
+    project.add("006", "005", filled(ENGINE, production, who="engine", more=', isolation_level="AUTOCOMMIT"'))
+    own = "import sqlalchemy as sa\ntry:\n{}\nexcept Exception:\n    pass\n"
+    engine = filled(ENGINE, production, who="env.py").strip().replace("\n", "\n    ")
+    whole = project.env_py.read_text()
+    project.env_py.write_text(own.format(f"    {engine}") + whole)
+
+    outcome = af_db(*command, cwd=project.root, url=production)
+
+    assert "bug in af-db" not in outcome.err
+    assert outcome.code in {0, 3, 4}, outcome.err
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [(ENGINE, "004 opens its own connection to "), (PROGRAM, "004 starts psql")],
+    ids=["engine", "psql"],
+)
+def test_check_reports_what_a_revision_reaches_for(
+    af_db: CommandLine,
+    project: AlembicProject,
+    production: str,
+    server_url: DatabaseURL,
+    code: str,
+    says: str,
+) -> None:
+    with new_database(server_url) as other:
+        path = project.add("004", "003", filled(code, other, who="engine"))
+
+        document = af_db("check", "--json", cwd=project.root, url=production).document
+
+    (found,) = (item for item in document["findings"] if item["code"] == "own-connection")
+    assert (found["level"], found["file"]) == ("warning", str(path))
+    assert says in found["message"]
+    assert "upgrade-fails" not in {item["code"] for item in document["findings"]}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_every_door_to_production_leads_to_the_copy(
+    af_db: CommandLine, project: AlembicProject, production: str, door: str
+) -> None:
+    project.add("004", "003", filled(DOORS[door], production) + WRITE)
+
+    document = af_db("prod", "plan", "--json", cwd=project.root, url=production).document["review"]
+
+    (hazard,) = (item for item in document["hazards"] if item["code"] == "own-connection")
+    assert (hazard["severity"], hazard["revision"]) == ("high", "004")
+    assert "004_step_004.py, line " in hazard["message"]
+    assert "it got one to the copy" in hazard["message"]
+    assert document["rehearsed_on"]
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_another_database_is_not_reached(
+    af_db: CommandLine,
+    project: AlembicProject,
+    production: str,
+    server_url: DatabaseURL,
+    door: str,
+) -> None:
+    with new_database(server_url) as other:
+        run(other, "CREATE TABLE witness (who text)")
+        project.add("004", "003", filled(DOORS[door], other) + WRITE)
+
+        document = af_db("prod", "plan", "--json", cwd=project.root, url=production).document["review"]
+        refused = af_db("prod", "upgrade", "--yes", "--json", cwd=project.root, url=production)
+
+        assert witnesses(other) == []
+        (hazard,) = document["hazards"]
+        assert (hazard["code"], hazard["severity"], hazard["revision"]) == ("own-connection", "high", "004")
+        assert "counts as not rehearsed" in hazard["message"]
+        assert any("not rehearsed: 004 connects to " in note for note in document["notes"])
+        assert refused.error["code"] == "needs-consent"
+        assert "--allow own-connection" in refused.error["message"]
+
+        allow = ("--yes", "--allow", "own-connection")
+        ran = af_db("prod", "upgrade", *allow, cwd=project.root, url=production)
+
+        assert ran.code == 0, ran.err
+        assert "revision 004 opens its own connection to " in ran.err
+        assert "outside of this run" in ran.err
+        assert witnesses(other) == ["a door"]
+
+
+def test_a_program_is_started_where_the_project_names_it(
+    af_db: CommandLine, project: AlembicProject, production: str
+) -> None:
+    project.add("004", "003", 'import subprocess\nsubprocess.run(["true"], check=True)')
+    unnamed = af_db("prod", "plan", "--json", cwd=project.root, url=production).document["review"]
+    (project.root / "pyproject.toml").write_text('[tool.af-db]\nprograms = ["true"]\n')
+
+    named = af_db("prod", "plan", "--json", cwd=project.root, url=production).document["review"]
+
+    assert [item["code"] for item in unnamed["hazards"]] == ["own-connection"]
+    assert "starts true" in unnamed["hazards"][0]["message"]
+    assert named["rehearsed_on"]
+    assert "own-connection" not in [item["code"] for item in named["hazards"]]
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        'os.system("true")',
+        'os.posix_spawn("/bin/true", ["true"], {})',
+        'os.execv("/bin/true", ["true"])',
+        'os.spawnv(os.P_WAIT, "/bin/true", ["true"])',
+        'multiprocessing.get_context("spawn").Process(target=print).start()',
+        'subprocess.Popen("true", shell=True)',
+    ],
+)
+def test_no_program_is_started_by_another_door(
+    af_db: CommandLine, project: AlembicProject, production: str, start: str
+) -> None:
+    project.add("004", "003", f"import multiprocessing, os, subprocess\n{start}")
+
+    document = af_db("prod", "plan", "--json", cwd=project.root, url=production).document["review"]
+
+    assert [item["code"] for item in document["hazards"]] == ["own-connection"], document
+
+
+def test_variables_that_name_production_name_the_copy_at_the_rehearsal_only(
+    af_db: CommandLine,
+    project: AlembicProject,
+    production: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    info = psycopg2.extensions.parse_dsn(production)
+    given = {
+        "APP_DB_URL": production.replace("postgresql://", "postgresql+asyncpg://"),
+        "SHOP_DB_HOST": info["host"],
+        "SHOP_DB_NAME": info["dbname"],
+        "REDIS_HOST": info["host"],
+        "REDIS_PORT": "6379",
+        "UNRELATED": "as it was",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    seen = tmp_path / "seen"
+    project.add(
+        "004",
+        "003",
+        f"import json, os, pathlib\npathlib.Path({str(seen)!r}).write_text(json.dumps(dict(os.environ)))",
+    )
+
+    assert af_db("prod", "plan", cwd=project.root, url=production).code == 0
+
+    there = json.loads(seen.read_text())
+    assert {name: os.environ[name] for name in given} == given
+    assert os.environ["DATABASE_URL"] == production
+    assert "PGHOST" not in os.environ
+    same = ("REDIS_HOST", "REDIS_PORT", "UNRELATED")
+    assert {name: there[name] for name in same} == {name: given[name] for name in same}
+    assert there["APP_DB_URL"].startswith("postgresql+asyncpg://")
+    assert there["SHOP_DB_NAME"] != info["dbname"]
+    for name in ("DATABASE_URL", "APP_DB_URL"):
+        assert info["dbname"] not in there[name]
+
+
+OF_SQLITE = {
+    name: f"import sqlite3\nown = {opens}\nown.execute(INSERT)\nown.commit()\n"
+    for name, opens in {
+        "sqlite3": "sqlite3.connect({path!r})",
+        "a URI": "sqlite3.connect('file:' + {path!r}, uri=True)",
+        "the class": "sqlite3.Connection({path!r})",
+    }.items()
+} | {
+    "an engine": (
+        "import sqlalchemy as sa\n"
+        "with sa.create_engine('sqlite:///' + {path!r}, poolclass=sa.NullPool).begin() as own:\n"
+        "    own.exec_driver_sql(INSERT)\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("command", ["current", "history", "check", "plan"])
+@pytest.mark.parametrize("door", OF_SQLITE)
+@pytest.mark.parametrize("is_own", [True, False], ids=["its own", "another"])
+def test_a_sqlite_file_is_not_written(
+    af_db: CommandLine,
+    project: AlembicProject,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: str,
+    door: str,
+    is_own: bool,
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    target, another = tmp_path / "target.db", tmp_path / "another.db"
+    for path in (target, another):
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("CREATE TABLE witness (who text)")
+    insert = "INSERT = \"INSERT INTO witness VALUES ('sqlite')\"\n"
+    code = insert + OF_SQLITE[door].format(path=str(target if is_own else another))
+    project.add("004", "003", code)
+    project.env_py.write_text(f"{code}\n{project.env_py.read_text()}")
+
+    af_db("local", command, cwd=project.root, url=f"sqlite:///{target}")
+
+    for path in (target, another):
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("SELECT count(*) FROM witness").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("command", [("current",), ("prod", "plan")], ids=" ".join)
+def test_no_packet_leaves_for_the_port_of_a_database(
+    af_db: CommandLine,
+    project: AlembicProject,
+    production: str,
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+) -> None:
+    """As drivers written in Python do, asyncpg among them."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0)
+        port = server.getsockname()[1]
+        monkeypatch.setattr(connections, "_DATABASE_PORTS", frozenset({port}))
+        connect = f"import socket\nsocket.create_connection(('127.0.0.1', {port}))\n"
+        project.env_py.write_text(f"{connect}{project.env_py.read_text()}")
+
+        outcome = af_db(*command, "--json", cwd=project.root, url=production)
+
+        assert (outcome.code, outcome.error["code"]) == (2, "env-py-contract")
+        assert f"it connects to 127.0.0.1:{port}" in outcome.error["message"]
+        with pytest.raises(BlockingIOError):
+            server.accept()
