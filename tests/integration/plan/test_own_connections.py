@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -279,6 +280,23 @@ def test_variables_that_name_production_name_the_copy_at_the_rehearsal_only(
     assert there["SHOP_DB_NAME"] != info["dbname"]
     for name in ("DATABASE_URL", "APP_DB_URL"):
         assert info["dbname"] not in there[name]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_is_left_running_does_not_get_to_the_database_later(
+    af_db: CommandLine, project: AlembicProject, production: str
+) -> None:
+    late = THREAD.replace("    own = ", "    import time; time.sleep(1)\n    own = ").replace(
+        "thread.join()", ""
+    )
+    whole = project.env_py.read_text()
+    project.env_py.write_text(filled(late, production) + whole)
+
+    assert af_db("local", "current", cwd=project.root, url=production).code == 0
+
+    for thread in threading.enumerate():
+        if thread.name.endswith("(write)"):
+            thread.join(5)
 
 
 OF_SQLITE = {

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 from urllib.parse import unquote
+from weakref import WeakKeyDictionary
 
 import psycopg2.extensions
 import sqlalchemy as sa
@@ -58,30 +59,42 @@ class Porter:
 
 _lock = threading.Lock()
 _porters: list[Porter] = []
+_left: WeakKeyDictionary[threading.Thread, Porter] = WeakKeyDictionary()
+"""The threads that began in a block and did not end with it: for them its porter is asked to their end."""
 _undo: contextlib.ExitStack = contextlib.ExitStack()
+_is_installed = False
 _is_hooked = False
 
 
 @contextlib.contextmanager
 def watched_by(porter: Porter) -> Iterator[None]:
     """Have this porter, and none of the blocks around this one, asked at every door."""
+    global _is_installed
     with _lock:
-        if not _porters:
+        if not _is_installed:
             _install()
+            _is_installed = True
         _porters.append(porter)
+        before = set(threading.enumerate())
     try:
         yield
     finally:
         with _lock:
             _porters.remove(porter)
-            if not _porters:
+            for thread in set(threading.enumerate()) - before:
+                _left.setdefault(thread, porter)
+            if not _porters and not any(thread.is_alive() for thread in _left):
+                _left.clear()
                 _undo.close()
+                _is_installed = False
 
 
 def _porter() -> Porter | None:
     """Return who is to be asked in this thread now; None for what af-db does itself."""
     if is_own():
         return None
+    if _left and (porter := _left.get(threading.current_thread())) is not None:
+        return porter
     try:
         return _porters[-1]
     except IndexError:
@@ -249,7 +262,7 @@ def is_temporary(path: str) -> bool:
 
 
 def _audit(event: str, arguments: Any) -> None:
-    if _porters and event in _HEARD and (porter := _porter()) is not None:
+    if event in _HEARD and (porter := _porter()) is not None:
         _HEARD[event](porter, arguments)
 
 
