@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 import sqlalchemy as sa
+from alembic.script import write_hooks
 
 from agent_factory.migrate.project import addresses
 from agent_factory.migrate.project.addresses import Address
@@ -157,7 +158,7 @@ def _refusing(
     def program(name: str) -> None:
         from agent_factory.migrate.project.configuration import read_configuration
 
-        if Path(name).name not in read_configuration(root).programs:
+        if Path(name).name not in read_configuration(root).programs and not _is_write_hook():
             note(Path(name).name, is_program=True, is_refused=True)
 
     return Porter(connection=connection, socket=socket, program=program)
@@ -209,6 +210,16 @@ def _of_environment() -> DatabaseURL | None:
         return parse_url(os.environ.get("DATABASE_URL", ""))
     except MalformedURLError:
         return None
+
+
+def _is_write_hook() -> bool:
+    """Say whether Alembic starts what the configuration has it start once it has written a file."""
+    frame: FrameType | None = inspect.currentframe()
+    while frame is not None:
+        if frame.f_code.co_filename == write_hooks.__file__:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _place(root: Path) -> tuple[Path | None, int | None]:
