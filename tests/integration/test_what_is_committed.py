@@ -13,6 +13,7 @@ RAW = "raw = op.get_bind().connection\ncursor = raw.cursor()"
 PROBE = (
     f"{MAKE}\n{RAW}\ntry:\n    cursor.execute('SELECT * FROM maybe')\nexcept Exception:\n    raw.rollback()"
 )
+PROBED = f"{RAW}\ntry:\n    cursor.execute('SELECT * FROM maybe')\nexcept Exception:\n    pass"
 BLOCK = "with op.get_context().autocommit_block():"
 FAIL = "raise ValueError('no')"
 
@@ -69,6 +70,23 @@ def upgrade(af_db: CommandLine, project: AlembicProject, url: str, source: str) 
         pytest.param(
             in_block("op.execute('BEGIN')", "op.execute('CREATE TABLE made (n int)')", FAIL), id="own BEGIN"
         ),
+        pytest.param(f"{MAKE}\n{RAW}\nraw.set_isolation_level(0)", id="the driver's isolation level"),
+        pytest.param(f"{MAKE}\n{RAW}\nraw.set_client_encoding('LATIN1')", id="the driver's encoding"),
+        pytest.param(f"{MAKE}\n{PROBED}\ncursor.execute('ROLLBACK; BEGIN')", id="ROLLBACK after an error"),
+        pytest.param(
+            in_block(RAW, "cursor.execute('BEGIN')", "cursor.execute('CREATE TABLE made (n int)')", FAIL),
+            id="a cursor's own BEGIN",
+        ),
+        pytest.param(
+            "op.execute('INSERT INTO later VALUES (77)')\nop.get_bind().commit()",
+            id="a commit that fails for what was deferred",
+        ),
+        pytest.param(
+            in_block(
+                "op.execute('BEGIN')", "op.execute('CREATE TABLE made (n int)')", "op.execute('SELECT 1/0')"
+            ),
+            id="a failure after its own BEGIN",
+        ),
         pytest.param(
             in_block("op.execute('BEGIN; CREATE TABLE made (n int)')", "op.execute('SELECT 1/0')"),
             id="own BEGIN that is left open",
@@ -87,6 +105,7 @@ def test_nothing_is_committed(
         "001",
         None,
         "op.execute('CREATE TABLE taken (n int PRIMARY KEY)')\n"
+        "op.execute('CREATE TABLE later (n int REFERENCES taken DEFERRABLE INITIALLY DEFERRED)')\n"
         "op.execute('CREATE PROCEDURE fails() LANGUAGE plpgsql AS "
         "$$BEGIN CREATE TABLE made (n int); PERFORM 1/0; COMMIT; END$$')",
     )
@@ -95,7 +114,7 @@ def test_nothing_is_committed(
 
     assert (ended.code, ended.error["state"]) == (7, "rolled back; at 001"), ended.out
     assert ended.error["revisions"] == [{"revision": "002", "outcome": "not applied"}]
-    assert tables(postgresql_url) == {"taken"}
+    assert tables(postgresql_url) == {"taken", "later"}
     assert af_db("local", "upgrade", cwd=bare.root, url=postgresql_url).code == 7  # it is tried again unasked
 
 
@@ -207,6 +226,7 @@ def test_the_first_statement_may_choose_the_isolation_level(
         ),
         pytest.param(f"{RAW}\nraw.commit()\n{FAIL}", False, id="a commit of nothing"),
         pytest.param(f"{MAKE}\n{FAIL}", False, id="a failure"),
+        pytest.param(f"{RAW}\nraw.rollback()\n{MAKE}\n{FAIL}", False, id="a statement after a rollback"),
     ],
 )
 def test_on_sqlite(

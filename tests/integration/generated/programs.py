@@ -12,6 +12,9 @@ SETUP = (
     "CREATE TABLE effects (n int)",
     "CREATE TABLE taken (n int PRIMARY KEY)",
     "INSERT INTO taken VALUES (1)",
+    "CREATE TABLE twice AS SELECT 1 AS n FROM generate_series(1, 2)",
+    "CREATE PROCEDURE commits_and_dies(k int) LANGUAGE plpgsql AS $$BEGIN INSERT INTO effects VALUES (k);"
+    " COMMIT; PERFORM pg_terminate_backend(pg_backend_pid()); END$$",
     "CREATE FUNCTION writes(k int) RETURNS int LANGUAGE sql AS 'INSERT INTO effects VALUES (k) RETURNING n'",
     "CREATE FUNCTION reads(k int) RETURNS int LANGUAGE sql AS 'SELECT k'",
     "CREATE PROCEDURE commits(k int) LANGUAGE plpgsql AS"
@@ -58,6 +61,13 @@ def with_copy(number):
     with raw().cursor() as cursor:
         cursor.copy_expert("COPY effects FROM STDIN", io.StringIO(f"{number}\\n"))
 
+def with_bare(sql):
+    psycopg2.extensions.cursor(raw()).execute(sql)
+
+def with_parameter(sql):
+    with raw().cursor() as cursor:
+        cursor.execute("%s", [psycopg2.extensions.AsIs(sql)])
+
 def with_call(name, number):
     with raw().cursor() as cursor:
         cursor.callproc(name, [number])
@@ -67,6 +77,8 @@ def driver_sql(sql):
 """
 
 DOORS = ("op.execute", "driver_sql", "with_cursor", "with_dictionaries", "with_session", "with_many")
+UNSEEN = ("with_bare", "with_parameter")
+"""Doors by which af-db sees no text: what comes by them is found by the mark alone."""
 NO_SESSION = tuple(door for door in DOORS if door != "with_session")
 NOISE = (
     r"SELECT E'don\\'t stop; commit to it'",
@@ -112,6 +124,9 @@ CALLS_THAT_END = (
     "raw().commit()",
     "raw().rollback()",
     "raw().reset()",
+    "raw().set_isolation_level(0)",
+    "raw().set_client_encoding('LATIN1')",
+    "raw().tpc_begin('x')",
 )
 FAILURES = (
     'op.execute("SELECT 1/0")',
@@ -120,6 +135,7 @@ FAILURES = (
     'raise ValueError("no")',
     'op.execute("SELECT nonsense FROM nowhere")',
     "raise SystemExit(3)",
+    'op.execute("SELECT pg_terminate_backend(pg_backend_pid())")',
 )
 
 
@@ -191,7 +207,7 @@ PLAIN = st.deferred(
 )
 ENDING = st.deferred(
     lambda: st.one_of(
-        _sent(ENDS, NO_SESSION),
+        _sent(ENDS, NO_SESSION + UNSEEN),
         st.sampled_from(CALLS_THAT_END).map(Step),
         st.sampled_from(
             (
@@ -213,6 +229,12 @@ IN_BLOCK = st.deferred(
                 Step('op.execute("CALL commits({k})")', has_effect=True),
                 Step('op.execute("CALL commits_and_fails({k})")'),
                 Step('with_cursor("CALL fails({k})")'),
+                Step('op.execute("CALL commits_and_dies({k})")'),
+                Step("op.execute('BEGIN')\ntry:\n    op.execute('SELECT 1/0')\nexcept Exception:\n    pass"),
+                Step(
+                    "op.execute('BEGIN')\nwith_cursor('INSERT INTO effects VALUES ({k}); COMMIT; SELECT 1/0')"
+                ),
+                Step('with_cursor("CREATE UNIQUE INDEX CONCURRENTLY ix_{k} ON twice (n)")'),
                 Step('op.execute("CREATE INDEX CONCURRENTLY ix_{k} ON taken (n)")'),
                 Step('op.execute("VACUUM taken")'),
                 Step(

@@ -7,9 +7,10 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+import psycopg2
 import psycopg2.extensions
 import sqlalchemy as sa
-from psycopg2.extensions import TRANSACTION_STATUS_INTRANS
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_INTRANS
 
 if TYPE_CHECKING:
     from psycopg2.sql import Composable
@@ -79,6 +80,24 @@ class WatchedConnection(psycopg2.extensions.connection):
     def rollback(self) -> None:
         with self._ending("rollback"):
             self.abandon()
+
+    def set_isolation_level(self, level: int | None) -> None:
+        self._roll_back_first()
+        super().set_isolation_level(level)
+
+    def set_client_encoding(self, encoding: str) -> None:
+        self._roll_back_first()
+        super().set_client_encoding(encoding)
+
+    def tpc_begin(self, xid: Any) -> None:
+        if self.listener is not None:
+            raise psycopg2.NotSupportedError("a revision has one transaction, which af-db begins and commits")
+        super().tpc_begin(xid)
+
+    def _roll_back_first(self) -> None:
+        """psycopg2 would do it too, and call no method for it."""
+        if self.listener is not None and self.info.transaction_status != TRANSACTION_STATUS_IDLE:
+            self.rollback()
 
     def abandon(self) -> None:
         """Roll back without telling the listener."""

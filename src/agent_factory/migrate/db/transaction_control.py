@@ -13,6 +13,7 @@ _MAY_CHANGE_IT = re.compile(
     rf"(COMMIT|END|{_ROLLBACK}|ABORT|PREPARE|BEGIN|START|RESET|DISCARD|DO|CALL)\b", re.IGNORECASE
 )
 _ENDS = re.compile(rf"(COMMIT|END|{_ROLLBACK}|ABORT|PREPARE\s+TRANSACTION)\b", re.IGNORECASE)
+_BEGINS = re.compile(r"(BEGIN|START\s+TRANSACTION)\b", re.IGNORECASE)
 _RUNS_INSIDE = re.compile(
     r"(SELECT|WITH|VALUES|TABLE|EXPLAIN|SET|SHOW|RESET|INSERT|UPDATE|DELETE|MERGE|COPY)\b", re.IGNORECASE
 )
@@ -21,6 +22,16 @@ _RUNS_INSIDE = re.compile(
 def may_change_transaction(sql: str) -> bool:
     """Say whether a statement in this text may end the transaction, begin one, or take its mark away."""
     return bool(_A_WORD.search(sql)) and any(_MAY_CHANGE_IT.match(each) for each in _statements(sql))
+
+
+def may_end_transaction(sql: str) -> bool:
+    """Say whether a statement in this text ends the transaction, as far as text can tell."""
+    return any(_ENDS.match(each) for each in _statements(sql))
+
+
+def only_controls(sql: str) -> bool:
+    """Say whether the text has nothing but statements that begin or end transactions: it writes nothing."""
+    return all(_ENDS.match(each) or _BEGINS.match(each) for each in _statements(sql))
 
 
 def begins_with_end(sql: str) -> bool:

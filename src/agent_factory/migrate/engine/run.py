@@ -29,6 +29,7 @@ from agent_factory.migrate.engine.running_revision import (
     TransactionEndedError,
 )
 from agent_factory.migrate.engine.supervision import supervise
+from agent_factory.migrate.engine.transaction_watch import EVERYTHING, UNSEEN
 from agent_factory.migrate.engine.watch import Watch, has_written
 from agent_factory.migrate.journal import write as journal
 from agent_factory.migrate.model.errors import MigrationError, Outcome, RefusedError, RolledBackError
@@ -308,15 +309,17 @@ class _Run:
         running = self._watch.running
         self._watch.running = None  # what is done from here on is not the revision's
         if self._is_lost() or self._state.was_aborted or isinstance(error, ReconnectedError):
+            self._watch.settle_lost(running)
             raise RunFailedError(error, running=running, lost_session=self._lost_session())
+        self._watch.look_before_rollback(running)
         with contextlib.suppress(sa.exc.SQLAlchemyError):
             self._connection.rollback()
         self._watch.settle(running)
         if journal.lost_lock(error):
             error = LockLostError()
         elif running is not None and journal.lost_transaction(error):
-            running.note_uncertain("(all of it)")
-            error = TransactionEndedError("in a way that af-db did not see")
+            running.note_uncertain(EVERYTHING)
+            error = TransactionEndedError(UNSEEN)
         # Whoever stopped the run does not want to wait for what was in its way.
         patience_s = 3.0 if self._state.signal is not None else DROP_LOCK_TIMEOUT_S
         left_index = None

@@ -154,10 +154,9 @@ class RunningRevision:
         """Its transaction is rolled back, behind SQLAlchemy's back or not."""
         self.statements = []
 
-    def commits(self, *, has_written: bool) -> None:
+    def commits(self) -> None:
         """SQLAlchemy is about to commit its transaction before the revision's end."""
         self._enter(RevisionState.COMMITTED)
-        self.note_commit(has_written=has_written)
 
     def rolls_back(self) -> None:
         """SQLAlchemy rolls its transaction back."""

@@ -7,7 +7,8 @@ is; a row that was written behind it, into a temporary table, is there afterward
 import contextlib
 import secrets
 import sqlite3
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NoReturn
 
 from agent_factory.migrate.engine.running_revision import RunningRevision, TransactionEndedError
 
@@ -18,7 +19,7 @@ class SqliteMarks:
 
     driver: sqlite3.Connection
     _mark: str = ""
-    _written: tuple[int, int] = field(default=(0, 0))
+    _written: tuple[int, ...] = ()
 
     def begin(self) -> None:
         """Mark the transaction that has just begun."""
@@ -28,16 +29,19 @@ class SqliteMarks:
         self.driver.execute("INSERT INTO temp.af_db_transactions VALUES (?)", [self._mark])
         self._written = self._changes()
 
+    def check_open(self, running: RunningRevision) -> None:
+        """Raise TransactionEndedError where no transaction is open: what follows would commit itself."""
+        if self._mark and not self.driver.in_transaction:
+            self._end(running)
+
     def check(self, running: RunningRevision) -> None:
-        """Raise TransactionEndedError where the marked transaction has ended; note what it has committed."""
+        """Raise TransactionEndedError where the marked transaction has ended; note what it did."""
         if not self._mark:
             return
         try:
             self.driver.execute(f"RELEASE {self._mark}")
         except sqlite3.OperationalError:
-            running.ended = TransactionEndedError("in a way that af-db did not see")
-            self.settle(running)
-            raise running.ended from None
+            self._end(running)
 
     def has_written(self) -> bool:
         """Say whether anything was changed since the mark."""
@@ -55,6 +59,12 @@ class SqliteMarks:
             if self.driver.execute(query, [mark]).fetchone() == (1,):
                 running.note_commit(has_written=self.has_written())
 
-    def _changes(self) -> tuple[int, int]:
-        ((version,),) = self.driver.execute("PRAGMA main.schema_version").fetchall()
-        return self.driver.total_changes, version
+    def _end(self, running: RunningRevision) -> NoReturn:
+        running.ended = TransactionEndedError("in a way that af-db did not see")
+        self.settle(running)
+        raise running.ended from None
+
+    def _changes(self) -> tuple[int, ...]:
+        pragmas = ("schema_version", "user_version", "application_id")
+        values = (self.driver.execute(f"PRAGMA main.{pragma}").fetchone()[0] for pragma in pragmas)
+        return self.driver.total_changes, *values

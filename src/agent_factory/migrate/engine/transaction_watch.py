@@ -13,13 +13,16 @@ from enum import Enum, auto
 
 import psycopg2
 import sqlalchemy as sa
+from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 
 from agent_factory.migrate.db import indexes
 from agent_factory.migrate.db.driver import NOTHING_TO_DO, OwnCursor, WatchedConnection
 from agent_factory.migrate.db.transaction_control import (
     begins_with_end,
     may_change_transaction,
+    may_end_transaction,
     may_run_inside,
+    only_controls,
 )
 from agent_factory.migrate.db.transactions import (
     Status,
@@ -34,6 +37,10 @@ from agent_factory.migrate.engine.running_revision import RunningRevision, Trans
 
 NO_STATEMENT = "DO $$ BEGIN END $$"
 """What runs in place of a statement whose work an earlier run has done."""
+
+
+EVERYTHING = "(all that it has done)"
+UNSEEN = "in a way that af-db did not see"
 
 
 class Verdict(Enum):
@@ -84,7 +91,8 @@ class TransactionWatch:
     find_running: Callable[[], RunningRevision | None]
     mark: str = field(default_factory=lambda: secrets.token_hex(8))
     _is_expected: bool = False
-    _failed_in: tuple[Transaction, str] | None = None
+    _commits: Transaction | None = None
+    _failed_in: list[tuple[Transaction, str]] = field(default_factory=list)
 
     def attach(self) -> None:
         """Listen, and have the transactions that a commit begins marked."""
@@ -100,36 +108,53 @@ class TransactionWatch:
         """Say that SQLAlchemy is about to commit or to roll back, and that its listeners know."""
         self._is_expected = True
 
-    def ask_before_commit(self, running: RunningRevision) -> bool:
-        """Say whether the open transaction, which is about to be committed, has written anything.
+    def expect_commit(self, running: RunningRevision) -> None:
+        """SQLAlchemy is about to commit before the revision's end: ask whether anything was written.
 
-        Raises TransactionEndedError where it is not the one that af-db began.
+        Raises TransactionEndedError where it is not the transaction that af-db began.
         """
         if not is_open(self.driver):
-            return False
-        asked = self._ask()
-        if not asked.is_marked:
-            self._end(running, Verdict.UNCERTAIN, "in a way that af-db did not see")
-        return asked.xid is not None
+            return
+        self._commits = self._ask()
+        if not self._commits.is_marked:
+            self._end(running, Verdict.UNCERTAIN, UNSEEN)
 
     def check(self, running: RunningRevision) -> None:
         """Raise TransactionEndedError where this is not the transaction that af-db began for the revision."""
         if running.ended is not None:
             raise running.ended
         if not self.driver.autocommit and not (is_open(self.driver) and self._ask().is_marked):
-            self._end(running, Verdict.UNCERTAIN, "in a way that af-db did not see")
+            self._end(running, Verdict.UNCERTAIN, UNSEEN)
+
+    def look_before_rollback(self, running: RunningRevision | None) -> None:
+        """After a failure: see whether its transaction is still the one that af-db began."""
+        if running is None or running.ended is not None or not self.connection.in_transaction():
+            return
+        if self.driver.autocommit or not is_open(self.driver):
+            return
+        with contextlib.suppress(psycopg2.Error):
+            if not self._ask().is_marked:
+                running.note_uncertain(EVERYTHING)
 
     def settle(self, running: RunningRevision | None) -> None:
         """After a failure: roll back what SQLAlchemy does not know of, and ask what was committed."""
         with contextlib.suppress(psycopg2.Error):
             self._roll_back_all()
-        failed, self._failed_in = self._failed_in, None
-        if failed is None or running is None:
+        failed, self._failed_in = self._failed_in, []
+        if running is None:
             return
-        before, sql = failed
-        now, status = self._ask_anew(before)
-        verdict = judge(before, now, status, begins_with_end=begins_with_end(sql), has_failed=True)
-        self._note(running, verdict, sql)
+        for before, sql in failed:
+            now, status = self._ask_anew(before)
+            verdict = judge(before, now, status, begins_with_end=begins_with_end(sql), has_failed=True)
+            if verdict is not Verdict.GOES_ON:
+                self._note(running, verdict, sql)
+
+    def settle_lost(self, running: RunningRevision | None) -> None:
+        """The connection is lost: what may have committed cannot be asked about any more."""
+        failed, self._failed_in = self._failed_in, []
+        if running is not None and not running.is_recorded:
+            for _before, sql in failed:
+                running.note_uncertain(sql)
 
     @contextlib.contextmanager
     def ending(self, how: str) -> Iterator[None]:
@@ -138,12 +163,27 @@ class TransactionWatch:
         Raises TransactionEndedError after it.
         """
         is_expected, self._is_expected = self._is_expected, False
+        commits, self._commits = self._commits, None
         running = self.find_running()
-        if running is None or is_expected or self.driver.autocommit:
+        if running is None or self.driver.autocommit:
             yield
-            return
-        asked = self._ask() if is_open(self.driver) else None
-        yield
+        elif is_expected:
+            with self._failure_noted(commits, how):
+                yield
+            if commits is not None:
+                self._note_commit(running, commits)
+        else:
+            asked = self._ask() if is_open(self.driver) else None
+            with self._failure_noted(asked, how):
+                yield
+            self._judge_call(running, asked, how)
+
+    def _note_commit(self, running: RunningRevision, asked: Transaction) -> None:
+        """What was written up to this commit is committed; not by what Alembic did before the revision."""
+        is_its_own = bool(running.statements) or not running.has_written_before
+        running.note_commit(has_written=asked.xid is not None and is_its_own)
+
+    def _judge_call(self, running: RunningRevision, asked: Transaction | None, how: str) -> None:
         has_committed = how == "commit" and asked is not None and asked.xid is not None
         if not self.connection.in_transaction() and not has_committed:
             return  # SQLAlchemy asks for the isolation level between two transactions, and rolls that back
@@ -163,14 +203,14 @@ class TransactionWatch:
             return self._in_transaction(running, sql)
         if not is_idle(self.driver):
             return self._in_transaction_of_its_own(running, sql)
-        if may_run_inside(sql) and not is_named:
+        if may_run_inside(sql) and not is_named and not may_change_transaction(sql):
             return self._wrapped(running, sql)
         return self._alone(running, sql)
 
     def _in_transaction(self, running: RunningRevision, sql: str) -> contextlib.AbstractContextManager[None]:
         if is_idle(self.driver) and running.has_open_transaction:
-            self._end(running, Verdict.UNCERTAIN, "in a way that af-db did not see")
-        if may_change_transaction(sql) and is_open(self.driver):
+            self._end(running, Verdict.UNCERTAIN, UNSEEN)
+        if may_change_transaction(sql):
             return self._asked_about(running, sql)
         running.note_statement(sql)
         return NOTHING_TO_DO
@@ -178,25 +218,47 @@ class TransactionWatch:
     @contextlib.contextmanager
     def _asked_about(self, running: RunningRevision, sql: str) -> Iterator[None]:
         """Ask before and after a statement that may end the transaction."""
-        asked = self._ask()
+        asked = self._ask() if is_open(self.driver) else None
+        with self._failure_noted(asked, sql):
+            try:
+                yield
+            except psycopg2.Error:
+                if may_end_transaction(sql):
+                    running.ended = TransactionEndedError(sql)  # whoever catches this must not go on
+                raise
+        running.note_statement(sql)
+        if asked is not None:
+            verdict = self._judge(asked, sql)
+        elif self.driver.info.transaction_status == TRANSACTION_STATUS_INERROR:
+            verdict = Verdict.GOES_ON
+        else:  # after an error there was nothing to commit
+            verdict = Verdict.NOTHING_COMMITTED if only_controls(sql) else Verdict.UNCERTAIN
+        if verdict is not Verdict.GOES_ON:
+            self._end(running, verdict, sql)
+
+    @contextlib.contextmanager
+    def _failure_noted(self, asked: Transaction | None, sql: str) -> Iterator[None]:
+        """Remember, for ``settle``, what was asked before something that fails."""
         try:
             yield
         except psycopg2.Error:
-            self._failed_in = (asked, sql)
+            if asked is not None:
+                self._failed_in.append((asked, sql))
             raise
-        running.note_statement(sql)
-        verdict = self._judge(asked, sql)
-        if verdict is not Verdict.GOES_ON:
-            self._end(running, verdict, sql)
 
     @contextlib.contextmanager
     def _in_transaction_of_its_own(self, running: RunningRevision, sql: str) -> Iterator[None]:
         """The revision has run BEGIN where each statement commits by itself."""
         asked = self._ask() if is_open(self.driver) else None
-        yield
+        with self._failure_noted(asked if may_end_transaction(sql) else None, sql):
+            yield
         running.note_in_own_transaction(sql)
-        if asked is not None and is_idle(self.driver):
-            self._note(running, self._judge(asked, sql), sql)
+        if asked is not None and self.driver.info.transaction_status != TRANSACTION_STATUS_INERROR:
+            verdict = self._judge(asked, sql)
+            if verdict is not Verdict.GOES_ON:
+                self._note(running, verdict, sql)
+        elif asked is None and is_idle(self.driver):
+            self._note(running, Verdict.NOTHING_COMMITTED if only_controls(sql) else Verdict.UNCERTAIN, sql)
 
     @contextlib.contextmanager
     def _wrapped(self, running: RunningRevision, sql: str) -> Iterator[None]:
@@ -206,13 +268,8 @@ class TransactionWatch:
         try:
             yield
         except psycopg2.Error:
-            is_over = is_idle(self.driver)
-            with contextlib.suppress(psycopg2.Error):
-                if not is_over:
-                    self._send(b"ROLLBACK")
-                now = self._ask()
-                if judge(asked, now, None, begins_with_end=False, has_failed=True) is Verdict.UNCERTAIN:
-                    running.note_uncertain(sql)
+            if self._may_be_committed(asked):
+                running.note_uncertain(sql)
             raise
         if not is_open(self.driver):
             running.note_committed(sql)
@@ -228,22 +285,29 @@ class TransactionWatch:
     @contextlib.contextmanager
     def _alone(self, running: RunningRevision, sql: str) -> Iterator[None]:
         """It commits by itself, or has several transactions; when it fails, some may be committed."""
+        running.note_build(sql)
+        is_build = indexes.built_by(sql) is not None or indexes.builds_unnamed(sql)
         asked = self._ask()
         try:
             yield
         except psycopg2.Error:
-            is_build = indexes.built_by(sql) is not None or indexes.builds_unnamed(sql)
-            with contextlib.suppress(psycopg2.Error):
-                if not is_idle(self.driver):
-                    self._send(b"ROLLBACK")
-                verdict = judge(asked, self._ask(), "aborted", begins_with_end=True, has_failed=True)
-                if verdict is Verdict.UNCERTAIN and not is_build:
-                    running.note_uncertain(sql)
+            if not is_build and self._may_be_committed(asked):
+                running.note_uncertain(sql)
             raise
         if not is_idle(self.driver):
             running.note_in_own_transaction(sql)
         elif not asked.nothing_written_until(self._ask()):
             running.note_committed(sql)
+
+    def _may_be_committed(self, asked: Transaction) -> bool:
+        """Say whether a part of what has just failed may be committed: it had several transactions."""
+        try:
+            if not is_idle(self.driver):
+                self._send(b"ROLLBACK")
+            verdict = judge(asked, self._ask(), "aborted", begins_with_end=True, has_failed=True)
+        except psycopg2.Error:
+            return True
+        return verdict is Verdict.UNCERTAIN
 
     def _roll_back_all(self) -> None:
         self.driver.abandon()

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
+from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.db import indexes
@@ -131,6 +132,8 @@ class Watch:
         self.sent.note(statement, parameters, is_many=is_many)
         running = self.running
         if running is not None and not running.is_recorded:
+            if isinstance(self.transactions, SqliteMarks):
+                self.transactions.check_open(running)
             if alembic_project.sends_version_row(connection):
                 running.records()
             elif self._skips(connection, running, statement):
@@ -144,11 +147,14 @@ class Watch:
         if indexes.built_by(statement) in self.done:
             running.note_committed(statement)
             return True
-        running.note_build(statement)
         is_autocommit = _is_autocommit(connection)
         if not self.for_session and (is_autocommit or may_change_transaction(statement)):
             self.run_state.release_backend()  # the server may give the process away before we hear of it
-        if is_autocommit:
+        # Where the revision's own BEGIN has failed, nothing but its end can be sent.
+        if (
+            is_autocommit
+            and psycopg2_connection(connection).info.transaction_status != TRANSACTION_STATUS_INERROR
+        ):
             self._limit_autocommit(connection, statement)
             self.before_autocommit(running, statement)
         return False
@@ -185,9 +191,12 @@ class Watch:
     def _commit(self, connection: sa.Connection) -> None:
         running = self.running
         if running is not None and not running.is_recorded and not _is_autocommit(connection):
-            has_written = self._has_written(running)
+            if isinstance(self.transactions, TransactionWatch):
+                self.transactions.expect_commit(running)
             self.before_early_commit(running)
-            running.commits(has_written=has_written)
+            running.commits()
+            if isinstance(self.transactions, SqliteMarks):
+                running.note_commit(has_written=self.transactions.has_written())
         elif running is not None and running.is_recorded:
             running.is_now_committed()
         if isinstance(self.transactions, TransactionWatch):
@@ -205,18 +214,20 @@ class Watch:
         if self.transactions is not None:
             self.transactions.check(running)
 
+    def look_before_rollback(self, running: RunningRevision | None) -> None:
+        """After a failure, before its rollback: see whether its transaction is still there."""
+        if isinstance(self.transactions, TransactionWatch):
+            self.transactions.look_before_rollback(running)
+
+    def settle_lost(self, running: RunningRevision | None) -> None:
+        """After the connection is lost: note what may be committed."""
+        if isinstance(self.transactions, TransactionWatch):
+            self.transactions.settle_lost(running)
+
     def settle(self, running: RunningRevision | None) -> None:
         """After a failure and its rollback: see that nothing is open, and note what is committed."""
         if self.transactions is not None:
             self.transactions.settle(running)
-
-    def _has_written(self, running: RunningRevision) -> bool:
-        """Say whether the revision has written in the transaction that is about to be committed."""
-        if isinstance(self.transactions, TransactionWatch):
-            has_written = self.transactions.ask_before_commit(running)
-        else:
-            has_written = self.transactions is not None and self.transactions.has_written()
-        return has_written and (bool(running.statements) or not running.has_written_before)
 
     def _release_backend(self) -> None:
         """Behind a pooler the transaction's process may be a stranger's from here on."""

@@ -17,7 +17,7 @@ def reach(state: State) -> RunningRevision:
     if state is State.INSIDE:
         revision.note_statement("CREATE TABLE t ()")
     elif state is State.COMMITTED:
-        revision.commits(has_written=True)
+        revision.commits()
     elif state is State.ROLLED_BACK:
         revision.rolls_back()
     elif state in (State.RECORDING, State.RECORDED):
@@ -30,7 +30,7 @@ def reach(state: State) -> RunningRevision:
 
 STEPS: dict[str, Callable[[RunningRevision], None]] = {
     "runs a statement": lambda revision: revision.note_statement("SELECT 1"),
-    "commits": lambda revision: revision.commits(has_written=True),
+    "commits": RunningRevision.commits,
     "rolls back": RunningRevision.rolls_back,
     "begins a block": lambda revision: revision.begins(may_follow=True),
     "sends its version row": RunningRevision.records,
@@ -122,7 +122,7 @@ def test_only_an_autocommit_block_follows_a_transaction_that_was_ended(state: St
 
 def test_a_version_row_that_somebody_has_committed_is_not_af_db_s() -> None:
     revision = reach(State.RECORDING)
-    revision.commits(has_written=True)
+    revision.commits()
     with pytest.raises(TransactionEndedError, match="commit"):
         revision.is_now_recorded()
 
@@ -138,7 +138,8 @@ def test_what_is_committed_is_told_once_and_what_only_reads_is_not() -> None:
     revision.note_statement("SELECT 1")
     assert (revision.statements, revision.committed) == (["CREATE TABLE t ()"], [])
 
-    revision.commits(has_written=True)
+    revision.commits()
+    revision.note_commit(has_written=True)
     revision.begins(may_follow=True)
     revision.note_committed("CREATE INDEX CONCURRENTLY ix ON t (a)")
     revision.note_commit(has_written=False)
@@ -150,7 +151,8 @@ def test_what_is_committed_is_told_once_and_what_only_reads_is_not() -> None:
 def test_what_the_server_has_not_written_is_not_committed() -> None:
     revision = running()
     revision.note_statement("DELETE FROM t WHERE false")
-    revision.commits(has_written=False)
+    revision.commits()
+    revision.note_commit(has_written=False)
     assert (revision.statements, revision.committed) == ([], [])
     assert revision.is_clean
 
