@@ -42,6 +42,11 @@ class SqliteMarks:
             self.driver.execute(f"RELEASE {self._mark}")
         except sqlite3.OperationalError:
             self._end(running)
+        self.forget()
+
+    def forget(self) -> None:
+        """The marked transaction ends as it should: the next one gets a mark of its own."""
+        self._mark = ""
 
     def has_written(self) -> bool:
         """Say whether anything was changed since the mark."""

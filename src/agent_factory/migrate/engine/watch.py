@@ -197,6 +197,7 @@ class Watch:
             running.commits()
             if isinstance(self.transactions, SqliteMarks):
                 running.note_commit(has_written=self.transactions.has_written())
+                self.transactions.forget()
         elif running is not None and running.is_recorded:
             running.is_now_committed()
         if isinstance(self.transactions, TransactionWatch):
