@@ -1,6 +1,7 @@
 """Counting on production: never for long, never writing, and honest about what was not counted."""
 
 import contextlib
+import secrets
 import time
 import uuid
 from collections.abc import Iterator
@@ -23,11 +24,11 @@ AS $$ BEGIN PERFORM pg_sleep(0.2); RETURN $1 > 0; END $$
 @contextlib.contextmanager
 def reader(server: DatabaseURL, url: str) -> Iterator[str]:
     """The URL of a role that may only read."""
-    name = f"reader_{uuid.uuid4().hex}"
+    name, password = f"reader_{uuid.uuid4().hex}", secrets.token_hex(16)
     with administering(server) as cursor:
-        cursor.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'secret'")
+        cursor.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{password}'")
     try:
-        yield f"postgresql://{name}:secret@{url.partition('@')[2]}"
+        yield f"postgresql://{name}:{password}@{url.partition('@')[2]}"
     finally:
         run_script(url, f"DROP OWNED BY {name}")
         with administering(server) as cursor:

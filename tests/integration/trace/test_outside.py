@@ -1,5 +1,6 @@
 """Statements outside transactions: the ones that may be in one, and the ones that may not."""
 
+import secrets
 import threading
 import time
 
@@ -191,15 +192,15 @@ def test_limits_of_the_session_are_not_for_the_gates(start: Start) -> None:
 def test_a_role_that_may_not_lock_the_catalog_still_sees_what_changed(start: Start) -> None:
     traced = start()
     url = parse_url(traced.url)
-    role = f"{url.database}_owner"
+    role, password = f"{url.database}_owner", secrets.token_hex(16)
     execute(
         traced.url,
-        f"CREATE ROLE {role} LOGIN PASSWORD 'secret'",
+        f"CREATE ROLE {role} LOGIN PASSWORD '{password}'",
         f"CREATE SCHEMA mine AUTHORIZATION {role}",
         "CREATE TABLE mine.t (a int)",
         f"ALTER TABLE mine.t OWNER TO {role}",
     )
-    login = traced.url.replace(f"{url.user}:{url.password}@", f"{role}:secret@")
+    login = traced.url.replace(f"{url.user}:{url.password}@", f"{role}:{password}@")
     try:
         with (
             connect(Target(url=parse_url(login), environment=Environment.LOCAL)) as connection,
