@@ -1,6 +1,7 @@
 """A file of the project that a revision reads, such as one with SQL, is in its run what it was before."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import psycopg2
@@ -9,6 +10,24 @@ import pytest
 from tests.commands import CommandLine
 from tests.projects import AlembicProject, make_project
 
+ANOTHER_PROCESS = """
+import time
+from pathlib import Path
+signal = Path({signal!r})
+if signal.with_suffix(".rehearsed").exists():
+    signal.touch()
+    while signal.exists():
+        time.sleep(0.01)
+signal.with_suffix(".rehearsed").touch()
+"""
+REFUSED = """
+import os
+from pathlib import Path
+if not Path({mark!r}).exists():
+    Path("FILE").read_text()
+Path({mark!r}).touch()
+os.system("echo >> FILE")
+"""
 READS = """
 from pathlib import Path
 op.execute(Path({path!r}).read_text())
@@ -24,9 +43,13 @@ def value(url: str, sql: str) -> object:
     return found
 
 
-def reading(folder: Path, before: str = "pass") -> tuple[AlembicProject, Path]:
-    """A project whose 002 executes a file; ``before`` is what 001 does, and ``FILE`` in it is its path."""
+def reading(folder: Path, before: str = "pass", programs: str = "sh") -> tuple[AlembicProject, Path]:
+    """A project whose 002 executes a file; ``before`` is what 001 does, and ``FILE`` in it is its path.
+
+    At the rehearsal too, its revisions may start the program ``programs``.
+    """
     project = make_project(folder)
+    (project.root / "pyproject.toml").write_text(f"[tool.af-db]\nprograms = [{programs!r}]\n")
     path = folder / "sql" / "fill.sql"
     path.parent.mkdir()
     path.write_text("CREATE TABLE filled (n integer)")
@@ -47,6 +70,40 @@ def test_a_file_that_is_not_what_the_rehearsal_read_is_not_opened(
     assert (outcome.code, outcome.error["code"]) == (7, "file-changed")
     assert str(path) in outcome.error["message"]
     assert "at 001" in outcome.error["state"]
+    assert value(postgresql_url, "SELECT to_regclass('filled')") is None
+
+
+def test_a_file_that_another_process_changes_during_the_run_is_not_opened(
+    af_db: CommandLine, tmp_path: Path, postgresql_url: str
+) -> None:
+    signal = tmp_path / "signal"
+    project, path = reading(tmp_path / "another", ANOTHER_PROCESS.format(signal=str(signal)))
+    waits = f"until test -e {signal}; do sleep 0.01; done; echo >> {path}; rm {signal}"
+    with subprocess.Popen(["sh", "-c", waits]) as process:  # noqa: S607
+        try:
+            outcome = af_db("prod", "upgrade", "--yes", "--json", cwd=project.root, url=postgresql_url)
+        finally:
+            process.terminate()
+
+    assert (outcome.code, outcome.error["code"]) == (7, "file-changed")
+    assert str(path) in outcome.error["message"]
+    assert value(postgresql_url, "SELECT to_regclass('filled')") is None
+
+
+def test_a_file_that_was_read_until_a_program_was_refused_is_compared_in_the_run(
+    af_db: CommandLine, tmp_path: Path, postgresql_url: str
+) -> None:
+    """Its rehearsal ends at the program, which the run starts."""
+    project, path = reading(
+        tmp_path / "refused", REFUSED.format(mark=str(tmp_path / "rehearsed")), programs="git"
+    )
+    text = path.read_text()
+    run = ("prod", "upgrade", "--yes", "--allow", "own-connection", "--json")
+
+    outcome = af_db(*run, cwd=project.root, url=postgresql_url)
+
+    assert (outcome.code, outcome.error["code"]) == (7, "file-changed")
+    assert path.read_text() == f"{text}\n"
     assert value(postgresql_url, "SELECT to_regclass('filled')") is None
 
 
