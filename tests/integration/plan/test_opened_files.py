@@ -107,6 +107,23 @@ def test_a_file_that_was_read_until_a_program_was_refused_is_compared_in_the_run
     assert value(postgresql_url, "SELECT to_regclass('filled')") is None
 
 
+def test_what_af_db_reads_because_a_revision_starts_a_program_is_not_what_the_revision_reads(
+    af_db: CommandLine, tmp_path: Path, postgresql_url: str
+) -> None:
+    project, _path = reading(tmp_path / "named", "import os; os.system(':')")
+    configuration = project.root / "pyproject.toml"
+    plan = tmp_path / "plan.json"
+    assert af_db("prod", "plan", "--out", str(plan), cwd=project.root, url=postgresql_url).code == 0
+    configuration.write_text(f"{configuration.read_text()}\n[project]\nversion = '2'\n")
+
+    outcome = af_db("prod", "upgrade", "--yes", "--plan", str(plan), cwd=project.root, url=postgresql_url)
+
+    assert outcome.code == 0, outcome.err
+    files = [item["file"] for item in json.loads(plan.read_text())["files"]]
+    assert "sql/fill.sql" in files
+    assert "pyproject.toml" not in files
+
+
 def test_a_file_that_stays_as_it_is_is_read(af_db: CommandLine, tmp_path: Path, postgresql_url: str) -> None:
     project, _path = reading(tmp_path / "stays")
 

@@ -9,7 +9,7 @@ _IS_OWN: ContextVar[bool] = ContextVar("af_db_is_own", default=False)
 
 @contextlib.contextmanager
 def own() -> Iterator[None]:
-    """Mark what this thread connects to in the block as af-db's; threads that it starts are not marked."""
+    """Mark what this thread connects to or reads in the block as af-db's; threads that it starts are not."""
     token = _IS_OWN.set(True)
     try:
         yield

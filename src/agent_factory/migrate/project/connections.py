@@ -16,6 +16,7 @@ from types import FrameType
 import sqlalchemy as sa
 from alembic.script import write_hooks
 
+from agent_factory.migrate.db.own import own
 from agent_factory.migrate.project import addresses
 from agent_factory.migrate.project.addresses import Address
 from agent_factory.migrate.project.doors import Answer, Porter, is_temporary, watched_by
@@ -137,10 +138,10 @@ def _refusing(
 
     def note(to: str, *, is_program: bool = False, is_refused: bool) -> None:
         file, line = _place(root)
-        own = OwnConnection(to=to, file=file, line=line, is_program=is_program, is_refused=is_refused)
-        seen(own)
+        opened = OwnConnection(to=to, file=file, line=line, is_program=is_program, is_refused=is_refused)
+        seen(opened)
         if is_refused:
-            raise OwnConnectionError(own)
+            raise OwnConnectionError(opened)
 
     def connection(address: Address) -> Answer:
         is_its_own = address in own_addresses
@@ -158,7 +159,9 @@ def _refusing(
     def program(name: str) -> None:
         from agent_factory.migrate.project.configuration import read_configuration
 
-        if Path(name).name not in read_configuration(root).programs and not _is_write_hook():
+        with own():  # the revision that starts the program does not read the file
+            programs = read_configuration(root).programs
+        if Path(name).name not in programs and not _is_write_hook():
             note(Path(name).name, is_program=True, is_refused=True)
 
     return Porter(connection=connection, socket=socket, program=program)

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from agent_factory.migrate.db.own import is_own
 from agent_factory.migrate.model.errors import RefusedError
 from agent_factory.migrate.project.own_folders import OwnFolders
 
@@ -114,6 +115,6 @@ class OpenedFiles:
 
 
 def _on_event(event: str, arguments: tuple[object, ...]) -> None:
-    if _listening and event == "open":
+    if _listening and event == "open" and not is_own():
         file, mode, flags = arguments
         _listening[-1].opened(file, mode, flags)  # type: ignore[arg-type]
