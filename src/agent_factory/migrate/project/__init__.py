@@ -13,7 +13,14 @@ from agent_factory.migrate.project.commands import (
     run,
     stamp,
 )
-from agent_factory.migrate.project.connections import OwnConnection, copied, guarded, real_run, refused_in
+from agent_factory.migrate.project.connections import (
+    OwnConnection,
+    copied,
+    guarded,
+    real_run,
+    refused_in,
+    run_may_follow,
+)
 from agent_factory.migrate.project.environment import Hooks
 from agent_factory.migrate.project.functions import require_functions
 from agent_factory.migrate.project.history import (
@@ -74,6 +81,7 @@ __all__ = [
     "require_known",
     "revisions",
     "run",
+    "run_may_follow",
     "sends_version_row",
     "several_heads",
     "stamp",

@@ -66,6 +66,9 @@ class _Originals:
 
     urls: list[DatabaseURL] = field(default_factory=list)
     run: list[Seen] = field(default_factory=list)
+    run_may_follow: bool = False
+    copies: set[Address] = field(default_factory=set)
+    """What was given in the original's place so far: who keeps such an address means the original."""
 
 
 _state = _Originals()
@@ -79,6 +82,21 @@ def copied(original: DatabaseURL) -> Iterator[None]:
         yield
     finally:
         _state.urls.remove(original)
+
+
+@contextlib.contextmanager
+def run_may_follow() -> Iterator[None]:
+    """Say for the block that a real run may follow in this process.
+
+    The environment stays as it is then: a module that reads it while a revision is rehearsed, and makes an
+    engine of it, would keep the copy's address for the run. Who connects is answered with the copy all the
+    same.
+    """
+    before, _state.run_may_follow = _state.run_may_follow, True
+    try:
+        yield
+    finally:
+        _state.run_may_follow = before
 
 
 @contextlib.contextmanager
@@ -111,7 +129,10 @@ def guarded(
     is_copy = (
         given is not None and original is not None and addresses.of_url(given) != addresses.of_url(original)
     )
-    environment = naming(given, instead_of=original) if given and is_copy else contextlib.nullcontext()
+    if given is not None and is_copy:
+        _state.copies.add(addresses.of_url(given))
+    is_named = given is not None and is_copy and not _state.run_may_follow
+    environment = naming(given, instead_of=original) if given and is_named else contextlib.nullcontext()
     with environment, watched_by(porter):
         yield
 
@@ -131,9 +152,11 @@ def _refusing(
     root: Path, given: DatabaseURL | None, original: DatabaseURL | None, *, read_only: bool, seen: Seen
 ) -> Porter:
     # A throwaway database of another kind cannot stand for the original.
-    own_addresses = [
+    own_addresses = {
         addresses.of_url(url) for url in (given, original) if url and given and url.backend == given.backend
-    ]
+    }
+    if given is not None:
+        own_addresses |= {one for one in _state.copies if one.backend == given.backend}
     its_ports = {url.port for url in (given, original) if url is not None and url.port}
 
     def note(to: str, *, is_program: bool = False, is_refused: bool) -> None:
@@ -147,7 +170,9 @@ def _refusing(
         is_its_own = address in own_addresses
         if not is_its_own and address.backend == "sqlite" and is_temporary(address.database):
             return Answer()
-        note(address.shown, is_refused=not is_its_own)
+        means_original = is_its_own and address in _state.copies
+        shown = addresses.of_url(original).shown if original and means_original else address.shown
+        note(shown, is_refused=not is_its_own)
         return Answer(url=given, read_only=read_only)
 
     def socket(host: str, port: int) -> None:
@@ -230,8 +255,10 @@ def _place(root: Path) -> tuple[Path | None, int | None]:
     whole = f"{root.resolve()}{os.sep}"
     frame: FrameType | None = inspect.currentframe()
     while frame is not None:
-        path = os.path.realpath(frame.f_code.co_filename)
-        if path.startswith(whole) and not any(part in path for part in _NOT_OF_THE_PROJECT):
+        name = frame.f_code.co_filename
+        path = os.path.realpath(name)
+        is_file = not name.startswith("<")  # what a library generates would be one in the working directory
+        if is_file and path.startswith(whole) and not any(part in path for part in _NOT_OF_THE_PROJECT):
             return Path(path), frame.f_lineno
         frame = frame.f_back
     return None, None

@@ -61,6 +61,9 @@ _lock = threading.Lock()
 _porters: list[Porter] = []
 _left: WeakKeyDictionary[threading.Thread, Porter] = WeakKeyDictionary()
 """The threads that began in a block and did not end with it: for them its porter is asked to their end."""
+_answered: list[tuple[Porter, Any]] = []
+"""SQLAlchemy's records of connections that a porter was asked about. They may lead to a copy, so no pool may
+hand them out after its block."""
 _undo: contextlib.ExitStack = contextlib.ExitStack()
 _is_installed = False
 _is_hooked = False
@@ -83,6 +86,11 @@ def watched_by(porter: Porter) -> Iterator[None]:
             _porters.remove(porter)
             for thread in set(threading.enumerate()) - before:
                 _left.setdefault(thread, porter)
+            for asked, record in _answered:
+                if asked is porter:
+                    with contextlib.suppress(Exception):  # its connection may be closed, or lost
+                        record.invalidate()
+            _answered[:] = [(asked, record) for asked, record in _answered if asked is not porter]
             if not _porters and not any(thread.is_alive() for thread in _left):
                 _left.clear()
                 _undo.close()
@@ -195,9 +203,12 @@ class _Connection(_psycopg2_connection, metaclass=_Door):
 _WITH_OWN_DOOR = frozenset({"psycopg2", "pysqlite", "aiosqlite", "pysqlcipher", "pysqlite_numeric"})
 
 
-def _do_connect(dialect: Any, _record: object, _arguments: Any, parameters: dict[str, Any]) -> None:
+def _do_connect(dialect: Any, record: object, _arguments: Any, parameters: dict[str, Any]) -> None:
     porter = _porter()
-    if porter is None or dialect.driver in _WITH_OWN_DOOR:
+    if porter is None:
+        return
+    _answered.append((porter, record))
+    if dialect.driver in _WITH_OWN_DOOR:
         return
     words = {**parameters, "dbname": parameters.get("dbname") or parameters.get("database")}
     address = of_keywords(words)

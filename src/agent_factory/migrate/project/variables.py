@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from agent_factory.migrate.db.libpq import keywords
 from agent_factory.migrate.project import addresses
@@ -88,6 +89,10 @@ def _names(value: str, original: DatabaseURL) -> bool:
 def _spelled_as(value: str, copy: DatabaseURL) -> str:
     """The copy's URL with the driver that the value names."""
     scheme = value.strip().partition("://")[0] if "://" in value else ""
+    if copy.host is not None and copy.host.startswith("/"):
+        # A socket's folder is no host of a URL: libpq and SQLAlchemy both read it from the query.
+        where = (("host", copy.host), ("port", str(copy.port or addresses.DEFAULT_PORT)))
+        copy = replace(copy, host=None, port=None, options=(*copy.options, *where))
     url = copy.to_sqlalchemy().set(drivername=copy.backend)
     if scheme.partition("+")[0] in {copy.backend, "postgres"}:
         url = url.set(drivername=scheme)

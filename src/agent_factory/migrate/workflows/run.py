@@ -60,7 +60,8 @@ def run(
             # A hundred modules that a run without a rehearsal does not need.
             from agent_factory.migrate.workflows.rehearsed_run import RehearsedRun
 
-            rehearsed_run = RehearsedRun(project, target, plan, read_connection, rehearsal, saved)
+            with alembic_project.run_may_follow():
+                rehearsed_run = RehearsedRun(project, target, plan, read_connection, rehearsal, saved)
             warnings = (*warnings, *rehearsed_run.warnings)
         confirm(plan, warnings, rehearsed_run.result if rehearsed_run else None)
         origin = find_origin(project.root, ci_url)
