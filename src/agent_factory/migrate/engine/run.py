@@ -24,12 +24,12 @@ from agent_factory.migrate.engine.run_journal import RunJournal
 from agent_factory.migrate.engine.run_session import LockLostError, RunSession, locked_session
 from agent_factory.migrate.engine.run_state import RunState, StoppedError
 from agent_factory.migrate.engine.running_revision import (
+    ENDED_UNSEEN,
     RevisionState,
     RunningRevision,
     TransactionEndedError,
 )
 from agent_factory.migrate.engine.supervision import supervise
-from agent_factory.migrate.engine.transaction_watch import EVERYTHING, UNSEEN
 from agent_factory.migrate.engine.watch import Watch, has_written
 from agent_factory.migrate.journal import write as journal
 from agent_factory.migrate.model.errors import MigrationError, Outcome, RefusedError, RolledBackError
@@ -318,8 +318,8 @@ class _Run:
         if journal.lost_lock(error):
             error = LockLostError()
         elif running is not None and journal.lost_transaction(error):
-            running.note_uncertain(EVERYTHING)
-            error = TransactionEndedError(UNSEEN)
+            running.note_uncertain()
+            error = TransactionEndedError(ENDED_UNSEEN)
         # Whoever stopped the run does not want to wait for what was in its way.
         patience_s = 3.0 if self._state.signal is not None else DROP_LOCK_TIMEOUT_S
         left_index = None

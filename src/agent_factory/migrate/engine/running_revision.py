@@ -12,6 +12,10 @@ from agent_factory.migrate.model.results import OtherStatements
 
 WRITTEN_UNSEEN = "(what a function or a cursor of the revision has written)"
 
+EVERYTHING = "(all that it has done)"
+ENDED_UNSEEN = "in a way that af-db did not see"
+"""How a revision has ended its transaction, where only the missing mark tells that it has."""
+
 _READS = re.compile(r"\s*(SELECT|SHOW|SET|PRAGMA|EXPLAIN)\b", re.IGNORECASE)
 """What a list of statements leaves out; whether anything was written is not decided by it."""
 
@@ -139,9 +143,9 @@ class RunningRevision:
         """A statement has taken effect outside of a transaction, by this run or by an earlier one."""
         self.committed.append(statement)
 
-    def note_uncertain(self, statement: str) -> None:
-        """Whether what has run up to this statement is committed could not be asked."""
-        self.uncertain += [*self.statements, statement]
+    def note_uncertain(self, statement: str = "") -> None:
+        """Whether what has run so far is committed, with this statement as the last, could not be asked."""
+        self.uncertain += [*self.statements, *filter(None, [statement])] or [EVERYTHING]
         self.statements = []
 
     def note_commit(self, *, has_written: bool) -> None:

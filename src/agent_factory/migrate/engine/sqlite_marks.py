@@ -10,7 +10,11 @@ import sqlite3
 from dataclasses import dataclass
 from typing import NoReturn
 
-from agent_factory.migrate.engine.running_revision import RunningRevision, TransactionEndedError
+from agent_factory.migrate.engine.running_revision import (
+    ENDED_UNSEEN,
+    RunningRevision,
+    TransactionEndedError,
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,7 +69,7 @@ class SqliteMarks:
                 running.note_commit(has_written=self.has_written())
 
     def _end(self, running: RunningRevision) -> NoReturn:
-        running.ended = TransactionEndedError("in a way that af-db did not see")
+        running.ended = TransactionEndedError(ENDED_UNSEEN)
         self.settle(running)
         raise running.ended from None
 

@@ -33,14 +33,14 @@ from agent_factory.migrate.db.transactions import (
     mark_sql,
     read_status,
 )
-from agent_factory.migrate.engine.running_revision import RunningRevision, TransactionEndedError
+from agent_factory.migrate.engine.running_revision import (
+    ENDED_UNSEEN,
+    RunningRevision,
+    TransactionEndedError,
+)
 
 NO_STATEMENT = "DO $$ BEGIN END $$"
 """What runs in place of a statement whose work an earlier run has done."""
-
-
-EVERYTHING = "(all that it has done)"
-UNSEEN = "in a way that af-db did not see"
 
 
 class Verdict(Enum):
@@ -117,14 +117,14 @@ class TransactionWatch:
             return
         self._commits = self._ask()
         if not self._commits.is_marked:
-            self._end(running, Verdict.UNCERTAIN, UNSEEN)
+            self._end(running, Verdict.UNCERTAIN, ENDED_UNSEEN)
 
     def check(self, running: RunningRevision) -> None:
         """Raise TransactionEndedError where this is not the transaction that af-db began for the revision."""
         if running.ended is not None:
             raise running.ended
         if not self.driver.autocommit and not (is_open(self.driver) and self._ask().is_marked):
-            self._end(running, Verdict.UNCERTAIN, UNSEEN)
+            self._end(running, Verdict.UNCERTAIN, ENDED_UNSEEN)
 
     def look_before_rollback(self, running: RunningRevision | None) -> None:
         """After a failure: see whether its transaction is still the one that af-db began."""
@@ -134,7 +134,7 @@ class TransactionWatch:
             return
         with contextlib.suppress(psycopg2.Error):
             if not self._ask().is_marked:
-                running.note_uncertain(EVERYTHING)
+                running.note_uncertain()
 
     def settle(self, running: RunningRevision | None) -> None:
         """After a failure: roll back what SQLAlchemy does not know of, and ask what was committed."""
@@ -209,7 +209,7 @@ class TransactionWatch:
 
     def _in_transaction(self, running: RunningRevision, sql: str) -> contextlib.AbstractContextManager[None]:
         if is_idle(self.driver) and running.has_open_transaction:
-            self._end(running, Verdict.UNCERTAIN, UNSEEN)
+            self._end(running, Verdict.UNCERTAIN, ENDED_UNSEEN)
         if may_change_transaction(sql):
             return self._asked_about(running, sql)
         running.note_statement(sql)
@@ -234,7 +234,7 @@ class TransactionWatch:
         else:  # after an error there was nothing to commit
             verdict = Verdict.NOTHING_COMMITTED if only_controls(sql) else Verdict.UNCERTAIN
         if verdict is not Verdict.GOES_ON:
-            self._end(running, verdict, sql)
+            self._end(running, verdict, sql, sql=sql)
 
     @contextlib.contextmanager
     def _failure_noted(self, asked: Transaction | None, sql: str) -> Iterator[None]:
@@ -330,8 +330,8 @@ class TransactionWatch:
             now, status = self._ask_anew(before)
         return judge(before, now, status, begins_with_end=begins_with_end(sql))
 
-    def _end(self, running: RunningRevision, verdict: Verdict, how: str) -> None:
-        self._note(running, verdict, how)
+    def _end(self, running: RunningRevision, verdict: Verdict, how: str, *, sql: str = "") -> None:
+        self._note(running, verdict, sql)
         running.ended = TransactionEndedError(how)
         raise running.ended
 
