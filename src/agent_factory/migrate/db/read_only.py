@@ -17,13 +17,8 @@ from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT, TRANSACTION_STATUS_I
 
 from agent_factory.migrate.db.driver import Cursor, Values, WatchedConnection
 from agent_factory.migrate.db.sql import blanked
+from agent_factory.migrate.db.transaction_control import border_of
 
-_BORDER = re.compile(
-    r"(?:\A|;)\s*(BEGIN|START|COMMIT|END|ABORT|PREPARE\s+TRANSACTION|SET\s+TRANSACTION\b[^;]*\bREAD\s+WRITE"
-    r"|ROLLBACK(?!\s+(?:(?:WORK|TRANSACTION)\s+)?TO\b))\b",
-    re.IGNORECASE,
-)
-"""What begins, ends or opens a transaction, where a statement begins."""
 _SINGLE_QUERY = re.compile(r"\s*(?:SELECT|VALUES|WITH)\b[^;]*;?\s*\Z", re.IGNORECASE)
 _SINGLE_MODE = re.compile(r"\s*SET\s+TRANSACTION\b(?!.*\bWRITE\b)[^;]*;?\s*\Z", re.IGNORECASE | re.DOTALL)
 """What has to come before the first query of a transaction, and has none itself."""
@@ -60,10 +55,9 @@ class ReadOnlyConnection(WatchedConnection):
         """
         plain = [self._plain(text) for text in texts]
         for text in plain:
-            if border := _BORDER.search(text):
+            if border := border_of(text):
                 raise NotReadOnlyError(
-                    f"{' '.join(border[1].upper().split())} was not sent: af-db only reads "
-                    "here, in a transaction of its own"
+                    f"{border} was not sent: af-db only reads here, in a transaction of its own"
                 )
         if self.info.transaction_status == TRANSACTION_STATUS_IDLE:
             self._is_fixed = self._has_savepoint = False

@@ -14,6 +14,7 @@ _MAY_CHANGE_IT = re.compile(
 )
 _ENDS = re.compile(rf"(COMMIT|END|{_ROLLBACK}|ABORT|PREPARE\s+TRANSACTION)\b", re.IGNORECASE)
 _BEGINS = re.compile(r"(BEGIN|START\s+TRANSACTION)\b", re.IGNORECASE)
+_OPENS = re.compile(r"(SET\s+TRANSACTION\b.*\bREAD\s+WRITE)\b", re.IGNORECASE | re.DOTALL)
 _RUNS_INSIDE = re.compile(
     r"(SELECT|WITH|VALUES|TABLE|EXPLAIN|SET|SHOW|RESET|INSERT|UPDATE|DELETE|MERGE|COPY)\b", re.IGNORECASE
 )
@@ -34,6 +35,14 @@ def only_controls(sql: str) -> bool:
     return all(_ENDS.match(each) or _BEGINS.match(each) for each in _statements(sql))
 
 
+def border_of(plain: str) -> str | None:
+    """Return the first words of a ``blanked`` text that end, begin or open a transaction for writes."""
+    for statement in _begun(plain):
+        if found := _ENDS.match(statement) or _BEGINS.match(statement) or _OPENS.match(statement):
+            return " ".join(found[1].upper().split())
+    return None
+
+
 def begins_with_end(sql: str) -> bool:
     """Say whether the first statement is one that ends a transaction: nothing is written before it."""
     return bool(_ENDS.match(next(_statements(sql), "")))
@@ -46,6 +55,10 @@ def may_run_inside(sql: str) -> bool:
 
 def _statements(sql: str) -> Iterator[str]:
     """Yield the text from the beginning of each statement; parts of a function's body may be among them."""
-    for statement in blanked(sql).split(";"):
+    return _begun(blanked(sql))
+
+
+def _begun(plain: str) -> Iterator[str]:
+    for statement in plain.split(";"):
         if begun := statement.lstrip(" \t\r\n\f\v("):
             yield begun

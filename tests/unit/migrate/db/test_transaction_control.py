@@ -4,6 +4,7 @@ import pytest
 
 from agent_factory.migrate.db.transaction_control import (
     begins_with_end,
+    border_of,
     may_change_transaction,
     may_run_inside,
 )
@@ -70,3 +71,27 @@ def test_what_may_end_it_is(statement: str, is_first: bool) -> None:
 )
 def test_what_may_run_in_a_transaction_of_af_dbs(statement: str, is_inside: bool) -> None:
     assert may_run_inside(statement) is is_inside
+
+
+@pytest.mark.parametrize(
+    ("plain", "border"),
+    [
+        ("COMMIT", "COMMIT"),
+        ("SELECT 1;\n end work", "END"),
+        ("prepare\n transaction", "PREPARE TRANSACTION"),
+        ("begin read write", "BEGIN"),
+        ("START  TRANSACTION READ WRITE", "START TRANSACTION"),
+        (
+            "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE,\nREAD WRITE",
+            "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE, READ WRITE",
+        ),
+        ("SET TRANSACTION READ ONLY", None),
+        ("SELECT 1; SET LOCAL a = b; UPDATE t SET read = write", None),
+        ("ROLLBACK TO a", None),
+        ("PREPARE p AS SELECT 1", None),
+        ("SELECT 1 AS begin", None),
+    ],
+)
+def test_what_is_a_border_of_a_transaction(plain: str, border: str | None) -> None:
+    assert border_of(plain) == border
+    assert not border or may_change_transaction(plain) or border.startswith("SET")
