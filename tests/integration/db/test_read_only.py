@@ -231,6 +231,24 @@ def test_a_read_that_was_switched_to_autocommit_reads_on(
     assert judge()[0] == 0
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda driver: driver.cursor(name="srv"),
+        lambda driver: driver.cursor("srv", psycopg2.extras.DictCursor),
+        lambda driver: driver.cursor("srv", None, True, scrollable=True),
+        lambda driver: driver.cursor("srv", cursor_factory=psycopg2.extras.DictCursor, withhold=True),
+    ],
+)
+def test_a_cursor_of_the_server_is_asked_for_as_psycopg2_is(
+    postgresql_url: str, make: Callable[[Any], Any]
+) -> None:
+    with reading(postgresql_url) as connection, make(psycopg2_connection(connection)) as cursor:
+        cursor.execute("SELECT generate_series(1, 3)")
+        assert cursor.name == "srv"
+        assert [row[0] for row in cursor] == [1, 2, 3]
+
+
 def test_what_is_refused_is_named(postgresql_url: str) -> None:
     with (
         reading(postgresql_url) as connection,

@@ -43,10 +43,9 @@ class ReadOnlyConnection(WatchedConnection):
         super().__init__(*arguments, **options)
         super().set_session(readonly=True)
 
-    def cursor(self, *arguments: Any, cursor_factory: Any = None, **options: Any) -> Any:
-        name, given, *others = (*arguments, None, None)[: max(2, len(arguments))]
-        factory = cursor_factory or given or cast(Any, self.cursor_factory) or Cursor
-        return super().cursor(name, _read_only_class(factory), *others, **options)
+    def cursor(self, name: Any = None, cursor_factory: Any = None, *rest: Any, **options: Any) -> Any:
+        factory = cursor_factory or cast(Any, self.cursor_factory) or Cursor
+        return super().cursor(name, _read_only_class(factory), *rest, **options)
 
     def send(self, texts: Iterable[str], send: Callable[[], Any]) -> Any:
         """Call ``send``, which sends these texts, in a transaction that nothing in them can have write.
