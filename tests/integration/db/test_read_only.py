@@ -231,6 +231,66 @@ def test_a_read_that_was_switched_to_autocommit_reads_on(
     assert judge()[0] == 0
 
 
+def autocommit(driver: Any) -> None:
+    driver.autocommit = True
+
+
+@pytest.mark.parametrize(
+    "switch_to_it",
+    [
+        autocommit,
+        lambda driver: driver.set_session(autocommit=True),
+        lambda driver: driver.set_isolation_level(extensions.ISOLATION_LEVEL_AUTOCOMMIT),
+    ],
+)
+@pytest.mark.usefixtures("judge")
+def test_in_autocommit_a_statement_leaves_no_lock_and_its_rows(
+    postgresql_url: str, switch_to_it: Callable[[Any], object]
+) -> None:
+    with (
+        reading(postgresql_url) as connection,
+        contextlib.closing(psycopg2.connect(postgresql_url)) as other,
+    ):
+        driver = psycopg2_connection(connection)
+        switch_to_it(driver)
+        cursor = driver.cursor()
+        cursor.execute("SELECT n FROM kept UNION SELECT generate_series(1, 3) ORDER BY 1")
+
+        assert driver.info.transaction_status == extensions.TRANSACTION_STATUS_IDLE
+        other.cursor().execute("SET lock_timeout = '1s'; ALTER TABLE kept ADD COLUMN more int")
+        other.rollback()
+        assert cursor.fetchall() == [(1,), (2,), (3,)]
+        cursor.copy_expert("COPY kept TO STDOUT", io.StringIO())
+        assert driver.info.transaction_status == extensions.TRANSACTION_STATUS_IDLE
+
+
+def test_in_autocommit_what_the_next_statement_needs_is_kept(postgresql_url: str) -> None:
+    with reading(postgresql_url) as connection:
+        driver = psycopg2_connection(connection)
+        autocommit(driver)
+        cursor = driver.cursor()
+
+        def value(statement: str) -> object:
+            cursor.execute(statement)
+            return (cursor.fetchone() or (None,))[0]
+
+        cursor.execute("SET search_path TO pg_catalog")
+        assert value("SHOW search_path") == "pg_catalog"
+        value("SELECT set_config('search_path', 'public', false)")
+        assert value("SHOW search_path") == "public"
+        cursor.execute("SAVEPOINT s")
+        value("SELECT 1")
+        cursor.execute("ROLLBACK TO s")
+        driver.rollback()
+        named = driver.cursor("srv")
+        named.itersize = 1
+        named.execute("SELECT generate_series(1, 3)")
+        assert [(row[0], value("SELECT 7")) for row in named] == [(1, 7), (2, 7), (3, 7)]
+        driver.rollback()
+        value("SELECT 1")
+        assert driver.info.transaction_status == extensions.TRANSACTION_STATUS_IDLE
+
+
 @pytest.mark.parametrize(
     "make",
     [

@@ -23,6 +23,12 @@ _SINGLE_QUERY = re.compile(r"\s*(?:SELECT|VALUES|WITH)\b[^;]*;?\s*\Z", re.IGNORE
 _SINGLE_MODE = re.compile(r"\s*SET\s+TRANSACTION\b(?!.*\bWRITE\b)[^;]*;?\s*\Z", re.IGNORECASE | re.DOTALL)
 """What has to come before the first query of a transaction, and has none itself."""
 
+_SAVEPOINT = re.compile(r"(?:\A|;)\s*SAVEPOINT\b", re.IGNORECASE)
+_GOES_ON = re.compile(r"(?:\A|;)\s*(?:SAVEPOINT|DECLARE|LOCK|SET\s+(?:LOCAL|TRANSACTION))\b", re.IGNORECASE)
+"""What means nothing but to the statements that follow in its transaction."""
+_SETS = re.compile(r"(?:\A|;)\s*(?:SET|RESET)\b|\bset_config\b", re.IGNORECASE)
+"""What a rollback would take back, though it writes nothing."""
+
 
 class NotReadOnlyError(psycopg2.errors.ReadOnlySqlTransaction):
     """A statement was not sent: it would end, begin or open a transaction, and af-db only reads there."""
@@ -31,13 +37,15 @@ class NotReadOnlyError(psycopg2.errors.ReadOnlySqlTransaction):
 class ReadOnlyConnection(WatchedConnection):
     """psycopg2's connection on which nothing can be written.
 
-    Who switches to autocommit, or to read and write, reads on in a READ ONLY transaction. As in autocommit
-    the transaction is over after an error then, unless it has a savepoint.
+    Who switches to autocommit, or to read and write, reads on in READ ONLY transactions. As in autocommit
+    each is over after its statement then, so that no lock outlives it: unless it has a savepoint, a cursor
+    whose rows the server keeps, or what else the next statement needs it for.
     """
 
     _pretends_autocommit = False
     _is_fixed = False
     _has_savepoint = False
+    _goes_on = False
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -47,9 +55,10 @@ class ReadOnlyConnection(WatchedConnection):
         factory = cursor_factory or cast(Any, self.cursor_factory) or Cursor
         return super().cursor(name, _read_only_class(factory), *rest, **options)
 
-    def send(self, texts: Iterable[str], send: Callable[[], Any]) -> Any:
+    def send(self, texts: Iterable[str], send: Callable[[], Any], *, is_named: bool = False) -> Any:
         """Call ``send``, which sends these texts, in a transaction that nothing in them can have write.
 
+        ``is_named``: the cursor has a name, so the server keeps its rows for as long as the transaction.
         Raises NotReadOnlyError for a text that ends, begins or opens a transaction.
         """
         plain = [self._plain(text) for text in texts]
@@ -59,21 +68,26 @@ class ReadOnlyConnection(WatchedConnection):
                     f"{border} was not sent: af-db only reads here, in a transaction of its own"
                 )
         if self.info.transaction_status == TRANSACTION_STATUS_IDLE:
-            self._is_fixed = self._has_savepoint = False
+            self._is_fixed = self._has_savepoint = self._goes_on = False
         is_mode = len(plain) == 1 and _SINGLE_MODE.match(plain[0]) is not None
         if not (self._is_fixed or is_mode):
             if not (len(plain) == 1 and _SINGLE_QUERY.match(plain[0])):
                 Cursor(self).execute("SELECT")
             self._is_fixed = True
-        self._has_savepoint = self._has_savepoint or any(
-            re.match(r"\s*SAVEPOINT\b", text, re.IGNORECASE) for text in plain
-        )
+        self._has_savepoint = self._has_savepoint or any(map(_SAVEPOINT.search, plain))
+        self._goes_on = self._goes_on or is_named or any(map(_GOES_ON.search, plain))
         try:
-            return send()
+            result = send()
         except psycopg2.Error:
             if self._pretends_autocommit and not self._has_savepoint and not self.closed:
-                self.rollback()
+                super().rollback()
             raise
+        if self._pretends_autocommit and not self._goes_on:
+            if any(map(_SETS.search, plain)):
+                super().commit()
+            else:
+                super().rollback()
+        return result
 
     def _plain(self, text: str) -> str:
         # Without standard strings what looks like one may be none, so nothing counts as quoted.
@@ -133,7 +147,9 @@ class _ReadOnlyCursor(Cursor):
 
     def execute(self, query: Any, vars: Any = None) -> Any:  # noqa: A002 - psycopg2 calls it so
         return self.connection.send(
-            [self._text(query, vars)], lambda: super(_ReadOnlyCursor, self).execute(query, vars)
+            [self._text(query, vars)],
+            lambda: super(_ReadOnlyCursor, self).execute(query, vars),
+            is_named=self.name is not None,
         )
 
     def executemany(self, query: Any, vars_list: Any) -> Any:
