@@ -2,15 +2,17 @@
 
 import contextlib
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+import psycopg2
+import psycopg2.extensions
+
 from agent_factory.migrate.db.libpq import keywords
 from agent_factory.migrate.project import addresses
-from agent_factory.url import DatabaseURL
+from agent_factory.migrate.project.addresses import Address
+from agent_factory.url import DatabaseURL, MalformedURLError, parse_url
 
-_URL = re.compile(r"(?P<scheme>[A-Za-z][\w+.-]*)://\S+")
 _OF_LIBPQ = {
     "PGHOST": "host",
     "PGPORT": "port",
@@ -26,7 +28,8 @@ _ELSEWHERE = ("PGHOSTADDR", "PGSERVICE")
 def naming(copy: DatabaseURL, *, instead_of: DatabaseURL | None) -> Iterator[None]:
     """Have DATABASE_URL, PG* and each variable that names the original's server name the copy, for the block.
 
-    Nothing else of the environment is taken away.
+    Nothing else of the environment is taken away. What names a database of another kind than the copy keeps
+    its value: who reads it could not use the copy's, and would be refused at the original.
     """
     changed = _changed(dict(os.environ), copy, instead_of)
     before = {name: os.environ.get(name) for name in changed}
@@ -50,7 +53,10 @@ def _changed(
 ) -> dict[str, str | None]:
     changed: dict[str, str | None] = {}
     for name, value in environment.items():
-        if name == "DATABASE_URL" or (original is not None and _names(value, original)):
+        where = _address(value)
+        if where is None or where.backend != copy.backend:
+            continue
+        if name == "DATABASE_URL" or (original is not None and _is_at(where, original)):
             changed[name] = _spelled_as(value, copy)
     if copy.backend != "postgresql":
         return changed
@@ -64,39 +70,35 @@ def _changed(
     return changed
 
 
-def _names(value: str, original: DatabaseURL) -> bool:
-    """Say whether a value is a URL of the original's server: of any database there, with any driver."""
-    if not (match := _URL.fullmatch(value.strip())):
-        return False
-    if original.backend == "sqlite":
-        path = value.partition(":///")[2].partition("?")[0]
-        return match["scheme"].startswith("sqlite") and addresses.of_file(path) == addresses.of_url(original)
-    rest = value.partition("://")[2].partition("?")[0].rpartition("@")[2]
-    host, _, port = (
-        rest.partition("/")[0].rpartition(":")
-        if re.search(r":\d+(?:/|$)", rest)
-        else (
-            rest.partition("/")[0],
-            "",
-            "",
-        )
-    )
-    found = addresses.of_keywords({"host": host or "localhost", "port": port or "5432", "dbname": "any"})
+def _address(value: str) -> Address | None:
+    """Return where a value leads that is a URL, with any driver, or keywords of libpq; None for another."""
+    scheme, separator, rest = value.strip().partition("://")
+    if separator:
+        with contextlib.suppress(MalformedURLError):
+            return addresses.of_url(parse_url(f"{scheme.partition('+')[0]}://{rest}"))
+    try:
+        given = psycopg2.extensions.parse_dsn(value.strip())
+    except (psycopg2.Error, ValueError):
+        return None
+    return addresses.of_keywords(given) if separator or {"host", "hostaddr", "dbname"} & set(given) else None
+
+
+def _is_at(where: Address, original: DatabaseURL) -> bool:
+    """Say whether this is the original's file, or any database of its server."""
     its = addresses.of_url(original)
-    return match["scheme"].startswith("postgres") and (found.host, found.port) == (its.host, its.port)
+    return where == (its if its.backend == "sqlite" else replace(its, database=where.database))
 
 
 def _spelled_as(value: str, copy: DatabaseURL) -> str:
-    """The copy's URL with the driver that the value names."""
-    scheme = value.strip().partition("://")[0] if "://" in value else ""
+    """The copy as the value names a database: a URL with the same driver, or keywords."""
+    scheme, separator, _ = value.strip().partition("://")
+    if not separator:
+        return str(psycopg2.extensions.make_dsn(**keywords(copy)))
     if copy.host is not None and copy.host.startswith("/"):
         # A socket's folder is no host of a URL: libpq and SQLAlchemy both read it from the query.
         where = (("host", copy.host), ("port", str(copy.port or addresses.DEFAULT_PORT)))
         copy = replace(copy, host=None, port=None, options=(*copy.options, *where))
-    url = copy.to_sqlalchemy().set(drivername=copy.backend)
-    if scheme.partition("+")[0] in {copy.backend, "postgres"}:
-        url = url.set(drivername=scheme)
-    return url.render_as_string(hide_password=False)
+    return copy.to_sqlalchemy().set(drivername=scheme).render_as_string(hide_password=False)
 
 
 def _parts(
