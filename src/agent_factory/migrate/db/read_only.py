@@ -29,6 +29,8 @@ _GOES_ON = re.compile(r"(?:\A|;)\s*(?:SAVEPOINT|DECLARE|LOCK|SET\s+(?:LOCAL|TRAN
 _SETS = re.compile(r"(?:\A|;)\s*(?:SET|RESET)\b|\bset_config\b", re.IGNORECASE)
 """What a rollback would take back, though it writes nothing."""
 
+_connection = psycopg2.extensions.connection
+
 
 class NotReadOnlyError(psycopg2.errors.ReadOnlySqlTransaction):
     """A statement was not sent: it would end, begin or open a transaction, and af-db only reads there."""
@@ -50,6 +52,8 @@ class ReadOnlyConnection(WatchedConnection):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         super().set_session(readonly=True)
+        if type(self) is not ReadOnlyConnection:
+            cast(Any, self).cursor_factory = None  # the other class may have cursors of its own
 
     def cursor(self, name: Any = None, cursor_factory: Any = None, *rest: Any, **options: Any) -> Any:
         factory = cursor_factory or cast(Any, self.cursor_factory) or Cursor
@@ -68,6 +72,8 @@ class ReadOnlyConnection(WatchedConnection):
                     f"{border} was not sent: af-db only reads here, in a transaction of its own"
                 )
         if self.info.transaction_status == TRANSACTION_STATUS_IDLE:
+            if super().autocommit or not super().readonly:  # a project's class went past this one's methods
+                super().set_session(readonly=True, autocommit=False)
             self._is_fixed = self._has_savepoint = self._goes_on = False
         is_mode = len(plain) == 1 and _SINGLE_MODE.match(plain[0]) is not None
         if not (self._is_fixed or is_mode):
@@ -140,6 +146,16 @@ class ReadOnlyConnection(WatchedConnection):
     tpc_prepare = tpc_commit = tpc_rollback = tpc_recover = tpc_begin
 
 
+class _OfAnotherClass:
+    """The first base of a connection that is of a project's class too: no cursor of that leads around."""
+
+    def cursor(self, *arguments: Any, **options: Any) -> Any:
+        cursor = super().cursor(*arguments, **options)  # type: ignore[misc]
+        if not isinstance(cursor, _ReadOnlyCursor):
+            raise NotReadOnlyError(f"{type(self).__name__} does not call cursor of its base by super()")
+        return cursor
+
+
 class _ReadOnlyCursor(Cursor):
     """What each cursor that reads does first, whatever class its maker has asked for."""
 
@@ -195,6 +211,16 @@ def _read_only_class(factory: type[Cursor]) -> type[Cursor]:
     )
 
 
+def read_only_connection(factory: object) -> type[ReadOnlyConnection]:
+    """Return a class of connections that only read, and that are also ``factory``'s if that is a class."""
+    if not (isinstance(factory, type) and issubclass(factory, _connection)):
+        return ReadOnlyConnection
+    if issubclass(ReadOnlyConnection, factory):
+        return ReadOnlyConnection
+    # The project's class comes before: it may choose the cursors, and what it chooses is made to only read.
+    return type(factory.__name__, (_OfAnotherClass, factory, ReadOnlyConnection), {})
+
+
 class ReadOnlyFile(sqlite3.Connection):
     """sqlite3's connection, on which nothing can be written once ``only_read`` was called.
 
@@ -208,6 +234,15 @@ class ReadOnlyFile(sqlite3.Connection):
 
     def set_authorizer(self, *_arguments: Any) -> None:
         pass
+
+
+def read_only_file(factory: object) -> type[ReadOnlyFile]:
+    """Return a class of files that are only read, and that are also ``factory``'s if that is a class."""
+    if not (isinstance(factory, type) and issubclass(factory, sqlite3.Connection)):
+        return ReadOnlyFile
+    if issubclass(ReadOnlyFile, factory):
+        return ReadOnlyFile
+    return type(factory.__name__, (ReadOnlyFile, factory), {})
 
 
 _LIFTING_PRAGMAS = frozenset({"query_only", "journal_mode", "writable_schema"})

@@ -27,7 +27,7 @@ import sqlalchemy as sa
 from agent_factory.migrate.db.libpq import keywords
 from agent_factory.migrate.db.own import is_own, own
 from agent_factory.migrate.db.psycopg2_internals import connect_in_c, modules_that_connect
-from agent_factory.migrate.db.read_only import ReadOnlyConnection, ReadOnlyFile
+from agent_factory.migrate.db.read_only import ReadOnlyFile, read_only_connection, read_only_file
 from agent_factory.migrate.project.addresses import Address, of_file, of_keywords
 from agent_factory.migrate.project.python_internals import original, what_starts_programs
 from agent_factory.url import DatabaseURL
@@ -147,7 +147,9 @@ def _connect_psycopg2(dsn: str = "", connection_factory: Any = None, **options: 
     with own():
         return _psycopg2_connect(
             _dsn(dsn, answer.url),
-            connection_factory=ReadOnlyConnection if answer.read_only else connection_factory,
+            connection_factory=(
+                read_only_connection(connection_factory) if answer.read_only else connection_factory
+            ),
             **options,
         )
 
@@ -189,7 +191,7 @@ class _Door(type):
         )
         made: type = _psycopg2_connection if cls is _Connection else cls
         if answer.read_only:
-            made = ReadOnlyConnection
+            made = read_only_connection(made)
         with own():
             return type.__call__(made, _dsn(dsn, answer.url), *arguments, **options)
 
@@ -229,6 +231,11 @@ def _do_connect(dialect: Any, record: object, _arguments: Any, parameters: dict[
 # SQLite
 
 _sqlite3_connect: Callable[..., sqlite3.Connection] = sqlite3.connect
+_BY_PLACE = (
+    *("timeout", "detect_types", "isolation_level", "check_same_thread"),
+    *("factory", "cached_statements", "uri"),
+)
+"""What sqlite3.connect takes by place, after the file."""
 
 
 def _connect_sqlite3(database: Any, *arguments: Any, **options: Any) -> sqlite3.Connection:
@@ -237,14 +244,15 @@ def _connect_sqlite3(database: Any, *arguments: Any, **options: Any) -> sqlite3.
     if porter is None or path is None:
         return _sqlite3_connect(database, *arguments, **options)
     answer = porter.connection(of_file(path))
+    options |= dict(zip(_BY_PLACE, arguments, strict=False))
     if answer.url is not None:
-        database = answer.url.database
+        database = path = answer.url.database
         options.pop("uri", None)
     with own():
         if not answer.read_only:
-            return _sqlite3_connect(database, *arguments, **options)
-        options["factory"] = ReadOnlyFile
-        connection = _sqlite3_connect(database if Path(database).exists() else ":memory:", **options)
+            return _sqlite3_connect(database, **options)
+        options["factory"] = read_only_file(options.get("factory"))
+        connection = _sqlite3_connect(database if Path(path).exists() else ":memory:", **options)
         cast(ReadOnlyFile, connection).only_read()
         return connection
 
