@@ -11,6 +11,7 @@ import psycopg2.extras
 import pytest
 
 from agent_factory.migrate.db.read_only import NotReadOnlyError, ReadOnlyConnection
+from agent_factory.migrate.project.addresses import Address
 from agent_factory.migrate.project.doors import Answer, Porter, watched_by
 from agent_factory.url import DatabaseURL
 
@@ -91,6 +92,33 @@ def test_a_class_that_is_made_itself_keeps_its_methods(postgresql_url: str) -> N
             assert connection.seven() == (7,)
             assert isinstance(connection, ReadOnlyConnection)
             assert isinstance(connection, Mine)
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+@pytest.mark.parametrize("by_class", [True, False])
+def test_what_a_projects_class_opens_by_itself_is_asked_about(
+    postgresql_url: str, read_only: bool, by_class: bool
+) -> None:
+    asked = []
+
+    def connection(address: Address) -> Answer:
+        asked.append(address.database)
+        return Answer(read_only=read_only)
+
+    porter = Porter(connection=connection, socket=lambda _host, _port: None, program=lambda _name: None)
+    with watched_by(porter):
+
+        class Two(psycopg2.extensions.connection):
+            def __init__(self, dsn: str, *arguments: Any, **options: Any) -> None:
+                super().__init__(dsn, *arguments, **options)
+                psycopg2.connect(dsn, dbname="postgres").close()
+
+        if by_class:
+            Two(postgresql_url).close()
+        else:
+            psycopg2.connect(postgresql_url, connection_factory=Two).close()
+
+    assert asked == [psycopg2.extensions.parse_dsn(postgresql_url)["dbname"], "postgres"]
 
 
 def test_a_class_whose_cursors_lead_around_it_gets_none(postgresql_url: str) -> None:

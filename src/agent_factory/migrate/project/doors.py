@@ -144,14 +144,12 @@ def _connect_psycopg2(dsn: str = "", connection_factory: Any = None, **options: 
     if porter is None:
         return _psycopg2_connect(dsn, connection_factory=connection_factory, **options)
     answer = porter.connection(of_keywords(psycopg2.extensions.parse_dsn(dsn)))
-    with own():
-        return _psycopg2_connect(
-            _dsn(dsn, answer.url),
-            connection_factory=(
-                read_only_connection(connection_factory) if answer.read_only else connection_factory
-            ),
-            **options,
-        )
+    made = read_only_connection(connection_factory) if answer.read_only else connection_factory
+    if isinstance(made, _Door) and made is not _Connection:
+        made = functools.partial(type.__call__, made)  # it has been asked for here
+    elif made is _Connection:
+        made = None
+    return _psycopg2_connect(_dsn(dsn, answer.url), connection_factory=made, **options)
 
 
 def _dsn(dsn: str, url: DatabaseURL | None) -> str:
@@ -192,8 +190,7 @@ class _Door(type):
         made: type = _psycopg2_connection if cls is _Connection else cls
         if answer.read_only:
             made = read_only_connection(made)
-        with own():
-            return type.__call__(made, _dsn(dsn, answer.url), *arguments, **options)
+        return type.__call__(made, _dsn(dsn, answer.url), *arguments, **options)
 
 
 class _Connection(_psycopg2_connection, metaclass=_Door):
