@@ -13,6 +13,7 @@ import psycopg2
 import pytest
 
 from agent_factory.migrate.project import connections
+from agent_factory.migrate.project.own_folders import OwnFolders
 from agent_factory.url import DatabaseURL
 from tests.commands import CommandLine
 from tests.postgres import installation, new_database
@@ -241,6 +242,38 @@ def test_no_program_is_started_by_another_door(
     document = af_db("prod", "plan", "--json", cwd=project.root, url=production).document["review"]
 
     assert [item["code"] for item in document["hazards"]] == ["own-connection"], document
+
+
+@pytest.mark.parametrize(
+    ("folder", "is_named"),
+    [("my-site-packages", True), ("venv/lib/site-packages", False), ("", True)],
+)
+def test_the_file_that_is_named_is_one_of_the_project(
+    af_db: CommandLine,
+    project: AlembicProject,
+    production: str,
+    monkeypatch: pytest.MonkeyPatch,
+    folder: str,
+    is_named: bool,
+) -> None:
+    name = f"starts_{abs(hash(folder))}"
+    (project.root / folder).mkdir(parents=True, exist_ok=True)
+    module = project.root / folder / f"{name}.py"
+    module.write_text("import subprocess\n\ndef start():\n    subprocess.run(['true'], check=True)\n")
+    monkeypatch.syspath_prepend(module.parent)
+    path = project.add("004", "003", f"import {name}\n{name}.start()")
+
+    document = af_db("prod", "plan", "--json", cwd=project.root, url=production).document["review"]
+
+    (hazard,) = document["hazards"]
+    expected = f"({name}.py, line 4)" if is_named else f"({path.name}, line "
+    assert expected in hazard["message"]
+
+
+def test_af_dbs_own_files_are_not_named_where_they_stand_in_the_project(tmp_path: Path) -> None:
+    root = Path(connections.__file__).parents[3]  # of a project that has af-db in its folder
+
+    assert connections._place(OwnFolders(root, ())) == (None, None)
 
 
 def test_variables_that_name_production_name_the_copy_at_the_rehearsal_only(

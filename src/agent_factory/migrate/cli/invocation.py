@@ -90,10 +90,9 @@ class Invocation:
     @cached_property
     def project(self) -> "Project":
         """The project of ``config_path``."""
-        from agent_factory.migrate.project import guarded, open_project
+        from agent_factory.migrate.project import open_project
 
-        with guarded(self.config_path.parent, None):
-            return open_project(self.config_path)
+        return open_project(self.config_path)
 
     def local_settings(self) -> "Settings":
         """Read the environment, and for what it leaves unset the project's .env."""

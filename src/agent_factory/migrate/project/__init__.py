@@ -16,7 +16,6 @@ from agent_factory.migrate.project.commands import (
 from agent_factory.migrate.project.connections import (
     OwnConnection,
     copied,
-    guarded,
     real_run,
     refused_in,
     run_may_follow,
@@ -63,7 +62,6 @@ __all__ = [
     "create",
     "create_empty",
     "env_py",
-    "guarded",
     "is_known",
     "merge",
     "newest",

@@ -33,7 +33,7 @@ def run(project: Project, connection: sa.Connection, plan: Plan, hooks: Hooks) -
     """
     run_command = command.upgrade if plan.direction is Direction.UPGRADE else command.downgrade
     with (
-        guarded(project.root, connection, seen=hooks.connected),
+        guarded(project, connection, seen=hooks.connected),
         sharing(project, connection, plan=plan, hooks=hooks),
     ):
         run_command(project.config, plan.target)
@@ -48,7 +48,7 @@ def prepare(project: Project, connection: sa.Connection) -> None:
 def stamp(project: Project, connection: sa.Connection, revisions: tuple[str, ...]) -> None:
     """Write into the version table that the database is at these revisions, and run nothing."""
     if revisions:
-        with guarded(project.root, connection), sharing(project, connection):
+        with guarded(project, connection), sharing(project, connection):
             command.stamp(project.config, list(revisions))
 
 
@@ -67,7 +67,7 @@ def create(
 
     vars(project.config.cmd_opts)["autogenerate"] = True
     with (
-        guarded(project.root, connection, read_only=True),
+        guarded(project, connection, read_only=True),
         sharing(project, connection, writes=False),
         warnings.catch_warnings(record=True) as caught,
     ):
@@ -86,14 +86,14 @@ def create(
 
 def create_empty(project: Project, message: str) -> Revision:
     """Write a revision with nothing in it. Raises UsageError when there are several heads."""
-    with guarded(project.root, None), stdout_kept_clean():
+    with guarded(project, None), stdout_kept_clean():
         written = command.revision(project.config, message, rev_id=_next_id(project))
     return as_revision(cast("Script", written))
 
 
 def merge(project: Project, message: str) -> Revision:
     """Write a revision that joins all heads."""
-    with guarded(project.root, None), stdout_kept_clean():
+    with guarded(project, None), stdout_kept_clean():
         written = command.merge(
             project.config, list(project.heads), message=message, rev_id=_next_id(project)
         )

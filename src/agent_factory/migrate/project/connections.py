@@ -20,11 +20,12 @@ from agent_factory.migrate.db.own import own
 from agent_factory.migrate.project import addresses
 from agent_factory.migrate.project.addresses import Address
 from agent_factory.migrate.project.doors import Answer, Porter, is_temporary, watched_by
+from agent_factory.migrate.project.history import Project
+from agent_factory.migrate.project.own_folders import OwnFolders
 from agent_factory.migrate.project.variables import naming
 from agent_factory.url import DatabaseURL, MalformedURLError, parse_url
 
 _DATABASE_PORTS = frozenset({5432, 6543})
-_NOT_OF_THE_PROJECT = ("site-packages", "dist-packages")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,21 +112,20 @@ def real_run(seen: Seen) -> Iterator[None]:
 
 @contextlib.contextmanager
 def guarded(
-    root: Path, connection: sa.Connection | None, *, read_only: bool = False, seen: Seen | None = None
+    project: Project, connection: sa.Connection | None, *, read_only: bool = False, seen: Seen | None = None
 ) -> Iterator[None]:
     """Have what runs in the block reach the database of ``connection`` and no other; with None, none at all.
 
-    ``root`` is the project's folder. What is asked for is answered ``read_only``, or refused with
-    OwnConnectionError; ``seen`` is called with both. In a ``real_run``, unless ``read_only``, nothing is
-    refused.
+    What is asked for is answered ``read_only``, or refused with OwnConnectionError; ``seen`` is called with
+    both. In a ``real_run``, unless ``read_only``, nothing is refused.
     """
     if _state.run and connection is not None and not read_only:
-        with watched_by(_announcing(root, _state.run[-1])):
+        with watched_by(_announcing(project.folders, _state.run[-1])):
             yield
         return
     given = _url_of(connection) if connection is not None else None
     original = _state.urls[-1] if _state.urls else _of_environment()
-    porter = _refusing(root, given, original, read_only=read_only, seen=seen or (lambda _own: None))
+    porter = _refusing(project, given, original, read_only=read_only, seen=seen or (lambda _own: None))
     is_copy = (
         given is not None and original is not None and addresses.of_url(given) != addresses.of_url(original)
     )
@@ -149,7 +149,7 @@ def refused_in(error: BaseException | None) -> OwnConnection | None:
 
 
 def _refusing(
-    root: Path, given: DatabaseURL | None, original: DatabaseURL | None, *, read_only: bool, seen: Seen
+    project: Project, given: DatabaseURL | None, original: DatabaseURL | None, *, read_only: bool, seen: Seen
 ) -> Porter:
     # A throwaway database of another kind cannot stand for the original.
     own_addresses = {
@@ -160,7 +160,7 @@ def _refusing(
     its_ports = {url.port for url in (given, original) if url is not None and url.port}
 
     def note(to: str, *, is_program: bool = False, is_refused: bool) -> None:
-        file, line = _place(root)
+        file, line = _place(project.folders)
         opened = OwnConnection(to=to, file=file, line=line, is_program=is_program, is_refused=is_refused)
         seen(opened)
         if is_refused:
@@ -185,18 +185,18 @@ def _refusing(
         from agent_factory.migrate.project.configuration import read_configuration
 
         with own():  # the revision that starts the program does not read the file
-            programs = read_configuration(root).programs
+            programs = read_configuration(project.root).programs
         if Path(name).name not in programs and not _is_write_hook():
             note(Path(name).name, is_program=True, is_refused=True)
 
     return Porter(connection=connection, socket=socket, program=program)
 
 
-def _announcing(root: Path, seen: Seen) -> Porter:
+def _announcing(folders: OwnFolders, seen: Seen) -> Porter:
     reported: set[str] = set()
 
     def note(to: str, *, is_program: bool = False) -> None:
-        file, line = _place(root)
+        file, line = _place(folders)
         if to not in reported and file is not None:
             reported.add(to)
             seen(OwnConnection(to=to, file=file, line=line, is_program=is_program, is_refused=False))
@@ -250,15 +250,14 @@ def _is_write_hook() -> bool:
     return False
 
 
-def _place(root: Path) -> tuple[Path | None, int | None]:
+def _place(folders: OwnFolders) -> tuple[Path | None, int | None]:
     """Return the innermost file of the project on this thread's stack, and its line."""
-    whole = f"{root.resolve()}{os.sep}"
     frame: FrameType | None = inspect.currentframe()
     while frame is not None:
         name = frame.f_code.co_filename
-        path = os.path.realpath(name)
+        path = Path(name)
         is_file = not name.startswith("<")  # what a library generates would be one in the working directory
-        if is_file and path.startswith(whole) and not any(part in path for part in _NOT_OF_THE_PROJECT):
-            return Path(path), frame.f_lineno
+        if is_file and folders.hold(str(path.parent)):
+            return path.resolve(), frame.f_lineno
         frame = frame.f_back
     return None, None

@@ -180,7 +180,7 @@ def read_configured(project: Project, connection: sa.Connection) -> Configured:
         _handing_over(project, connection),
         environment,
         env_py_errors(project),
-        guarded(project.root, connection, read_only=True),
+        guarded(project, connection, read_only=True),
     ):
         project.script.run_env()
         if not found:  # it configures nothing, or runs nothing

@@ -19,6 +19,7 @@ from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.project.alembic_internals import AMBIGUOUS, OVERLAPS, PAST_THE_END
 from agent_factory.migrate.project.loader import ProjectCode
 from agent_factory.migrate.project.opened_files import OpenedFiles
+from agent_factory.migrate.project.own_folders import OwnFolders
 from agent_factory.migrate.revisions.contents import content_of
 from agent_factory.migrate.revisions.faults import describe_heads
 from agent_factory.migrate.revisions.normalise import content_sha256
@@ -28,12 +29,14 @@ from agent_factory.migrate.revisions.normalise import content_sha256
 class Project:
     """An Alembic project that was read from ``config_path``. ``root`` is the folder of that file.
 
-    ``code`` knows which of its files were executed, ``opened`` which others its revisions have read.
+    ``folders`` are those of its own files. ``code`` knows which of these were executed, ``opened`` which
+    others its revisions have read.
     """
 
     config_path: Path
     config: Config
     script: ScriptDirectory
+    folders: OwnFolders
     code: ProjectCode
     opened: OpenedFiles
 

@@ -70,7 +70,7 @@ def _render(
     before, project.config.output_buffer = project.config.output_buffer, buffer
     try:
         with (
-            guarded(project.root, None),
+            guarded(project, None),
             stdout_kept_clean(),
             EnvironmentContext(
                 project.config,

@@ -20,6 +20,7 @@ from alembic.util import CommandError
 from agent_factory.migrate.model.errors import NOT_TOUCHED, UsageError
 from agent_factory.migrate.model.findings import RULES
 from agent_factory.migrate.project.alembic_internals import ONLY_WARNED
+from agent_factory.migrate.project.connections import guarded
 from agent_factory.migrate.project.functions import arguments_of_env_py, find_unfit
 from agent_factory.migrate.project.history import Project, env_py
 from agent_factory.migrate.project.loader import execute_from_bytes, load_module
@@ -64,7 +65,8 @@ def open_project(config_path: Path) -> Project:
     Alembic refuses the history, naming the files.
     """
     project = configure(config_path)
-    _load(project)
+    with guarded(project, None):
+        _load(project)
     return project
 
 
@@ -75,14 +77,16 @@ def read_history_files(config_path: Path) -> HistoryFiles:
     """
     project = configure(config_path)
     refusal = None
-    try:
-        _load(project)
-    except UsageError as error:
-        refusal = error
+    with guarded(project, None):
+        try:
+            _load(project)
+        except UsageError as error:
+            refusal = error
+        files = _loaded_files(project) if refusal is None else _imported_files(project)
     script = project.script
     return HistoryFiles(
         config_path=config_path,
-        files=_loaded_files(project) if refusal is None else _imported_files(project),
+        files=files,
         folders=tuple(folder.resolve() for folder in _folders(script)),
         has_subfolders=script.recursive_version_locations,
         file_template=script.file_template,
@@ -118,6 +122,7 @@ def configure(config_path: Path) -> Project:
             config_path=config_path,
             config=config,
             script=script,
+            folders=own,
             code=execute_from_bytes(own, is_sourceless=script.sourceless),
             opened=OpenedFiles(own),
         )

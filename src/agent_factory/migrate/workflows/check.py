@@ -79,8 +79,7 @@ def check(
     SQLite, so migrations that do not run there are an error; it goes where the configuration names no
     databases. Raises UsageError for a configuration that cannot be read.
     """
-    with alembic_project.guarded(config_path.parent, None):
-        files = alembic_project.read_history_files(config_path)
+    files = alembic_project.read_history_files(config_path)
     configuration = read_configuration(config_path.parent)
     if configuration.databases is not None:
         uses_sqlite = "sqlite" in configuration.databases
