@@ -1,6 +1,7 @@
 """Revisions and env.py files that reach for production by themselves: nothing is written there."""
 
 import contextlib
+import ctypes.util
 import json
 import os
 import socket
@@ -221,6 +222,26 @@ def test_a_program_is_started_where_the_project_names_it(
     assert "starts true" in unnamed["hazards"][0]["message"]
     assert named["rehearsed_on"]
     assert "own-connection" not in [item["code"] for item in named["hazards"]]
+
+
+@pytest.mark.parametrize("place", ["revision", "env.py"])
+def test_python_finds_a_library_with_the_programs_that_it_does_it_with(
+    af_db: CommandLine, project: AlembicProject, production: str, place: str
+) -> None:
+    """As psycopg in pure Python, python-magic and GDAL do when they are imported."""
+    code = "import ctypes.util, platform, uuid\nplatform._uname_cache = None\n"
+    code += "assert platform.processor() is not None and uuid.getnode()\n"
+    code += f"assert ctypes.util.find_library('c') == {ctypes.util.find_library('c')!r}\n"
+    if place == "revision":
+        project.add("004", "003", code)
+    else:
+        project.env_py.write_text(f"{code}{project.env_py.read_text()}")
+
+    outcome = af_db("prod", "plan", "--json", cwd=project.root, url=production)
+
+    assert outcome.code in {0, 3}, outcome.err
+    assert outcome.document["review"]["rehearsed_on"]
+    assert "own-connection" not in [item["code"] for item in outcome.document["review"]["hazards"]]
 
 
 @pytest.mark.parametrize(

@@ -22,10 +22,13 @@ from agent_factory.migrate.project.addresses import Address
 from agent_factory.migrate.project.doors import Answer, Porter, is_temporary, watched_by
 from agent_factory.migrate.project.history import Project
 from agent_factory.migrate.project.own_folders import OwnFolders
+from agent_factory.migrate.project.python_internals import STARTS_BY_ITSELF
 from agent_factory.migrate.project.variables import naming
 from agent_factory.url import DatabaseURL, MalformedURLError, parse_url
 
 _DATABASE_PORTS = frozenset({5432, 6543})
+_THAT_START = STARTS_BY_ITSELF | {str(write_hooks.__file__)}
+"""The files of libraries that start programs which project code has not asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +189,7 @@ def _refusing(
 
         with own():  # the revision that starts the program does not read the file
             programs = read_configuration(project.root).programs
-        if Path(name).name not in programs and not _is_write_hook():
+        if Path(name).name not in programs and not _is_of_a_library():
             note(Path(name).name, is_program=True, is_refused=True)
 
     return Porter(connection=connection, socket=socket, program=program)
@@ -240,11 +243,11 @@ def _of_environment() -> DatabaseURL | None:
         return None
 
 
-def _is_write_hook() -> bool:
-    """Say whether Alembic starts what the configuration has it start once it has written a file."""
+def _is_of_a_library() -> bool:
+    """Say whether Alembic starts what the configuration has it start, or Python what it asks the machine."""
     frame: FrameType | None = inspect.currentframe()
     while frame is not None:
-        if frame.f_code.co_filename == write_hooks.__file__:
+        if frame.f_code.co_filename in _THAT_START:
             return True
         frame = frame.f_back
     return False

@@ -6,6 +6,7 @@ tests/unit/migrate/project/test_python_internals.py. Read in CPython 3.11 to 3.1
 
 import os
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -21,6 +22,21 @@ def what_starts_programs() -> tuple[tuple[ModuleType, str], ...]:
     import _posixsubprocess
 
     return ((_posixsubprocess, "fork_exec"), (os, "_spawnvef"))
+
+
+STARTS_BY_ITSELF = frozenset(
+    str(Path(os.__file__).parent / name)
+    for name in (
+        "_aix_support.py",
+        "_osx_support.py",
+        "ctypes/_aix.py",
+        "ctypes/util.py",
+        "platform.py",
+        "uuid.py",
+    )
+)
+"""The files of Python's library that start programs of their own choice: they ask the machine what it is, or
+where a library lies (``ldconfig``, ``gcc``, ``uname``). Who calls them names no program."""
 
 
 def original(module: ModuleType, name: str) -> Any:
