@@ -23,7 +23,10 @@ def answering(*, url: DatabaseURL | None = None, read_only: bool = True) -> Iter
     """Have whoever connects in the block answered with this."""
     answer = Answer(url=url, read_only=read_only)
     porter = Porter(
-        connection=lambda _to: answer, socket=lambda _host, _port: None, program=lambda _name: None
+        connection=lambda _to: answer,
+        socket=lambda _host, _port: None,
+        program=lambda _name: None,
+        refuse=lambda _to, _why: None,
     )
     with watched_by(porter):
         yield
@@ -105,7 +108,12 @@ def test_what_a_projects_class_opens_by_itself_is_asked_about(
         asked.append(address.database)
         return Answer(read_only=read_only)
 
-    porter = Porter(connection=connection, socket=lambda _host, _port: None, program=lambda _name: None)
+    porter = Porter(
+        connection=connection,
+        socket=lambda _host, _port: None,
+        program=lambda _name: None,
+        refuse=lambda _to, _why: None,
+    )
     with watched_by(porter):
 
         class Two(psycopg2.extensions.connection):

@@ -297,6 +297,108 @@ def test_af_dbs_own_files_are_not_named_where_they_stand_in_the_project(tmp_path
     assert connections._place(OwnFolders(root, ())) == (None, None)
 
 
+AT_IMPORT = "import contextlib, sqlite3\nimport psycopg2\n"
+"""What stands before the first line of a file, and is executed when it is loaded."""
+LOADING = [("current",), ("local", "history"), ("local", "plan"), ("prod", "plan"), ("check",)]
+
+
+def at_import(project: AlembicProject, code: str, *, is_imported: bool = False) -> Path:
+    """Write 004, which runs this code when it is loaded, or imports what does; return the code's file."""
+    path = project.add("004", "003")
+    if is_imported:
+        module = project.root / f"loads_{project.root.name.replace('-', '_')}_{abs(hash(code))}.py"
+        module.write_text(AT_IMPORT + code)
+        path.write_text(
+            f"import sys\nsys.path.insert(0, {str(project.root)!r})\nimport {module.stem}\n{path.read_text()}"
+        )
+        return module
+    path.write_text(AT_IMPORT + code + path.read_text())
+    return path
+
+
+@pytest.mark.parametrize("command", LOADING, ids=" ".join)
+def test_a_revision_may_read_its_own_database_and_sqlite_files_while_it_is_loaded(
+    af_db: CommandLine,
+    project: AlembicProject,
+    production: str,
+    monkeypatch: pytest.MonkeyPatch,
+    command: tuple[str, ...],
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(project.root / "temporary"))
+    (project.root / "temporary").mkdir()
+    cache = project.root / "cache.db"
+    with contextlib.closing(sqlite3.connect(cache)) as connection:
+        connection.execute("CREATE TABLE known (n int)")
+    at_import(
+        project,
+        "import os\n"
+        "with contextlib.closing(psycopg2.connect(os.environ['DATABASE_URL'])) as own:\n"
+        "    cursor = own.cursor()\n    cursor.execute('SELECT count(*) FROM witness')\n"
+        "    assert cursor.fetchone() == (0,)\n"
+        f"with contextlib.closing(sqlite3.connect({str(cache)!r})) as own:\n"
+        "    assert own.execute('SELECT count(*) FROM known').fetchone() == (0,)\n",
+    )
+
+    outcome = af_db(*command, cwd=project.root, url=production)
+
+    assert outcome.code in ({0, 3} if command == ("check",) else {0}), outcome.err
+    assert "broken-revision-file" not in outcome.out + outcome.err
+
+
+@pytest.mark.parametrize("is_imported", [False, True], ids=["the file", "an import"])
+@pytest.mark.parametrize("door", ["PostgreSQL", "SQLite"])
+def test_nothing_is_written_while_files_are_loaded(
+    af_db: CommandLine,
+    project: AlembicProject,
+    production: str,
+    monkeypatch: pytest.MonkeyPatch,
+    door: str,
+    is_imported: bool,
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(project.root / "temporary"))
+    (project.root / "temporary").mkdir()
+    cache = project.root / "cache.db"
+    with contextlib.closing(sqlite3.connect(cache)) as connection:
+        connection.execute("CREATE TABLE witness (who text)")
+    opens = {"PostgreSQL": f"psycopg2.connect({production!r})", "SQLite": f"sqlite3.connect({str(cache)!r})"}
+    at_import(
+        project,
+        f"own = {opens[door]}\n"
+        "own.cursor().execute(\"INSERT INTO witness VALUES ('loaded')\")\nown.commit()\n",
+        is_imported=is_imported,
+    )
+
+    outcome = af_db("current", "--json", cwd=project.root, url=production)
+
+    assert (outcome.code, outcome.error["code"]) == (2, "broken-revision-file")
+    assert "it writes while it is only loaded: " in outcome.error["message"]
+    assert outcome.error["next_steps"][0].startswith("move that into upgrade()")
+    with contextlib.closing(sqlite3.connect(cache)) as connection:
+        assert connection.execute("SELECT * FROM witness").fetchall() == []
+
+
+@pytest.mark.parametrize("command", LOADING, ids=" ".join)
+@pytest.mark.parametrize("is_imported", [False, True], ids=["the file", "an import"])
+def test_another_server_is_not_reached_while_files_are_loaded_and_the_line_is_named(
+    af_db: CommandLine, project: AlembicProject, production: str, command: tuple[str, ...], is_imported: bool
+) -> None:
+    path = at_import(project, "psycopg2.connect('host=192.0.2.1 dbname=other')\n", is_imported=is_imported)
+
+    outcome = af_db(*command, "--json", cwd=project.root, url=production)
+
+    if command == ("check",):
+        (found,) = (item for item in outcome.document["findings"] if item["code"] == "broken-revision-file")
+        message, remedy = found["message"], found["remedy"]
+    else:
+        assert (outcome.code, outcome.error["code"]) == (2, "broken-revision-file")
+        message, remedy = outcome.error["message"], outcome.error["next_steps"][0]
+    assert "it connects to 192.0.2.1:5432/other while it is only loaded" in message
+    assert f"{path.name}, line 3" in message
+    assert "004_step_004.py, line 3" in message
+    assert "connections.py" not in message
+    assert remedy == "move that into upgrade(), which is given a connection: op.get_bind()"
+
+
 def test_variables_that_name_production_name_the_copy_at_the_rehearsal_only(
     af_db: CommandLine,
     project: AlembicProject,

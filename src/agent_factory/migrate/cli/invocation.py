@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from agent_factory.migrate.report.text import Report
     from agent_factory.migrate.review.build import PlanResult
     from agent_factory.settings import Settings
+    from agent_factory.url import DatabaseURL
 
 
 class Invocation:
@@ -57,6 +58,7 @@ class Invocation:
         self._called = f"af-db -c {shlex.quote(str(chosen))}" if chosen else "af-db"
         self._typed = tuple(words_typed(context))
         self._started_in = Path.cwd()
+        self._url: DatabaseURL | None = None
         self._undo = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -92,7 +94,7 @@ class Invocation:
         """The project of ``config_path``."""
         from agent_factory.migrate.project import open_project
 
-        return open_project(self.config_path)
+        return open_project(self.config_path, target=self._url)
 
     def local_settings(self) -> "Settings":
         """Read the environment, and for what it leaves unset the project's .env."""
@@ -105,9 +107,11 @@ class Invocation:
         from agent_factory.url import DEFAULT_DATABASE_URL
 
         url = self.local_settings().database_url
-        return local_target(
+        target = local_target(
             url.get_secret_value() if url else DEFAULT_DATABASE_URL, command=self._called, typed=self._typed
         )
+        self._url = target.url
+        return target
 
     def production_target(self) -> "Target":
         """The database of the real environment, and of nothing else."""
@@ -115,12 +119,14 @@ class Invocation:
 
         self.settings = _read_settings(None)
         url = self.settings.database_url
-        return production_target(
+        target = production_target(
             url.get_secret_value() if url else None,
             sslmode=self.settings.pgsslmode,
             command=self._called,
             typed=self._typed,
         )
+        self._url = target.url
+        return target
 
     def path(self, given: Path) -> Path:
         """Return a path that was typed where the command began; the working directory is another now."""

@@ -46,7 +46,8 @@ def create(
     with Invocation(context) as invocation:
         from agent_factory.migrate.workflows import create as workflow
 
-        invocation.show(workflow.create(invocation.project, invocation.local_target(), message, empty=empty))
+        target = invocation.local_target()
+        invocation.show(workflow.create(invocation.project, target, message, empty=empty))
 
 
 @app.command()

@@ -62,9 +62,8 @@ def current(
     with Invocation(context) as invocation:
         from agent_factory.migrate.workflows import status
 
-        invocation.show(
-            status.current(invocation.project, invocation.local_target(), check_heads=check_heads)
-        )
+        target = invocation.local_target()
+        invocation.show(status.current(invocation.project, target, check_heads=check_heads))
 
 
 add_project_check(app)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import Protocol
 
 import sqlalchemy as sa
 from alembic.script import write_hooks
@@ -35,6 +36,7 @@ _THAT_START = STARTS_BY_ITSELF | {str(write_hooks.__file__)}
 class OwnConnection:
     """A connection, or a program, that project code has opened by itself: ``to`` is where, without secrets.
 
+    ``why`` says in words why a connection is refused.
     ``file`` and ``line`` are the project's innermost, None where none of its files is on the stack.
     """
 
@@ -43,11 +45,17 @@ class OwnConnection:
     line: int | None
     is_program: bool
     is_refused: bool
+    why: str = ""
 
     @property
     def where(self) -> str:
         return f"{self.file.name}, line {self.line}" if self.file else "outside of the project's files"
 
+
+_ANOTHER = "this is not the database that af-db works on"
+_NONE = "af-db works on no database here"
+_ONLY_LOADED = "files that are only loaded reach no database but that of DATABASE_URL, and only read there"
+_UNKEPT = "af-db can keep only psycopg2 from writing, so this connection is refused here"
 
 Seen = Callable[[OwnConnection], None]
 
@@ -59,7 +67,7 @@ class OwnConnectionError(PermissionError):
         super().__init__(
             f"{own.to} is not in `programs` of [tool.af-db], so it is not started here"
             if own.is_program
-            else f"no connection to {own.to} is made here: this is not the database that af-db works on"
+            else f"no connection to {own.to} is made here: {own.why}"
         )
         self.own = own
 
@@ -140,6 +148,17 @@ def guarded(
         yield
 
 
+@contextlib.contextmanager
+def only_loaded(project: Project, target: DatabaseURL | None) -> Iterator[None]:
+    """Have files that are loaded in the block read ``target`` at most, and SQLite files.
+
+    None is the database of DATABASE_URL. Nothing can be written; any other is refused.
+    """
+    original = target or (_state.urls[-1] if _state.urls else _of_environment())
+    with watched_by(_loading(project, original)):
+        yield
+
+
 def refused_in(error: BaseException | None) -> OwnConnection | None:
     """Return the connection that was refused, where that is why an error was raised."""
     known: set[int] = set()
@@ -160,14 +179,10 @@ def _refusing(
     }
     if given is not None:
         own_addresses |= {one for one in _state.copies if one.backend == given.backend}
+    another = _ANOTHER if given is not None else _NONE
     its_ports = {url.port for url in (given, original) if url is not None and url.port}
 
-    def note(to: str, *, is_program: bool = False, is_refused: bool) -> None:
-        file, line = _place(project.folders)
-        opened = OwnConnection(to=to, file=file, line=line, is_program=is_program, is_refused=is_refused)
-        seen(opened)
-        if is_refused:
-            raise OwnConnectionError(opened)
+    note = _noting(project, seen)
 
     def connection(address: Address) -> Answer:
         is_its_own = address in own_addresses
@@ -175,24 +190,76 @@ def _refusing(
             return Answer()
         means_original = is_its_own and address in _state.copies
         shown = addresses.of_url(original).shown if original and means_original else address.shown
-        note(shown, is_refused=not is_its_own)
+        note(shown, why="" if is_its_own else another)
         return Answer(url=given, read_only=read_only)
 
     def socket(host: str, port: int) -> None:
-        if port in _DATABASE_PORTS | its_ports and not (
-            given and not read_only and _leads_to(given, host, port)
-        ):
-            note(f"{host}:{port}", is_refused=True)
+        is_its_own = given is not None and _leads_to(given, host, port)
+        if port in _DATABASE_PORTS | its_ports and (read_only or not is_its_own):
+            note(f"{host}:{port}", why=_UNKEPT if is_its_own else another)
 
+    return Porter(
+        connection=connection,
+        socket=socket,
+        program=_asking_for_program(project, note),
+        refuse=lambda to, why: note(to, why=why),
+    )
+
+
+def _loading(project: Project, target: DatabaseURL | None) -> Porter:
+    note = _noting(project, lambda _own: None)
+
+    def connection(address: Address) -> Answer:
+        if address.backend == "sqlite":
+            if is_temporary(address.database):
+                return Answer()
+            return Answer(url=DatabaseURL(backend="sqlite", database=address.database), read_only=True)
+        if target is None or address != addresses.of_url(target):
+            note(address.shown, why=_ONLY_LOADED)
+        return Answer(read_only=True)
+
+    def socket(host: str, port: int) -> None:
+        is_its_own = target is not None and _leads_to(target, host, port)
+        if is_its_own or port in _DATABASE_PORTS:
+            note(f"{host}:{port}", why=_UNKEPT if is_its_own else _ONLY_LOADED)
+
+    return Porter(
+        connection=connection,
+        socket=socket,
+        program=_asking_for_program(project, note),
+        refuse=lambda to, why: note(to, why=why),
+    )
+
+
+class _Note(Protocol):
+    def __call__(self, to: str, *, why: str, is_program: bool = False) -> None: ...
+
+
+def _noting(project: Project, seen: Seen) -> _Note:
+    """Return what tells ``seen`` of a connection or program, and raises where there is a reason to refuse."""
+
+    def note(to: str, *, why: str, is_program: bool = False) -> None:
+        file, line = _place(project.folders)
+        opened = OwnConnection(
+            to=to, file=file, line=line, is_program=is_program, is_refused=bool(why), why=why
+        )
+        seen(opened)
+        if why:
+            raise OwnConnectionError(opened)
+
+    return note
+
+
+def _asking_for_program(project: Project, note: _Note) -> Callable[[str], None]:
     def program(name: str) -> None:
         from agent_factory.migrate.project.configuration import read_configuration
 
         with own():  # the revision that starts the program does not read the file
             programs = read_configuration(project.root).programs
         if Path(name).name not in programs and not _is_of_a_library():
-            note(Path(name).name, is_program=True, is_refused=True)
+            note(Path(name).name, is_program=True, why="`programs` of [tool.af-db] does not name it")
 
-    return Porter(connection=connection, socket=socket, program=program)
+    return program
 
 
 def _announcing(folders: OwnFolders, seen: Seen) -> Porter:
@@ -213,7 +280,12 @@ def _announcing(folders: OwnFolders, seen: Seen) -> Porter:
         if port in _DATABASE_PORTS:
             note(f"{host}:{port}")
 
-    return Porter(connection=connection, socket=socket, program=lambda name: note(name, is_program=True))
+    return Porter(
+        connection=connection,
+        socket=socket,
+        program=lambda name: note(name, is_program=True),
+        refuse=lambda to, _why: note(to),
+    )
 
 
 def _leads_to(url: DatabaseURL, host: str, port: int) -> bool:

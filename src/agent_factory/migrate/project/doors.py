@@ -49,12 +49,14 @@ class Porter:
     """Who is asked at each door, in the thread that wants to pass; what it raises is raised there.
 
     ``connection``: a connection to a database. ``socket``: one to this host or path and port. ``program``: a
-    program, by its name and as it would be started.
+    program, by its name and as it would be started. ``refuse``: a connection that a door cannot give as
+    it was answered, and why.
     """
 
     connection: Callable[[Address], Answer]
     socket: Callable[[str, int], None]
     program: Callable[[str], None]
+    refuse: Callable[[str, str], None]
 
 
 _lock = threading.Lock()
@@ -215,8 +217,9 @@ def _do_connect(dialect: Any, record: object, _arguments: Any, parameters: dict[
         where = f"{dialect.name}://{parameters.get('host', '')}"
         address = Address(backend=dialect.name, host=where, port=0, database="", shown=where)
     answer = porter.connection(address)
-    if answer.read_only:  # only psycopg2's connection is one on which nothing can be written
-        porter.connection(Address(backend=dialect.driver, host="", port=0, database="", shown=address.shown))
+    if answer.read_only:
+        only = "af-db can keep only psycopg2 from writing, so this connection is refused here"
+        porter.refuse(address.shown, only)
     if answer.url is not None:
         name = "dbname" if "dbname" in parameters else "database"
         given = keywords(answer.url)
@@ -297,8 +300,14 @@ def _hear_sqlite(porter: Porter, arguments: Any) -> None:
     path = _sqlite_path(arguments[0])
     if path is not None:
         answer = porter.connection(of_file(path))
-        if answer.url is not None or answer.read_only:
-            porter.connection(Address(backend="a class of sqlite3", host="", port=0, database="", shown=path))
+        if answer.read_only:
+            only = "af-db can keep only sqlite3.connect from writing, so this connection is refused here"
+            porter.refuse(path, only)
+        elif answer.url is not None:
+            only = (
+                "af-db can give another database only to sqlite3.connect, so this connection is refused here"
+            )
+            porter.refuse(path, only)
 
 
 def _hear_program(porter: Porter, arguments: Any) -> None:

@@ -3,7 +3,6 @@
 import contextlib
 import functools
 import inspect
-import sqlite3
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import alembic
-import psycopg2
 import sqlalchemy as sa
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
@@ -32,6 +30,7 @@ from agent_factory.migrate.project.functions import run_to_its_end
 from agent_factory.migrate.project.history import Project
 from agent_factory.migrate.project.loader import take_module
 from agent_factory.migrate.project.output import stdout_kept_clean
+from agent_factory.migrate.project.refusals import is_refused_write, program_steps
 from agent_factory.migrate.project.version_rows import VersionRows
 
 ENV_PY_CONTRACT = """connection = context.config.attributes.get("connection")
@@ -336,7 +335,7 @@ def _broken(project: Project, error: BaseException, line: int | None) -> UsageEr
     said = str(error) if cause is error else str(cause).strip().partition("\n")[0]
     message = f"{location}, line {line or '?'}: {type(cause).__name__}: {said}"
     next_steps: tuple[str, ...] = ("correct env.py; plain Alembic stops at the same place: alembic current",)
-    if _is_refused_write(cause):
+    if is_refused_write(cause):
         message = f"{location} writes to the database at line {line}: {said}"
         next_steps = (
             "put what it writes into a revision",
@@ -351,13 +350,6 @@ def _broken(project: Project, error: BaseException, line: int | None) -> UsageEr
         file=Path(location).absolute(),
         line=line,
     )
-
-
-def _is_refused_write(cause: BaseException) -> bool:
-    if isinstance(cause, sqlite3.Error):
-        # SQLite adds details to its codes, above the first byte.
-        return getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY
-    return isinstance(cause, psycopg2.errors.ReadOnlySqlTransaction)
 
 
 def _ignores_connection(project: Project) -> UsageError:
@@ -383,9 +375,7 @@ def _connects(project: Project, own: OwnConnection) -> UsageError:
         f"{own.file or project.script.env_py_location}, line {own.line or '?'}: it starts {own.to}, "
         "and af-db only reads",
         state=NOT_TOUCHED,
-        next_steps=(
-            f'if it changes nothing, name it in pyproject.toml: [tool.af-db] programs = ["{own.to}"]',
-        ),
+        next_steps=program_steps(own),
         file=own.file,
         line=own.line,
     )

@@ -20,13 +20,14 @@ from alembic.util import CommandError
 from agent_factory.migrate.model.errors import NOT_TOUCHED, UsageError
 from agent_factory.migrate.model.findings import RULES
 from agent_factory.migrate.project.alembic_internals import ONLY_WARNED
-from agent_factory.migrate.project.connections import guarded
+from agent_factory.migrate.project.connections import only_loaded
 from agent_factory.migrate.project.functions import arguments_of_env_py, find_unfit
 from agent_factory.migrate.project.history import Project, env_py
 from agent_factory.migrate.project.loader import execute_from_bytes, load_module
 from agent_factory.migrate.project.opened_files import OpenedFiles
 from agent_factory.migrate.project.output import stdout_kept_clean
 from agent_factory.migrate.project.own_folders import OwnFolders
+from agent_factory.migrate.project.refusals import why_not_loaded
 from agent_factory.migrate.revisions.contents import content_of
 from agent_factory.migrate.revisions.faults import find_faults
 from agent_factory.migrate.revisions.parse import (
@@ -37,6 +38,7 @@ from agent_factory.migrate.revisions.parse import (
     read_revision_file,
     with_values,
 )
+from agent_factory.url import DatabaseURL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,26 +60,28 @@ class HistoryFiles:
     refusal: UsageError | None
 
 
-def open_project(config_path: Path) -> Project:
+def open_project(config_path: Path, *, target: DatabaseURL | None = None) -> Project:
     """Read the configuration and every revision file, and check that they make one history.
 
+    What the files connect to while they are loaded is only read: ``target``, or DATABASE_URL's database.
     Raises UsageError for a file that is not there or not understood, and for everything else for which
     Alembic refuses the history, naming the files.
     """
     project = configure(config_path)
-    with guarded(project, None):
+    with only_loaded(project, target):
         _load(project)
     return project
 
 
-def read_history_files(config_path: Path) -> HistoryFiles:
+def read_history_files(config_path: Path, *, target: DatabaseURL | None = None) -> HistoryFiles:
     """Read the configuration and every revision file; what is wrong with these is in the result.
 
+    ``target`` is as for ``open_project``.
     Raises UsageError for a configuration that is not there or not understood.
     """
     project = configure(config_path)
     refusal = None
-    with guarded(project, None):
+    with only_loaded(project, target):
         try:
             _load(project)
         except UsageError as error:
@@ -245,6 +249,8 @@ def _why_not_imported(error: BaseException, path: Path) -> Broken:
         return Broken(why=f"{said} ({error.filename}, line {error.lineno})")
     trace = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in trace if frame.filename == str(path)]
+    if refused := why_not_loaded(error, path, lines[-1] if lines else None):
+        return refused
     if trace[-1].filename != str(path):
         said += f" ({trace[-1].filename}, line {trace[-1].lineno})"
     return Broken(why=said, line=lines[-1] if lines else None)

@@ -50,6 +50,7 @@ def _broken(files: Sequence[RevisionFile]) -> Iterator[Finding]:
                 f"{file.name}{line}: {file.broken.why}",
                 file=file.path,
                 line=file.broken.line,
+                remedy=file.broken.remedy,
             )
 
 

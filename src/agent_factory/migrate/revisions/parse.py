@@ -25,10 +25,14 @@ _DECLARATION = re.compile(rf"(?P<name>{'|'.join(DECLARATIONS)})\b[^=\n]*=(?!=)(?
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broken:
-    """Why a file cannot be read or imported, in words, and the line, where there is one."""
+    """Why a file cannot be read or imported, in words, and the line, where there is one.
+
+    ``remedy`` is None where nothing is known but that the line has to be corrected.
+    """
 
     why: str
     line: int | None = None
+    remedy: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,7 +59,7 @@ def rebase(
     """
     root = config_path.absolute().parent
     notes = _put_back(root, target, dry_run=dry_run)
-    files = alembic_project.read_history_files(config_path)
+    files = alembic_project.read_history_files(config_path, target=target.url)
     ref = against or find_default_branch(root)
     theirs = _theirs(root, ref, files)
     ours = _ours(files, theirs)

@@ -1,0 +1,49 @@
+"""What is said, and advised, where project code was refused a connection, a write or a program."""
+
+import sqlite3
+from pathlib import Path
+
+import psycopg2
+import sqlalchemy as sa
+
+from agent_factory.migrate.project.connections import OwnConnection, refused_in
+from agent_factory.migrate.revisions.parse import Broken
+
+
+def is_refused_write(cause: BaseException) -> bool:
+    """Say whether a driver raised this because nothing can be written on its connection."""
+    if isinstance(cause, sqlite3.Error):
+        # SQLite adds details to its codes, above the first byte.
+        return getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY
+    return isinstance(cause, psycopg2.errors.ReadOnlySqlTransaction)
+
+
+def program_steps(own: OwnConnection) -> tuple[str, ...]:
+    """Return what to do about a program that was refused."""
+    return (f'if it changes nothing, name it in pyproject.toml: [tool.af-db] programs = ["{own.to}"]',)
+
+
+def why_not_loaded(error: BaseException, path: Path, line: int | None) -> Broken | None:
+    """Return why a revision's file cannot be loaded where it, or what it imports, was refused something.
+
+    None where something else is wrong. ``line`` is the file's own, by which it got there.
+    """
+    if own := refused_in(error):
+        does = f"starts {own.to}" if own.is_program else f"connects to {own.to}"
+        said = f"it {does} while it is only loaded"
+        if own.why and not own.is_program:
+            said += f": {own.why}"
+        if own.file is not None and own.file != path.resolve():
+            said += f" ({own.where})"
+        else:
+            line = own.line or line
+        also = program_steps(own) if own.is_program else ()
+        return Broken(why=said, line=line, remedy="; or, ".join((_MOVE, *also)))
+    cause = error.orig if isinstance(error, sa.exc.DBAPIError) and error.orig else error
+    if is_refused_write(cause):
+        said = str(cause).strip().partition("\n")[0]
+        return Broken(why=f"it writes while it is only loaded: {said}", line=line, remedy=_MOVE)
+    return None
+
+
+_MOVE = "move that into upgrade(), which is given a connection: op.get_bind()"
