@@ -297,6 +297,46 @@ def test_af_dbs_own_files_are_not_named_where_they_stand_in_the_project(tmp_path
     assert connections._place(OwnFolders(root, ())) == (None, None)
 
 
+CATCH = "or, where it is only tried whether it is there: catch OSError around it, and go on without it"
+
+
+@pytest.mark.parametrize(
+    ("start", "name", "advice"),
+    [
+        ('subprocess.run(["true"])', "true", 'programs = ["true"]'),
+        ('os.system("true")', "sh", "start it without a shell, then name it"),
+        ('subprocess.run("true", shell=True)', "sh", "start it without a shell, then name it"),
+        ('subprocess.run(["bash", "-c", "true"])', "bash", "start it without a shell, then name it"),
+    ],
+)
+def test_no_shell_is_advised_for_a_program_that_is_refused(
+    af_db: CommandLine, project: AlembicProject, production: str, start: str, name: str, advice: str
+) -> None:
+    whole = project.env_py.read_text()
+    project.env_py.write_text(f"import os, subprocess\n{start}\n{whole}")
+
+    refused = af_db("current", "--json", cwd=project.root, url=production)
+
+    assert (refused.code, refused.error["code"]) == (2, "broken-env-py")
+    assert f"env.py, line 2: it starts {name}, " in refused.error["message"]
+    first, second = refused.error["next_steps"]
+    assert advice in first
+    assert f'"{name}"' not in first or name == "true"
+    assert second == CATCH
+
+    caught = f"import os, subprocess\ntry:\n    {start}\nexcept OSError:\n    pass\n"
+    project.env_py.write_text(caught + whole)
+
+    assert af_db("current", cwd=project.root, url=production).code == 0
+
+    project.env_py.write_text(whole)
+    at_import(project, f"import os, subprocess\n{start}\n")
+    loaded = af_db("current", "--json", cwd=project.root, url=production).error
+
+    assert f"004_step_004.py, line 4: it starts {name} while it is only loaded" in loaded["message"]
+    assert advice in loaded["next_steps"][0]
+
+
 AT_IMPORT = "import contextlib, sqlite3\nimport psycopg2\n"
 """What stands before the first line of a file, and is executed when it is loaded."""
 LOADING = [("current",), ("local", "history"), ("local", "plan"), ("prod", "plan"), ("check",)]

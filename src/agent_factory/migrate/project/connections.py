@@ -28,6 +28,7 @@ from agent_factory.migrate.project.variables import naming
 from agent_factory.url import DatabaseURL, MalformedURLError, parse_url
 
 _DATABASE_PORTS = frozenset({5432, 6543})
+_SHELLS = frozenset({"bash", "cmd", "csh", "dash", "fish", "ksh", "powershell", "pwsh", "sh", "tcsh", "zsh"})
 _THAT_START = STARTS_BY_ITSELF | {str(write_hooks.__file__)}
 """The files of libraries that start programs which project code has not asked for."""
 
@@ -48,11 +49,17 @@ class OwnConnection:
     why: str = ""
 
     @property
+    def is_shell(self) -> bool:
+        """Say whether it is a program that starts any other that a line names."""
+        return self.is_program and Path(self.to).stem.lower() in _SHELLS
+
+    @property
     def where(self) -> str:
         return f"{self.file.name}, line {self.line}" if self.file else "outside of the project's files"
 
 
 _ANOTHER = "this is not the database that af-db works on"
+_UNNAMED = "`programs` of [tool.af-db] does not name it"
 _NONE = "af-db works on no database here"
 _ONLY_LOADED = "files that are only loaded reach no database but that of DATABASE_URL, and only read there"
 _UNKEPT = "af-db can keep only psycopg2 from writing, so this connection is refused here"
@@ -65,7 +72,7 @@ class OwnConnectionError(PermissionError):
 
     def __init__(self, own: OwnConnection) -> None:
         super().__init__(
-            f"{own.to} is not in `programs` of [tool.af-db], so it is not started here"
+            f"{own.to} is not started here: {own.why}"
             if own.is_program
             else f"no connection to {own.to} is made here: {own.why}"
         )
@@ -257,7 +264,7 @@ def _asking_for_program(project: Project, note: _Note) -> Callable[[str], None]:
         with own():  # the revision that starts the program does not read the file
             programs = read_configuration(project.root).programs
         if Path(name).name not in programs and not _is_of_a_library():
-            note(Path(name).name, is_program=True, why="`programs` of [tool.af-db] does not name it")
+            note(Path(name).name, is_program=True, why=_UNNAMED)
 
     return program
 

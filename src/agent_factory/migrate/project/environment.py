@@ -375,7 +375,10 @@ def _connects(project: Project, own: OwnConnection) -> UsageError:
         f"{own.file or project.script.env_py_location}, line {own.line or '?'}: it starts {own.to}, "
         "and af-db only reads",
         state=NOT_TOUCHED,
-        next_steps=program_steps(own),
+        next_steps=(
+            *program_steps(own),
+            "or, where it is only tried whether it is there: catch OSError around it, and go on without it",
+        ),
         file=own.file,
         line=own.line,
     )

@@ -19,7 +19,12 @@ def is_refused_write(cause: BaseException) -> bool:
 
 
 def program_steps(own: OwnConnection) -> tuple[str, ...]:
-    """Return what to do about a program that was refused."""
+    """Return what to do about a program that was refused.
+
+    A shell is never one to name: whoever may start it may start everything.
+    """
+    if own.is_shell:
+        return ("start it without a shell, then name it in `programs` of [tool.af-db] if it changes nothing",)
     return (f'if it changes nothing, name it in pyproject.toml: [tool.af-db] programs = ["{own.to}"]',)
 
 

@@ -403,7 +403,8 @@ _ROUND_TRIP = (
         level=Level.WARNING,
         text="a revision works on the connection that it is given, and starts no program",
         help="What it does elsewhere is outside of its transaction, and is not tried here: use "
-        "`op.get_bind()`. A program that changes no database can be named in `programs` of [tool.af-db].",
+        "`op.get_bind()`. A program that changes no database can be named in `programs` of [tool.af-db], "
+        "where it is started without a shell.",
     ),
 )
 
