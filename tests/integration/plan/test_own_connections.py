@@ -439,6 +439,53 @@ def test_another_server_is_not_reached_while_files_are_loaded_and_the_line_is_na
     assert remedy == "move that into upgrade(), which is given a connection: op.get_bind()"
 
 
+@pytest.mark.parametrize("where", ["a look", "while it is loaded"])
+@pytest.mark.parametrize(
+    ("code", "kept"),
+    [
+        ("import socket\nsocket.create_connection(({host!r}, {port}))\n", "psycopg2"),
+        (
+            "import sqlalchemy as sa\nengine = sa.create_engine({url!r})\n"
+            "engine.dialect.driver = 'psycopg'\nengine.connect()\n",
+            "psycopg2",
+        ),
+        ("import sqlite3\nsqlite3.Connection({path!r})\n", "sqlite3.connect"),
+    ],
+    ids=["a socket, as asyncpg", "another driver of SQLAlchemy", "a class of sqlite3"],
+)
+def test_its_own_database_is_not_called_another_where_a_driver_cannot_be_kept_from_writing(
+    af_db: CommandLine,
+    project: AlembicProject,
+    production: str,
+    monkeypatch: pytest.MonkeyPatch,
+    code: str,
+    kept: str,
+    where: str,
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(project.root / "temporary"))
+    (project.root / "temporary").mkdir()
+    path = project.root / "target.db"
+    sqlite3.connect(path).close()
+    info = psycopg2.extensions.parse_dsn(production)
+    code = code.format(
+        host=info["host"],
+        port=info["port"],
+        url=production.replace("postgresql://", "postgresql+psycopg2://"),
+        path=str(path),
+    )
+    if where == "a look":
+        project.env_py.write_text(f"{code}{project.env_py.read_text()}")
+    else:
+        at_import(project, code)
+    url = f"sqlite:///{path}" if kept == "sqlite3.connect" else production
+
+    error = af_db("current", "--json", cwd=project.root, url=url).error
+
+    assert error["code"] in {"env-py-contract", "broken-revision-file"}
+    assert f"af-db can keep only {kept} from writing, so this connection is refused here" in error["message"]
+    assert "not the database that af-db works on" not in error["message"]
+
+
 def test_variables_that_name_production_name_the_copy_at_the_rehearsal_only(
     af_db: CommandLine,
     project: AlembicProject,

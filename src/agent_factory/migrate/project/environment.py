@@ -367,7 +367,7 @@ def _connects(project: Project, own: OwnConnection) -> UsageError:
     """What is wrong with an env.py, or what it imports, that reaches for another database, or a program."""
     if not own.is_program:
         error = _ignores_connection(project)
-        error.message += f": it connects to {own.to}"
+        error.message += f": it connects to {own.to}, and {own.why}"
         error.file, error.line = own.file or error.file, own.line or error.line
         return error
     return UsageError(
