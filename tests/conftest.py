@@ -16,6 +16,7 @@ import pytest
 import typer.main
 from hypothesis import settings
 
+from agent_factory import redaction
 from agent_factory.url import DatabaseURL, parse_url
 from tests.commands import CommandLine, processes
 from tests.golden_files import GoldenFiles
@@ -124,6 +125,8 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch, server_url: DatabaseURL) 
             *("GITHUB_ACTIONS", "PY_COLORS"),
         }:
             monkeypatch.delenv(name)
+    # What one test registers as a secret may be a plain word of another's.
+    monkeypatch.setattr(redaction, "_known", dict(redaction._known))
     # Each project puts its folder in front, and whatever is looked up later is looked for in all of them.
     monkeypatch.setattr(sys, "path", list(sys.path))
     # A rehearsal takes a second; the tests that are about it switch it on.
