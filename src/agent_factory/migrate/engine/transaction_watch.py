@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 
 from agent_factory.migrate.db import indexes
-from agent_factory.migrate.db.driver import NOTHING_TO_DO, OwnCursor, WatchedConnection
+from agent_factory.migrate.db.driver import NOTHING_TO_DO, WatchedConnection, own_cursor_of
 from agent_factory.migrate.db.transaction_control import (
     begins_with_end,
     may_change_transaction,
@@ -76,6 +76,12 @@ def judge(
         return Verdict.NOTHING_COMMITTED
     is_settled = status == "aborted" or (before.xid is None and begins_with_end)
     return Verdict.NOTHING_COMMITTED if ended == 1 and is_settled else Verdict.UNCERTAIN
+
+
+def _judge_after_error(sql: str) -> Verdict:
+    """Say what became of a transaction that had failed before this text ended it: there was nothing to
+    commit in it, and what else the text holds may have been."""
+    return Verdict.NOTHING_COMMITTED if only_controls(sql) else Verdict.UNCERTAIN
 
 
 @dataclass(slots=True, kw_only=True)
@@ -231,8 +237,8 @@ class TransactionWatch:
             verdict = self._judge(asked, sql)
         elif self.driver.info.transaction_status == TRANSACTION_STATUS_INERROR:
             verdict = Verdict.GOES_ON
-        else:  # after an error there was nothing to commit
-            verdict = Verdict.NOTHING_COMMITTED if only_controls(sql) else Verdict.UNCERTAIN
+        else:
+            verdict = _judge_after_error(sql)
         if verdict is not Verdict.GOES_ON:
             self._end(running, verdict, sql, sql=sql)
 
@@ -258,7 +264,7 @@ class TransactionWatch:
             if verdict is not Verdict.GOES_ON:
                 self._note(running, verdict, sql)
         elif asked is None and is_idle(self.driver):
-            self._note(running, Verdict.NOTHING_COMMITTED if only_controls(sql) else Verdict.UNCERTAIN, sql)
+            self._note(running, _judge_after_error(sql), sql)
 
     @contextlib.contextmanager
     def _wrapped(self, running: RunningRevision, sql: str) -> Iterator[None]:
@@ -271,11 +277,8 @@ class TransactionWatch:
             if self._may_be_committed(asked):
                 running.note_uncertain(sql)
             raise
-        if not is_open(self.driver):
-            running.note_committed(sql)
-            return
-        now = self._ask()
-        if now.virtual != asked.virtual:
+        now = self._ask() if is_open(self.driver) else None
+        if now is None or now.virtual != asked.virtual:
             running.note_committed(sql)
             return
         self._send(b"COMMIT")
@@ -344,7 +347,7 @@ class TransactionWatch:
             running.note_uncertain(sql)
 
     def _ask(self) -> Transaction:
-        with self.driver.cursor(cursor_factory=OwnCursor) as cursor:
+        with own_cursor_of(self.driver) as cursor:
             return ask(cursor, self.mark)
 
     def _ask_anew(self, before: Transaction) -> tuple[Transaction, Status | None]:
@@ -357,9 +360,9 @@ class TransactionWatch:
     def _status(self, transaction: Transaction) -> Status | None:
         if transaction.xid is None:
             return None
-        with self.driver.cursor(cursor_factory=OwnCursor) as cursor:
+        with own_cursor_of(self.driver) as cursor:
             return read_status(cursor, transaction.xid)
 
     def _send(self, sql: bytes) -> None:
-        with self.driver.cursor(cursor_factory=OwnCursor) as cursor:
+        with own_cursor_of(self.driver) as cursor:
             cursor.execute(sql)

@@ -11,7 +11,7 @@ from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.db import indexes
 from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.db.driver import (
-    OwnCursor,
+    own_cursor_of,
     psycopg2_connection,
     sqlite3_connection,
     watched_connection,
@@ -101,7 +101,7 @@ class Watch:
         if driver.autocommit or self._in_force == wanted:
             return
         is_between = is_idle(driver)
-        with driver.cursor(cursor_factory=OwnCursor) as cursor:
+        with own_cursor_of(driver) as cursor:
             cursor.execute(
                 "SELECT pg_backend_pid(), set_config('lock_timeout', %(lock)s, %(local)s), "
                 "set_config('statement_timeout', %(statement)s, %(local)s), "

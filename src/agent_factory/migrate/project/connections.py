@@ -9,6 +9,7 @@ import contextlib
 import inspect
 import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -79,53 +80,53 @@ class OwnConnectionError(PermissionError):
         self.own = own
 
 
-@dataclass(slots=True)
-class _Originals:
-    """The databases in the place of which project code is given another."""
+@dataclass(slots=True, kw_only=True)
+class _State:
+    """What holds for the blocks that are open now."""
 
-    urls: list[DatabaseURL] = field(default_factory=list)
-    run: list[Seen] = field(default_factory=list)
+    original: DatabaseURL | None = None
+    """The database in the place of which project code is given another."""
+    seen_in_run: Seen | None = None
+    """Who is called in a real run; None outside of one."""
     run_may_follow: bool = False
     copies: set[Address] = field(default_factory=set)
     """What was given in the original's place so far: who keeps such an address means the original."""
 
 
-_state = _Originals()
+_state = _State()
 
 
 @contextlib.contextmanager
-def copied(original: DatabaseURL) -> Iterator[None]:
-    """Say for the block that the databases which project code is given stand for this one."""
-    _state.urls.append(original)
+def _holding(**facts: object) -> Iterator[None]:
+    """Have these facts hold for the block, whatever held before."""
+    before = {name: getattr(_state, name) for name in facts}
+    for name, fact in facts.items():
+        setattr(_state, name, fact)
     try:
         yield
     finally:
-        _state.urls.remove(original)
+        for name, fact in before.items():
+            setattr(_state, name, fact)
 
 
-@contextlib.contextmanager
-def run_may_follow() -> Iterator[None]:
+def copied(original: DatabaseURL) -> AbstractContextManager[None]:
+    """Say for the block that the databases which project code is given stand for this one."""
+    return _holding(original=original)
+
+
+def run_may_follow() -> AbstractContextManager[None]:
     """Say for the block that a real run may follow in this process.
 
     The environment stays as it is then: a module that reads it while a revision is rehearsed, and makes an
     engine of it, would keep the copy's address for the run. Who connects is answered with the copy all the
     same.
     """
-    before, _state.run_may_follow = _state.run_may_follow, True
-    try:
-        yield
-    finally:
-        _state.run_may_follow = before
+    return _holding(run_may_follow=True)
 
 
-@contextlib.contextmanager
-def real_run(seen: Seen) -> Iterator[None]:
+def real_run(seen: Seen) -> AbstractContextManager[None]:
     """Say for the block that ``commands.run`` is the run itself; call ``seen`` with what is opened there."""
-    _state.run.append(seen)
-    try:
-        yield
-    finally:
-        _state.run.remove(seen)
+    return _holding(seen_in_run=seen)
 
 
 @contextlib.contextmanager
@@ -137,20 +138,18 @@ def guarded(
     What is asked for is answered ``read_only``, or refused with OwnConnectionError; ``seen`` is called with
     both. In a ``real_run``, unless ``read_only``, nothing is refused.
     """
-    if _state.run and connection is not None and not read_only:
-        with watched_by(_announcing(project.folders, _state.run[-1])):
+    if _state.seen_in_run is not None and connection is not None and not read_only:
+        with watched_by(_announcing(project.folders, _state.seen_in_run)):
             yield
         return
     given = _url_of(connection) if connection is not None else None
-    original = _state.urls[-1] if _state.urls else _of_environment()
+    original = _state.original or _of_environment()
     porter = _refusing(project, given, original, read_only=read_only, seen=seen or (lambda _own: None))
-    is_copy = (
-        given is not None and original is not None and addresses.of_url(given) != addresses.of_url(original)
-    )
-    if given is not None and is_copy:
+    environment: AbstractContextManager[None] = contextlib.nullcontext()
+    if given and original and addresses.of_url(given) != addresses.of_url(original):
         _state.copies.add(addresses.of_url(given))
-    is_named = given is not None and is_copy and not _state.run_may_follow
-    environment = naming(given, instead_of=original) if given and is_named else contextlib.nullcontext()
+        if not _state.run_may_follow:
+            environment = naming(given, instead_of=original)
     with environment, watched_by(porter):
         yield
 
@@ -161,7 +160,7 @@ def only_loaded(project: Project, target: DatabaseURL | None) -> Iterator[None]:
 
     None is the database of DATABASE_URL. Nothing can be written; any other is refused.
     """
-    original = target or (_state.urls[-1] if _state.urls else _of_environment())
+    original = target or _state.original or _of_environment()
     with watched_by(_loading(project, original)):
         yield
 
