@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
-from agent_factory.url import parse_url
 from tests.commands import CommandLine, run_installed
+from tests.integration.tables import tables
 from tests.projects import AlembicProject, make_project
 
 THREE_TABLES = """
@@ -24,14 +23,6 @@ sa.Table(
 )
 metadata.tables["t001"].append_column(sa.Column("name", sa.String(20)))
 """
-
-
-def tables(url: str) -> set[str]:
-    engine = sa.create_engine(parse_url(url).to_sqlalchemy(), poolclass=sa.NullPool)
-    try:
-        return set(sa.inspect(engine).get_table_names())
-    finally:
-        engine.dispose()
 
 
 @pytest.fixture

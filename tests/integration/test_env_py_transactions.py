@@ -1,9 +1,9 @@
 """env.py files that begin a transaction of their own around Alembic's: each revision is one all the same."""
 
 import pytest
-import sqlalchemy as sa
 
 from tests.commands import CommandLine
+from tests.integration.tables import tables_made
 from tests.projects import AlembicProject
 
 HEAD = """
@@ -47,14 +47,6 @@ with context.begin_transaction():
 FORMS = {"commit": EXPLICIT, "with": BLOCK, "both": BLOCK_AROUND_ALEMBICS, "statement before": AUTOBEGUN}
 
 
-def tables(url: str) -> set[str]:
-    engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg2://"))
-    with engine.connect() as connection:
-        names = set(sa.inspect(connection).get_table_names())
-    engine.dispose()
-    return names - {"alembic_version"}
-
-
 @pytest.fixture(params=FORMS)
 def own_transaction(request: pytest.FixtureRequest, project: AlembicProject) -> AlembicProject:
     project.env_py.write_text(HEAD + FORMS[request.param])
@@ -67,10 +59,10 @@ def test_every_revision_is_committed_and_env_py_ends_in_peace(
     ended = af_db("local", "upgrade", "--json", cwd=own_transaction.root, url=database_url)
 
     assert ended.code == 0, ended.out
-    assert tables(database_url) == {"t001", "t002", "t003"}
+    assert tables_made(database_url) == {"t001", "t002", "t003"}
     assert af_db("current", "--check-heads", cwd=own_transaction.root, url=database_url).code == 0
     assert af_db("local", "downgrade", "base", "--yes", cwd=own_transaction.root, url=database_url).code == 0
-    assert tables(database_url) == set()
+    assert tables_made(database_url) == set()
 
 
 def test_an_autocommit_block_works_behind_a_statement_of_env_py(
@@ -94,7 +86,7 @@ def test_a_revision_that_fails_is_rolled_back_alone(
 
     assert ended.code == 7, ended.out
     assert ended.error["state"] == "rolled back; at 002"
-    assert tables(database_url) == {"t001", "t002"}
+    assert tables_made(database_url) == {"t001", "t002"}
     assert af_db("current", cwd=own_transaction.root, url=database_url).out.startswith("002")
 
 
@@ -112,7 +104,7 @@ def test_it_is_rehearsed_and_checked(
     upgraded = af_db("prod", "upgrade", "--yes", "--json", **where)  # type: ignore[arg-type]
 
     assert upgraded.code == 0, upgraded.out
-    assert tables(postgresql_url) == {"t001", "t002", "t003"}
+    assert tables_made(postgresql_url) == {"t001", "t002", "t003"}
     assert af_db("prod", "check", **where).code == 0  # type: ignore[arg-type]
 
 
@@ -129,7 +121,7 @@ def test_what_env_py_raises_after_the_last_revision_is_not_rolled_back(
 
     ended = af_db("local", "upgrade", "--json", cwd=project.root, url=postgresql_url)
 
-    assert tables(postgresql_url) >= {"t001"}, ended.out
+    assert tables_made(postgresql_url) >= {"t001"}, ended.out
     assert ended.code == 8, ended.out
     assert "rolled back" not in ended.error["state"]
     assert ended.error["state"] == "at 003; every revision is committed"

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import psycopg2
 import pytest
-import sqlalchemy as sa
 
 from agent_factory.migrate.revisions.normalise import normalised, source_sha256
-from agent_factory.url import parse_url
 from tests.commands import Outcome, run_process
+from tests.integration.tables import tables_made
 from tests.projects import AlembicProject, make_project
 
 A_TIME = (1, 1)
@@ -38,13 +37,6 @@ from importlib.machinery import SourceFileLoader
 sys.exit({evil!r}.encode() not in marshal.dumps(SourceFileLoader("it", {str(path)!r}).get_code("it")))
 """
     subprocess.run([sys.executable, "-c", taken], check=True)
-
-
-def tables(url: str) -> set[str]:
-    engine = sa.create_engine(parse_url(url).to_sqlalchemy())
-    found = set(sa.inspect(engine).get_table_names()) - {"alembic_version"}
-    engine.dispose()
-    return found
 
 
 def journal(url: str, columns: str) -> list[tuple[object, ...]]:
@@ -140,7 +132,7 @@ def test_bytecode_that_somebody_left_does_not_run(named: Named, sqlite_url: str)
     outcome = run_process("local", "upgrade", cwd=named.project.root, url=sqlite_url)
 
     assert outcome.code == 0, outcome.err
-    assert tables(sqlite_url) == {"good_one"}
+    assert tables_made(sqlite_url) == {"good_one"}
 
 
 def test_no_bytecode_of_a_project_is_written(named: Named, sqlite_url: str) -> None:
@@ -193,7 +185,7 @@ def test_a_file_that_is_edited_while_it_runs_is_executed_and_kept_as_it_was_read
     assert prod(project, postgresql_url, "upgrade", "--yes").code == 0
 
     assert "evil_one" in second.read_text()
-    assert tables(postgresql_url) == {"good_one"}
+    assert tables_made(postgresql_url) == {"good_one"}
     assert journal(postgresql_url, "source")[-1] == (read,)
     document = prod(project, postgresql_url, "history", "--json").document
     assert [entry["is_edited"] for entry in document["entries"]] == [True, False]
@@ -240,7 +232,7 @@ def test_a_file_in_the_encoding_that_it_declares_runs(tmp_path: Path, postgresql
     outcome = prod(project, postgresql_url, "upgrade", "--yes")
 
     assert outcome.code == 0, outcome.err
-    assert tables(postgresql_url) == {"größe"}
+    assert tables_made(postgresql_url) == {"größe"}
     assert journal(postgresql_url, "source, source_sha256") == [(LATIN_1, source_sha256(LATIN_1))]
     (entry,) = prod(project, postgresql_url, "history", "--json").document["entries"]
     assert not entry["is_edited"]
@@ -318,7 +310,7 @@ def test_an_env_py_of_which_only_a_cache_is_left_does_not_run(
 
     assert (outcome.code, outcome.error["code"]) == (2, "no-source")
     assert outcome.error["message"].startswith(importlib.util.cache_from_source(str(project.env_py)))
-    assert tables(sqlite_url) == set()
+    assert tables_made(sqlite_url) == set()
 
 
 ASKS_FOR_ITSELF = """
@@ -349,4 +341,4 @@ def test_modules_are_as_python_makes_them(tmp_path: Path, sqlite_url: str) -> No
     outcome = run_process("local", "upgrade", cwd=project.root, url=sqlite_url)
 
     assert outcome.code == 0, outcome.err
-    assert tables(sqlite_url) == {"all_is_well"}
+    assert tables_made(sqlite_url) == {"all_is_well"}

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
-from agent_factory.url import parse_url
 from tests.commands import CommandLine
+from tests.integration.tables import tables_made
 from tests.projects import AlembicProject, make_project
 
 TOP = """
@@ -66,13 +65,6 @@ def write(project: AlembicProject, name: str, code: str) -> Path:
     return path
 
 
-def tables(url: str) -> set[str]:
-    engine = sa.create_engine(parse_url(url).to_sqlalchemy())
-    found = set(sa.inspect(engine).get_table_names()) - {"alembic_version"}
-    engine.dispose()
-    return found
-
-
 @pytest.fixture
 def one(tmp_path: Path) -> AlembicProject:
     return make_project(tmp_path / "one", tables=1)
@@ -93,7 +85,7 @@ def test_an_upgrade_of_which_nothing_would_run_is_refused_first(
         assert message.startswith("002_x.py (002): upgrade is ")
         assert said in message
         assert message.endswith(f", line {line}")
-    assert tables(sqlite_url) == set()  # not even 001
+    assert tables_made(sqlite_url) == set()  # not even 001
 
 
 @pytest.mark.parametrize(("code", "said"), UNFIT.values(), ids=UNFIT.keys())
@@ -108,7 +100,7 @@ def test_a_downgrade_of_which_nothing_would_run_is_refused_first(
 
         assert (outcome.code, outcome.error["code"]) == (2, "bad-downgrade"), outcome.err
         assert said in outcome.error["message"]
-    assert tables(sqlite_url) == {"t001"}
+    assert tables_made(sqlite_url) == {"t001"}
 
 
 def test_production_is_refused_it_before_a_rehearsal(
@@ -127,7 +119,7 @@ def test_production_is_refused_it_before_a_rehearsal(
             assert outcome.code == 0, outcome.err
         else:
             assert (outcome.code, outcome.error["code"]) == (2, "bad-upgrade")
-            assert tables(postgresql_url) == set()
+            assert tables_made(postgresql_url) == set()
 
 
 @pytest.mark.parametrize("name", ["upgrade", "downgrade"])
@@ -142,7 +134,7 @@ def test_a_function_that_is_not_there_is_refused_first(
     outcome = af_db("local", name, to, "--yes", "--json", cwd=one.root, url=sqlite_url)
 
     assert (outcome.code, outcome.error["code"]) == (2, f"no-{name}")
-    assert tables(sqlite_url) == (set() if name == "upgrade" else {"t001"})
+    assert tables_made(sqlite_url) == (set() if name == "upgrade" else {"t001"})
 
 
 @pytest.mark.parametrize("name", ["upgrade", "downgrade"])
@@ -167,7 +159,7 @@ def test_what_runs_with_alembic_runs(
     outcome = af_db("local", "upgrade", cwd=one.root, url=sqlite_url)
 
     assert outcome.code == 0, outcome.err
-    assert "made" in tables(sqlite_url)
+    assert "made" in tables_made(sqlite_url)
     findings = af_db("check", "--no-rehearsal", "--json", cwd=one.root).document["findings"]
     assert [item for item in findings if item["code"].startswith("bad-")] == []
 
@@ -187,7 +179,7 @@ def test_arguments_that_env_py_gives_are_taken(
     outcome = af_db("local", "upgrade", cwd=one.root, url=sqlite_url)
 
     assert outcome.code == 0, outcome.err
-    assert tables(sqlite_url) == {"made"}
+    assert tables_made(sqlite_url) == {"made"}
 
 
 def test_what_an_upgrade_returns_is_not_left_lying(
@@ -199,4 +191,4 @@ def test_what_an_upgrade_returns_is_not_left_lying(
 
     assert outcome.code == 7
     assert "upgrade() returned a coroutine, of which nothing has run" in outcome.error["message"]
-    assert tables(sqlite_url) == {"t001"}
+    assert tables_made(sqlite_url) == {"t001"}

@@ -3,19 +3,10 @@
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
-from agent_factory.url import parse_url
 from tests.commands import CommandLine
+from tests.integration.tables import tables
 from tests.projects import AlembicProject, make_project
-
-
-def tables(url: str) -> set[str]:
-    engine = sa.create_engine(parse_url(url).to_sqlalchemy(), poolclass=sa.NullPool)
-    try:
-        return set(sa.inspect(engine).get_table_names())
-    finally:
-        engine.dispose()
 
 
 def test_upgrade_shows_plan_progress_and_result(

@@ -3,9 +3,9 @@
 import textwrap
 
 import pytest
-import sqlalchemy as sa
 
 from tests.commands import CommandLine, Outcome
+from tests.integration.tables import tables_made
 from tests.projects import AlembicProject, make_project
 
 MAKE = "op.execute('CREATE TABLE made (n int)')"
@@ -20,14 +20,6 @@ FAIL = "raise ValueError('no')"
 
 def in_block(*lines: str) -> str:
     return f"{BLOCK}\n{textwrap.indent(chr(10).join(lines), '    ')}"
-
-
-def tables(url: str) -> set[str]:
-    engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg2://"))
-    with engine.connect() as connection:
-        names = set(sa.inspect(connection).get_table_names())
-    engine.dispose()
-    return names - {"alembic_version"}
 
 
 @pytest.fixture
@@ -114,7 +106,7 @@ def test_nothing_is_committed(
 
     assert (ended.code, ended.error["state"]) == (7, "rolled back; at 001"), ended.out
     assert ended.error["revisions"] == [{"revision": "002", "outcome": "not applied"}]
-    assert tables(postgresql_url) == {"taken", "later"}
+    assert tables_made(postgresql_url) == {"taken", "later"}
     assert af_db("local", "upgrade", cwd=bare.root, url=postgresql_url).code == 7  # it is tried again unasked
 
 
@@ -165,7 +157,7 @@ def test_a_part_is_committed(
 
     ended = upgrade(af_db, bare, postgresql_url, source)
 
-    assert tables(postgresql_url) == {"made"}
+    assert tables_made(postgresql_url) == {"made"}
     assert ended.code == 8, ended.out
     if "commits_and_fails" in source:  # the server does not say what a procedure has committed
         assert ended.error["state"] == "at 001; whether a part of 002 is committed is not known"
@@ -197,7 +189,7 @@ def test_what_only_looks_like_an_end_runs(
     ended = upgrade(af_db, bare, postgresql_url, f"{MAKE}\n{source}")
 
     assert ended.code == 0, ended.out
-    assert tables(postgresql_url) == {"made"}
+    assert tables_made(postgresql_url) == {"made"}
 
 
 def test_the_first_statement_may_choose_the_isolation_level(
@@ -234,6 +226,6 @@ def test_on_sqlite(
 ) -> None:
     ended = upgrade(af_db, bare, sqlite_url, source)
 
-    assert tables(sqlite_url) == ({"made"} if is_committed else set())
+    assert tables_made(sqlite_url) == ({"made"} if is_committed else set())
     state = "at 001; a part of 002 is committed" if is_committed else "rolled back; at 001"
     assert (ended.code, ended.error["state"]) == (8 if is_committed else 7, state), ended.out
