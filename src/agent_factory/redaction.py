@@ -5,11 +5,13 @@ between the two has to remember which values are secret.
 """
 
 import re
+from collections.abc import Callable, Iterable
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
 
 _known: dict[str, None] = {}
+_listening: list[Callable[[tuple[str, ...]], None]] = []
 # Each may be cut off by the end of the text: the beginning of a password is secret too.
 _LITERAL = r"""(?:
     \$(?P<tag>\w*)\$ .*? (?: \$(?P=tag)\$ | \Z )
@@ -37,7 +39,26 @@ def register_secret(secret: str) -> None:
         return
     spellings = {secret, quote(secret, safe=""), quote(secret), quote_plus(secret), repr(secret)[1:-1]}
     spellings |= {spelling.replace("%", "%%") for spelling in spellings}
+    new = tuple(spellings - _known.keys())
+    learn_secrets(new)
+    if new:
+        for told in _listening:
+            told(new)
+
+
+def secrets_known() -> tuple[str, ...]:
+    """Return every spelling that ``redact`` removes, for another process to learn."""
+    return tuple(_known)
+
+
+def learn_secrets(spellings: Iterable[str]) -> None:
+    """Have ``redact`` remove what it removes in another process."""
     _known.update(dict.fromkeys(spellings))
+
+
+def on_new_secret(told: Callable[[tuple[str, ...]], None]) -> None:
+    """Have this be called with the spellings of each secret that is registered from now on."""
+    _listening.append(told)
 
 
 def redact(text: str) -> str:

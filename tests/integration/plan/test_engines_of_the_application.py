@@ -63,11 +63,11 @@ def test_it_writes_once_and_in_the_run_alone(
         sys.modules.pop(module, None)  # each command is a process of its own
         af_db(*command, cwd=project.root, url=postgresql_url)
         assert emails(postgresql_url) == ["ann@example.org"], command
-    sys.modules.pop(module)
+    sys.modules.pop(module, None)
     refused = af_db("prod", "upgrade", "--yes", "--json", cwd=project.root, url=postgresql_url)
     assert refused.code == 4
     assert "own-connection" in refused.error["message"]
-    sys.modules.pop(module)
+    sys.modules.pop(module, None)
     ran = af_db("prod", "upgrade", "--yes", "--allow", "own-connection", cwd=project.root, url=postgresql_url)
 
     assert ran.code == 0, ran.err

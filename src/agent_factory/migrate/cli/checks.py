@@ -42,9 +42,11 @@ def add_project_check(app: typer.Typer) -> None:
         """
         with Invocation(context) as invocation:
             from agent_factory.migrate.workflows.check import check as run
+            from agent_factory.migrate.workflows.child import in_child
 
             url = invocation.local_settings().database_url
-            result = run(
+            result = in_child(
+                run,
                 invocation.config_path,
                 against=against,
                 uses_sqlite=url is not None and url.get_secret_value().startswith("sqlite"),

@@ -23,8 +23,8 @@ def add_check_command(app: typer.Typer, open_target: OpenTarget) -> None:
             from agent_factory.migrate.workflows.check_database import check_database
 
             target = open_target(invocation)
-            result = check_database(
-                invocation.project,
+            result = invocation.call(
+                check_database,
                 target,
                 options=invocation.rehearsal_options(),
                 environment=environment,

@@ -26,6 +26,9 @@ from agent_factory.migrate.report.screen import reader_may_leave
 from agent_factory.redaction import redact
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Concatenate, ParamSpec, TypeVar
+
     from agent_factory.migrate.model.events import Event
     from agent_factory.migrate.model.findings import CheckResult
     from agent_factory.migrate.model.options import RehearsalOptions, RunOptions
@@ -36,6 +39,9 @@ if TYPE_CHECKING:
     from agent_factory.migrate.review.build import PlanResult
     from agent_factory.settings import Settings
     from agent_factory.url import DatabaseURL
+
+    P = ParamSpec("P")
+    T = TypeVar("T")
 
 
 class Invocation:
@@ -89,12 +95,13 @@ class Invocation:
             self._undo.enter_context(contextlib.chdir(config_path.parent))
         return config_path
 
-    @cached_property
-    def project(self) -> "Project":
-        """The project of ``config_path``."""
-        from agent_factory.migrate.project import open_project
+    def call(
+        self, workflow: "Callable[Concatenate[Project, P], T]", *arguments: "P.args", **options: "P.kwargs"
+    ) -> "T":
+        """Return what the workflow makes of the project of ``config_path``, in a process of its own."""
+        from agent_factory.migrate.workflows.child import on_project
 
-        return open_project(self.config_path, target=self._url)
+        return on_project(self.config_path, self._url, workflow, *arguments, **options)
 
     def local_settings(self) -> "Settings":
         """Read the environment, and for what it leaves unset the project's .env."""

@@ -47,7 +47,7 @@ def create(
         from agent_factory.migrate.workflows import create as workflow
 
         target = invocation.local_target()
-        invocation.show(workflow.create(invocation.project, target, message, empty=empty))
+        invocation.show(invocation.call(workflow.create, target, message, empty=empty))
 
 
 @app.command()
@@ -72,8 +72,8 @@ def merge(
 
         target = invocation.local_target()
         invocation.show(
-            run(
-                invocation.project,
+            invocation.call(
+                run,
                 target,
                 message,
                 options=invocation.rehearsal_options(known=OF_MERGES),
@@ -116,12 +116,14 @@ def rebase(
     with Invocation(context) as invocation:
         from agent_factory.migrate.cli.confirmation import rebase_confirmation
         from agent_factory.migrate.review.consents import OF_REBASES, parse_consents
+        from agent_factory.migrate.workflows.child import in_child
         from agent_factory.migrate.workflows.rebase import rebase as run
 
         config_path = invocation.config_path
         target = invocation.local_target()
         invocation.show(
-            run(
+            in_child(
+                run,
                 config_path,
                 target,
                 against=against,

@@ -63,7 +63,7 @@ def current(
         from agent_factory.migrate.workflows import status
 
         target = invocation.local_target()
-        invocation.show(status.current(invocation.project, target, check_heads=check_heads))
+        invocation.show(invocation.call(status.current, target, check_heads=check_heads))
 
 
 add_project_check(app)

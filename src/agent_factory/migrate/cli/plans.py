@@ -71,8 +71,8 @@ def add_plan_command(app: typer.Typer, open_target: OpenTarget) -> None:
                         target.command(f"plan --downgrade {downgrade}"),
                     ),
                 )
-            result = run(
-                invocation.project,
+            result = invocation.call(
+                run,
                 target,
                 Direction.UPGRADE if downgrade is None else Direction.DOWNGRADE,
                 next((given for given in (downgrade, revision) if given is not None), "head"),

@@ -8,6 +8,7 @@ import signal
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from pathlib import Path
+from typing import Any
 
 
 class ExitCode(IntEnum):
@@ -91,6 +92,16 @@ class MigrationError(Exception):
         self.revisions = revisions
         self.file = file
         self.line = line
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be handed to another process whole: an exception would be made again from its message alone."""
+        return _made_again, (type(self), self.args, self.__dict__)
+
+
+def _made_again(kind: type[MigrationError], arguments: tuple[object, ...], facts: dict[str, object]) -> Any:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(facts)
+    return error
 
 
 class UsageError(MigrationError):

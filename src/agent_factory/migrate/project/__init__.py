@@ -18,7 +18,6 @@ from agent_factory.migrate.project.connections import (
     copied,
     real_run,
     refused_in,
-    run_may_follow,
 )
 from agent_factory.migrate.project.environment import Hooks
 from agent_factory.migrate.project.functions import require_functions
@@ -40,8 +39,10 @@ from agent_factory.migrate.project.history import (
 from agent_factory.migrate.project.models import Models, read_models
 from agent_factory.migrate.project.offline import render_offline
 from agent_factory.migrate.project.opening import (
+    FilesRead,
     HistoryFiles,
     configure,
+    files_read,
     open_project,
     read_history_files,
 )
@@ -49,6 +50,7 @@ from agent_factory.migrate.project.version_rows import sends_version_row
 from agent_factory.migrate.project.version_table import VersionTable, read_version_table
 
 __all__ = [
+    "FilesRead",
     "HistoryFiles",
     "Hooks",
     "Models",
@@ -62,6 +64,7 @@ __all__ = [
     "create",
     "create_empty",
     "env_py",
+    "files_read",
     "is_known",
     "merge",
     "newest",
@@ -79,7 +82,6 @@ __all__ = [
     "require_known",
     "revisions",
     "run",
-    "run_may_follow",
     "sends_version_row",
     "several_heads",
     "stamp",

@@ -88,7 +88,6 @@ class _State:
     """The database in the place of which project code is given another."""
     seen_in_run: Seen | None = None
     """Who is called in a real run; None outside of one."""
-    run_may_follow: bool = False
     copies: set[Address] = field(default_factory=set)
     """What was given in the original's place so far: who keeps such an address means the original."""
 
@@ -112,16 +111,6 @@ def _holding(**facts: object) -> Iterator[None]:
 def copied(original: DatabaseURL) -> AbstractContextManager[None]:
     """Say for the block that the databases which project code is given stand for this one."""
     return _holding(original=original)
-
-
-def run_may_follow() -> AbstractContextManager[None]:
-    """Say for the block that a real run may follow in this process.
-
-    The environment stays as it is then: a module that reads it while a revision is rehearsed, and makes an
-    engine of it, would keep the copy's address for the run. Who connects is answered with the copy all the
-    same.
-    """
-    return _holding(run_may_follow=True)
 
 
 def real_run(seen: Seen) -> AbstractContextManager[None]:
@@ -148,8 +137,7 @@ def guarded(
     environment: AbstractContextManager[None] = contextlib.nullcontext()
     if given and original and addresses.of_url(given) != addresses.of_url(original):
         _state.copies.add(addresses.of_url(given))
-        if not _state.run_may_follow:
-            environment = naming(given, instead_of=original)
+        environment = naming(given, instead_of=original)
     with environment, watched_by(porter):
         yield
 

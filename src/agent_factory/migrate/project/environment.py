@@ -30,6 +30,7 @@ from agent_factory.migrate.project.functions import run_to_its_end
 from agent_factory.migrate.project.history import Project
 from agent_factory.migrate.project.loader import take_module
 from agent_factory.migrate.project.output import stdout_kept_clean
+from agent_factory.migrate.project.pipe import doing
 from agent_factory.migrate.project.refusals import is_refused_write, program_steps
 from agent_factory.migrate.project.version_rows import VersionRows
 
@@ -181,6 +182,7 @@ def read_configured(project: Project, connection: sa.Connection) -> Configured:
         env_py_errors(project),
         guarded(project, connection, read_only=True),
     ):
+        doing(project.script.env_py_location)
         project.script.run_env()
         if not found:  # it configures nothing, or runs nothing
             raise _ignores_connection(project)
@@ -263,6 +265,7 @@ def _announce_steps(
 
     def steps(_current: object, _context: MigrationContext) -> Iterator[RevisionStep]:
         for revision in plan.steps:
+            doing(f"revision {revision.id}")
             step = migration_step(project, plan.direction, revision, hooks.reused)
             hooks.started(revision.id)
             rows.expect(step, functools.partial(hooks.recording, revision.id))

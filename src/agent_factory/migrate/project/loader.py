@@ -3,7 +3,7 @@
 import importlib.util
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
@@ -13,7 +13,7 @@ from alembic.script import Script
 from agent_factory.migrate.model.errors import NOT_TOUCHED, UsageError
 from agent_factory.migrate.project.importlib_internals import load_by
 from agent_factory.migrate.project.own_folders import OwnFolders
-from agent_factory.migrate.revisions.contents import content_of, forget_contents
+from agent_factory.migrate.revisions.contents import FileContent, begin_with_contents, content_of
 
 _TAKEN = "__af_db_taken__"
 
@@ -68,12 +68,15 @@ class ProjectCode:
         return code
 
 
-def execute_from_bytes(own: OwnFolders, *, is_sourceless: bool) -> ProjectCode:
+def execute_from_bytes(
+    own: OwnFolders, *, is_sourceless: bool, read: Iterable[FileContent] = ()
+) -> ProjectCode:
     """Have this process read each of the project's files once from now on, and execute what it has read.
 
-    Returns what knows which files these are.
+    ``read`` are those that another process has read before, which is once for both. Returns what knows which
+    files these are.
     """
-    forget_contents()
+    begin_with_contents(read)
     code = ProjectCode(own, is_sourceless=is_sourceless)
     load_by(code)
     return code

@@ -11,7 +11,7 @@ import os
 import stat
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from agent_factory.migrate.db.own import is_own
@@ -28,12 +28,13 @@ _hooked: list[bool] = []
 class OpenedFiles:
     """What the revisions of one project have read of its own files, by path, with the SHA-256.
 
-    A file that a revision writes is its own matter from then on.
+    ``read`` is what another process has read before. A file that a revision writes is its own matter from
+    then on.
     """
 
-    def __init__(self, own: OwnFolders) -> None:
+    def __init__(self, own: OwnFolders, read: Mapping[str, str] | None = None) -> None:
         self._own = own
-        self._read: dict[str, str] = {}
+        self._read = dict(read or {})
         self._written: set[str] = set()
         self._thread = threading.local()
 
@@ -41,6 +42,11 @@ class OpenedFiles:
     def paths(self) -> tuple[str, ...]:
         """The files that were read so far."""
         return tuple(self._read)
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        """The SHA-256 of each."""
+        return dict(self._read)
 
     def sha256(self, path: str) -> str | None:
         """Return the SHA-256 of what the file held when it was first read, which is now if it never was.

@@ -28,7 +28,7 @@ from agent_factory.migrate.project.opened_files import OpenedFiles
 from agent_factory.migrate.project.output import stdout_kept_clean
 from agent_factory.migrate.project.own_folders import OwnFolders
 from agent_factory.migrate.project.refusals import why_not_loaded
-from agent_factory.migrate.revisions.contents import content_of
+from agent_factory.migrate.revisions.contents import FileContent, content_of, contents_read
 from agent_factory.migrate.revisions.faults import find_faults
 from agent_factory.migrate.revisions.parse import (
     DECLARATIONS,
@@ -60,14 +60,33 @@ class HistoryFiles:
     refusal: UsageError | None
 
 
-def open_project(config_path: Path, *, target: DatabaseURL | None = None) -> Project:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilesRead:
+    """What a process has read of a project: its code, and the SHA-256 of what its revisions opened."""
+
+    code: tuple[FileContent, ...] = ()
+    opened: tuple[tuple[str, str], ...] = ()
+
+
+def files_read(project: Project) -> FilesRead:
+    """Return what this process has read, so that another one executes the same."""
+    return FilesRead(code=contents_read(), opened=tuple(project.opened.hashes.items()))
+
+
+NONE_READ = FilesRead()
+
+
+def open_project(
+    config_path: Path, *, target: DatabaseURL | None = None, read: FilesRead = NONE_READ
+) -> Project:
     """Read the configuration and every revision file, and check that they make one history.
 
-    What the files connect to while they are loaded is only read: ``target``, or DATABASE_URL's database.
+    Files that were ``read`` are not read again. What the files connect to while they are loaded is only read:
+    ``target``, or DATABASE_URL's database.
     Raises UsageError for a file that is not there or not understood, and for everything else for which
     Alembic refuses the history, naming the files.
     """
-    project = configure(config_path)
+    project = configure(config_path, read=read)
     with only_loaded(project, target):
         _load(project)
     return project
@@ -100,7 +119,7 @@ def read_history_files(config_path: Path, *, target: DatabaseURL | None = None) 
     )
 
 
-def configure(config_path: Path) -> Project:
+def configure(config_path: Path, *, read: FilesRead = NONE_READ) -> Project:
     """Read the configuration, and of the revision files nothing: they may make no history.
 
     Raises UsageError for a configuration that is not there or not understood.
@@ -127,8 +146,8 @@ def configure(config_path: Path) -> Project:
             config=config,
             script=script,
             folders=own,
-            code=execute_from_bytes(own, is_sourceless=script.sourceless),
-            opened=OpenedFiles(own),
+            code=execute_from_bytes(own, is_sourceless=script.sourceless, read=read.code),
+            opened=OpenedFiles(own, dict(read.opened)),
         )
 
 

@@ -5,6 +5,7 @@ what a revision file holds asks here, and gets the bytes that are executed.
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,12 @@ def content_of(path: str | Path) -> FileContent:
     return content
 
 
-def forget_contents() -> None:
-    """Have every file be read again: a project is opened."""
+def contents_read() -> tuple[FileContent, ...]:
+    """Return every file that was read so far, for another process to begin with."""
+    return tuple(_READ.values())
+
+
+def begin_with_contents(read: Iterable[FileContent]) -> None:
+    """Have every file but these be read again: a project is opened."""
     _READ.clear()
+    _READ.update((content.path, content) for content in read)

@@ -39,7 +39,8 @@ SHOWN_DIFFERENCES = 20
 class RehearsedRun:
     """What is known of one plan from its rehearsal to its end. ``local`` rehearses nothing.
 
-    ``result`` is the reviewed plan, None where it was not asked for, and ``warnings`` go with it.
+    ``result`` is the reviewed plan, None where it was not asked for, and ``warnings`` go with it. It is
+    data: it is made in the process of the rehearsal, and used in that of the run.
     """
 
     def __init__(
@@ -51,13 +52,13 @@ class RehearsedRun:
         options: RehearsalOptions,
         saved: SavedPlan | None,
     ) -> None:
-        self._project = project
         self._target = target
         self._plan = plan
         self._saved = saved
         self._rehearsal: Rehearsal | None = None
         self.result: PlanResult | None = None
         if target.environment is Environment.PROD and options.wanted:
+            self._check_saved(project, read_connection)  # what has changed may be why the rehearsal fails
             allowed = (*options.allow, *(saved.allowed if saved else ()))
             review, self._rehearsal = review_plan(project, target, plan, read_connection, options)
             self.result = PlanResult(
@@ -70,7 +71,7 @@ class RehearsedRun:
             if review.drift and DRIFT not in allowed:
                 raise self._drifted(review.drift, self.result.allow)
         self.warnings: tuple[Warned, ...] = not_compared(self._rehearsal)
-        self._check_saved(read_connection)
+        self._check_saved(project, read_connection)
         if saved is not None and self._rehearsal is None:
             # What was found at the review counts here too, though it cannot be found again.
             flag = flag_for(saved.needed, (*options.allow, *saved.allowed))
@@ -82,9 +83,9 @@ class RehearsedRun:
         """What each revision sent at the rehearsal; empty without one."""
         return self._rehearsal.sent if self._rehearsal is not None else {}
 
-    def check_again(self, connection: sa.Connection) -> None:
+    def check_again(self, project: Project, connection: sa.Connection) -> None:
         """Raise RefusedError when the database is not any more what the plan was made for."""
-        self._check_saved(connection)
+        self._check_saved(project, connection)
         if self._rehearsal is None:
             return
         changed = compare(self._rehearsal.original, read_catalog(connection, COPIED))
@@ -136,10 +137,10 @@ class RehearsedRun:
             ),
         )
 
-    def _check_saved(self, connection: sa.Connection) -> None:
+    def _check_saved(self, project: Project, connection: sa.Connection) -> None:
         if self._saved is not None:
             now = fingerprint(
-                self._project,
+                project,
                 self._target,
                 self._plan,
                 connection,

@@ -2,6 +2,8 @@
 
 import contextlib
 import functools
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -17,18 +19,35 @@ from agent_factory.migrate.model.errors import MigrationError, PartiallyAppliedE
 from agent_factory.migrate.model.events import Emit, Warned
 from agent_factory.migrate.model.options import RehearsalOptions, RunOptions
 from agent_factory.migrate.model.plan import Direction, Plan
-from agent_factory.migrate.model.results import RunResult
+from agent_factory.migrate.model.results import CurrentHead, RunResult
 from agent_factory.migrate.model.target import Environment, Target
-from agent_factory.migrate.project import Project
+from agent_factory.migrate.project import FilesRead, Project, files_read, open_project
+from agent_factory.migrate.workflows.child import on_project
 from agent_factory.migrate.workflows.status import describe, read_current
 
 if TYPE_CHECKING:
-    from agent_factory.migrate.review.build import Confirm
+    from agent_factory.migrate.review.build import Confirm, PlanResult
     from agent_factory.migrate.review.saved_plan import SavedPlan
+    from agent_factory.migrate.workflows.rehearsed_run import RehearsedRun
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prepared:
+    """A run before its question. ``rehearsed`` is None where nothing was rehearsed and no plan was saved.
+
+    ``is_nothing`` says that there is nothing to do; ``read`` is what the files held.
+    """
+
+    plan: Plan
+    before: tuple[CurrentHead, ...]
+    warnings: tuple[Warned, ...] = ()
+    rehearsed: "RehearsedRun | None" = None
+    is_nothing: bool = False
+    read: FilesRead | None = None
 
 
 def run(
-    project: Project,
+    config_path: Path,
     target: Target,
     direction: Direction,
     revision: str,
@@ -42,28 +61,30 @@ def run(
 ) -> RunResult:
     """Bring the database to ``revision``.
 
-    ``prod`` rehearses the plan first. ``confirm`` is handed it, unless it is empty, and raises RefusedError
-    when the answer is no; only then is anything changed. With a ``saved`` plan nothing else than it is run.
-    What the database is at afterwards is read over a second connection: a transaction that was rolled back
-    silently is an error, not a success; and so is a schema that is not the rehearsal's.
+    ``prod`` rehearses the plan first, in a process of its own: this one executes the project's code for the
+    run alone, and from the bytes that were read there. ``confirm`` is handed the plan, unless it is empty,
+    and raises RefusedError when the answer is no; only then is anything changed. With a ``saved`` plan
+    nothing else than it is run. What the database is at afterwards is read over a second connection: a
+    transaction that was rolled back silently is an error, not a success; and so is a schema that is not the
+    rehearsal's.
     """
-    with connect(target, read_only=True) as read_connection:
-        current = alembic_project.read_current(project, read_connection)
-        if saved is not None and _is_carried_out(saved, target, read_connection, current):
-            done = Plan(direction=direction, target=revision, before=current, after=current, steps=())
-            return _nothing_to_do(project, target, done, current)
-        plan, warnings = _plan(project, target, read_connection, current, direction, revision, options)
-        if not plan.steps and saved is None:
-            return _nothing_to_do(project, target, plan, current)
-        rehearsed_run = None
-        if saved is not None or (rehearsal.wanted and target.environment is Environment.PROD):
-            # A hundred modules that a run without a rehearsal does not need.
-            from agent_factory.migrate.workflows.rehearsed_run import RehearsedRun
-
-            with alembic_project.run_may_follow():
-                rehearsed_run = RehearsedRun(project, target, plan, read_connection, rehearsal, saved)
-            warnings = (*warnings, *rehearsed_run.warnings)
-        confirm(plan, warnings, rehearsed_run.result if rehearsed_run else None)
+    asked = (target, direction, revision, options, rehearsal, saved)
+    with contextlib.ExitStack() as stack:
+        if rehearsal.wanted and target.environment is Environment.PROD:
+            prepared = on_project(config_path, target.url, _prepare_apart, *asked)
+            if prepared.is_nothing:
+                return _nothing_to_do(target, prepared.plan, prepared.before)
+            confirm(prepared.plan, prepared.warnings, _result(prepared))
+            project = open_project(config_path, target=target.url, read=prepared.read or FilesRead())
+            read_connection = stack.enter_context(connect(target, read_only=True))
+        else:
+            project = open_project(config_path, target=target.url)
+            read_connection = stack.enter_context(connect(target, read_only=True))
+            prepared = _prepare(project, read_connection, *asked)
+            if prepared.is_nothing:
+                return _nothing_to_do(target, prepared.plan, prepared.before)
+            confirm(prepared.plan, prepared.warnings, _result(prepared))
+        plan, rehearsed = prepared.plan, prepared.rehearsed
         origin = find_origin(project.root, ci_url)
         with alembic_project.real_run(functools.partial(_announce, emit, plan)):
             applied = run_plan(
@@ -73,12 +94,12 @@ def run(
                 options,
                 origin,
                 emit,
-                check_again=rehearsed_run.check_again if rehearsed_run else None,
-                rehearsed=rehearsed_run.rehearsed if rehearsed_run else None,
+                check_again=functools.partial(rehearsed.check_again, project) if rehearsed else None,
+                rehearsed=rehearsed.rehearsed if rehearsed else None,
             )
         reached = _look_again(project, target, read_connection)
     if not applied:
-        return _nothing_to_do(project, target, plan, reached)
+        return _nothing_to_do(target, plan, describe(project, reached))
     if reached != plan.after:
         raise PartiallyAppliedError(
             "not-where-planned",
@@ -87,15 +108,62 @@ def run(
             state=f"at {', '.join(reached) or 'base'}",
             next_steps=(f"compare: {target.command('history')}",),
         )
-    if rehearsed_run is not None:
-        rehearsed_run.check_reached(applied)
+    if rehearsed is not None:
+        rehearsed.check_reached(applied)
     return RunResult(
         database=str(target),
         plan=plan,
-        before=describe(project, plan.before),
+        before=prepared.before,
         after=describe(project, reached),
         applied=applied,
     )
+
+
+def _prepare_apart(
+    project: Project,
+    target: Target,
+    direction: Direction,
+    revision: str,
+    options: RunOptions,
+    rehearsal: RehearsalOptions,
+    saved: "SavedPlan | None",
+) -> _Prepared:
+    with connect(target, read_only=True) as connection:
+        prepared = _prepare(project, connection, target, direction, revision, options, rehearsal, saved)
+    return prepared if prepared.is_nothing else replace(prepared, read=files_read(project))
+
+
+def _prepare(
+    project: Project,
+    connection: sa.Connection,
+    target: Target,
+    direction: Direction,
+    revision: str,
+    options: RunOptions,
+    rehearsal: RehearsalOptions,
+    saved: "SavedPlan | None",
+) -> _Prepared:
+    """Plan and rehearse, over a connection that only reads. Raises what refuses the run."""
+    current = alembic_project.read_current(project, connection)
+    here = describe(project, current)
+    if saved is not None and _is_carried_out(saved, target, connection, current):
+        done = Plan(direction=direction, target=revision, before=current, after=current, steps=())
+        return _Prepared(plan=done, before=here, is_nothing=True)
+    plan, warnings = _plan(project, target, connection, current, direction, revision, options)
+    if not plan.steps and saved is None:
+        return _Prepared(plan=plan, before=here, is_nothing=True)
+    rehearsed = None
+    if saved is not None or (rehearsal.wanted and target.environment is Environment.PROD):
+        # A hundred modules that a run without a rehearsal does not need.
+        from agent_factory.migrate.workflows.rehearsed_run import RehearsedRun
+
+        rehearsed = RehearsedRun(project, target, plan, connection, rehearsal, saved)
+        warnings = (*warnings, *rehearsed.warnings)
+    return _Prepared(plan=plan, before=here, warnings=warnings, rehearsed=rehearsed)
+
+
+def _result(prepared: _Prepared) -> "PlanResult | None":
+    return prepared.rehearsed.result if prepared.rehearsed else None
 
 
 def _announce(emit: Emit, plan: Plan, own: alembic_project.OwnConnection) -> None:
@@ -160,6 +228,5 @@ def _look_again(project: Project, target: Target, read_connection: sa.Connection
     return read_current(project, target)
 
 
-def _nothing_to_do(project: Project, target: Target, plan: Plan, current: tuple[str, ...]) -> RunResult:
-    here = describe(project, current)
+def _nothing_to_do(target: Target, plan: Plan, here: tuple[CurrentHead, ...]) -> RunResult:
     return RunResult(database=str(target), plan=plan, before=here, after=here, applied=())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_factory.migrate.revisions.contents import FileContent, content_of, forget_contents
+from agent_factory.migrate.revisions.contents import FileContent, begin_with_contents, content_of
 from agent_factory.migrate.revisions.normalise import (
     file_sha256,
     normalised,
@@ -67,5 +67,5 @@ def test_a_file_is_read_once_until_it_is_forgotten(tmp_path: Path) -> None:
     path.write_text("c = 3\n")
 
     assert (file_sha256(path), source_line(path, 1)) == (first, "a = 1")
-    forget_contents()
+    begin_with_contents(())
     assert (file_sha256(path) == first, source_line(path, 1)) == (False, "c = 3")
