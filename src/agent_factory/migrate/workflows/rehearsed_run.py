@@ -58,9 +58,12 @@ class RehearsedRun:
         self._rehearsal: Rehearsal | None = None
         self.result: PlanResult | None = None
         if target.environment is Environment.PROD and options.wanted:
-            self._check_saved(project, read_connection)  # what has changed may be why the rehearsal fails
             allowed = (*options.allow, *(saved.allowed if saved else ()))
-            review, self._rehearsal = review_plan(project, target, plan, read_connection, options)
+            try:
+                review, self._rehearsal = review_plan(project, target, plan, read_connection, options)
+            except RefusedError:
+                self._check_saved(project, read_connection)  # what has changed may be why it fails
+                raise
             self.result = PlanResult(
                 database=str(target),
                 before=describe(project, plan.before),
