@@ -19,7 +19,7 @@ from agent_factory.migrate.db.transactions import IS_MARKED
 from agent_factory.migrate.journal.read import Entry, read_entries
 from agent_factory.migrate.model.origin import Origin
 from agent_factory.migrate.model.plan import Direction, Revision
-from agent_factory.migrate.revisions.normalise import file_sha256, read_normalised
+from agent_factory.migrate.revisions.normalise import read_hashed, read_normalised
 from agent_factory.redaction import redact
 
 _CREATE = """
@@ -181,10 +181,10 @@ def _run_values(run_id: str, direction: Direction, origin: Origin) -> dict[str, 
 def _revision_values(
     revision: Revision, statements: Sequence[str], seconds: float, error: str | None
 ) -> dict[str, object]:
-    source = read_normalised(revision.path)
+    source, sha256 = read_hashed(revision.path)
     return {
         "revision": revision.id,
-        "source_sha256": file_sha256(revision.path),
+        "source_sha256": sha256,
         "source": redact(source),
         "statements": [redact(statement) for statement in statements],
         "started_at": seconds,

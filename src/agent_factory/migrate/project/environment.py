@@ -26,7 +26,7 @@ from agent_factory.migrate.project.alembic_internals import (
     replaced_in_commands,
 )
 from agent_factory.migrate.project.connections import OwnConnection, guarded, refused_in
-from agent_factory.migrate.project.functions import run_to_its_end
+from agent_factory.migrate.project.functions import require_run
 from agent_factory.migrate.project.history import Project
 from agent_factory.migrate.project.loader import take_module
 from agent_factory.migrate.project.output import stdout_kept_clean
@@ -284,7 +284,14 @@ def migration_step(
     script = project.script.get_revision(revision.id)
     is_upgrade = direction is Direction.UPGRADE
     step = make_step(project.script, script, take_module(script, reused), is_upgrade=is_upgrade)
-    step.migration_fn = project.opened.compared_in(run_to_its_end(str(direction), step.migration_fn))
+    function = step.migration_fn
+
+    @functools.wraps(function)
+    def run(**arguments: object) -> None:
+        with project.opened.compared():
+            require_run(str(direction), function(**arguments))
+
+    step.migration_fn = run
     return step
 
 

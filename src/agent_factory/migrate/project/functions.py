@@ -1,12 +1,10 @@
 """Whether a revision's upgrade() and downgrade() are what Alembic can run."""
 
 import ast
-import functools
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from types import FunctionType, ModuleType
 
 from agent_factory.migrate.model.errors import UNCHANGED, UsageError
 from agent_factory.migrate.model.findings import RULES
@@ -16,6 +14,9 @@ from agent_factory.migrate.revisions.contents import content_of
 from agent_factory.migrate.revisions.parse import Unfit, bindings, parse_tree
 
 _FUNCTIONS = ("upgrade", "downgrade")
+_RUNS_LATER = (
+    inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ITERABLE_COROUTINE | inspect.CO_ASYNC_GENERATOR
+)
 _RUN_NOTHING = (
     (inspect.iscoroutinefunction, "an async function: Alembic calls it, and awaits nothing"),
     (inspect.isasyncgenfunction, "an async generator: Alembic calls it, and awaits nothing"),
@@ -66,21 +67,19 @@ def arguments_of_env_py(project: Project) -> frozenset[str] | None:
     return frozenset(name for name in names if name is not None)
 
 
-def run_to_its_end(name: str, function: Callable[..., Any]) -> Callable[..., None]:
-    """Return what calls this function, and raises TypeError where it returns what has yet to run."""
-
-    @functools.wraps(function)
-    def run(**arguments: Any) -> None:
-        result = function(**arguments)
-        if inspect.isawaitable(result) or inspect.isgenerator(result) or inspect.isasyncgen(result):
-            if inspect.iscoroutine(result):
-                result.close()  # Python would warn that it was never awaited
-            raise TypeError(f"{name}() returned a {type(result).__name__}, of which nothing has run")
-
-    return run
+def require_run(name: str, result: object) -> None:
+    """Raise TypeError where what this function has returned has yet to run."""
+    if result is None:
+        return
+    if inspect.isawaitable(result) or inspect.isgenerator(result) or inspect.isasyncgen(result):
+        if inspect.iscoroutine(result):
+            result.close()  # Python would warn that it was never awaited
+        raise TypeError(f"{name}() returned a {type(result).__name__}, of which nothing has run")
 
 
 def _why(function: object, given: frozenset[str] | None) -> str | None:
+    if _is_plain(function):
+        return None
     if not callable(function):
         return f"no function: it is {type(function).__name__}"
     for runs_nothing, why in _RUN_NOTHING:
@@ -91,6 +90,14 @@ def _why(function: object, given: frozenset[str] | None) -> str | None:
         named = ", ".join(sorted(missing))
         return f"a function with arguments that nobody gives to it: {named}"
     return None
+
+
+def _is_plain(function: object) -> bool:
+    """Say whether it is a function as nearly all are, without arguments: nothing has to be asked then."""
+    if type(function) is not FunctionType or function.__dict__:
+        return False
+    code = function.__code__
+    return not (code.co_argcount or code.co_kwonlyargcount or code.co_flags & _RUNS_LATER)
 
 
 def _required(function: Callable[..., object]) -> frozenset[str]:

@@ -102,7 +102,10 @@ def ancestors(project: Project, current: Sequence[str]) -> frozenset[str]:
 def applied_revisions(project: Project, current: Sequence[str]) -> tuple[Revision, ...]:
     """Return the revisions that a database at ``current`` has applied, newest first."""
     applied = ancestors(project, current)
-    return tuple(revision for revision in revisions(project) if revision.id in applied)
+    if not applied:
+        return ()
+    scripts = project.script.walk_revisions()
+    return tuple(as_revision(script) for script in scripts if script.revision in applied)
 
 
 def newest(project: Project, applied: Iterable[str]) -> tuple[str, ...]:

@@ -5,13 +5,12 @@ does nothing but while a revision's function runs.
 """
 
 import contextlib
-import functools
 import hashlib
 import os
 import stat
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from agent_factory.migrate.db.own import is_own
@@ -71,16 +70,6 @@ class OpenedFiles:
             yield
         finally:
             _listening.remove(self)
-
-    def compared_in(self, function: Callable[..., None]) -> Callable[..., None]:
-        """Return what calls this function, and compares what is opened meanwhile."""
-
-        @functools.wraps(function)
-        def compared(**arguments: object) -> None:
-            with self.compared():
-                function(**arguments)
-
-        return compared
 
     def opened(self, file: object, _mode: str | None, flags: int) -> None:
         """Take note that this process is about to open a file."""

@@ -87,6 +87,11 @@ def open_screen(stream: TextIO) -> Screen:
     return TerminalScreen(stream)
 
 
+def warning_line(message: str) -> tuple[Part, Part]:
+    """Return a warning as the parts of a line."""
+    return ("warning: ", "bold yellow"), (message, "")
+
+
 def clean(text: str) -> str:
     """Return the text without secrets, and without what moves the cursor and could hide lines of a plan."""
     return CONTROL.sub("", redact(text))

@@ -1,10 +1,8 @@
 """Text for people: what is said of results, errors, plans and events."""
 
 import os
-import re
 import sys
 from collections.abc import Iterable
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,18 +22,14 @@ from agent_factory.migrate.model.results import (
 )
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.report.heads import describe, show_heads, show_revisions
-from agent_factory.migrate.report.screen import Part, open_screen
-from agent_factory.redaction import redact
+from agent_factory.migrate.report.screen import open_screen, warning_line
 
 if TYPE_CHECKING:
-    from agent_factory.migrate.model.events import Event, RevisionApplied, RevisionStarted
+    from agent_factory.migrate.model.events import Event
     from agent_factory.migrate.model.findings import CheckResult
+    from agent_factory.migrate.report.progress import ProgressLines
     from agent_factory.migrate.review.build import PlanResult
 
-_LOOKS = re.compile(r"\bpg_catalog\.|\bsqlite_master\b|^\s*PRAGMA\b", re.IGNORECASE)
-"""What SQLAlchemy asks before it acts; it would bury what changes something."""
-
-SHOWN_SQL = 120
 WIDE = 120
 """Columns from which a terminal has room for all that the journal knows."""
 
@@ -50,7 +44,7 @@ class Report:
         self._err = open_screen(sys.stderr)
         self._paths_from = paths_from
         self._live = live and self._err.is_terminal
-        self._revision = ""
+        self._progress: ProgressLines | None = None
 
     def result(self, result: Result) -> None:
         """Print what a command found or did."""
@@ -118,7 +112,7 @@ class Report:
         )
         self._err.line()
         for warning in warnings:
-            self._err.line(*_warning(warning))
+            self._err.line(*warning_line(warning))
 
     def rebase(self, result: RebaseResult) -> None:
         """Print what would become of a branch's files, before any is changed."""
@@ -136,33 +130,11 @@ class Report:
 
     def event(self, event: "Event") -> None:
         """Print what is running: a moving line on a terminal, one plain line per event elsewhere."""
-        from agent_factory.migrate.model.events import (  # most commands have none
-            Retrying,
-            RevisionApplied,
-            RevisionStarted,
-            RunStarted,
-            StatementStarted,
-            Warned,
-        )
+        if self._progress is None:
+            from agent_factory.migrate.report.progress import ProgressLines  # most commands have no events
 
-        if isinstance(event, StatementStarted) and _LOOKS.search(event.sql):
-            return
-        text = _event_text(event)
-        if not self._live:
-            self._err.line((f"{_now()} {text}", ""))
-        elif isinstance(event, Warned):
-            self._err.line(*_warning(event.message))
-        elif isinstance(event, RevisionApplied):
-            self._err.stop()
-            seconds = show_duration(event.seconds)
-            self._err.line(("done ", "green"), (_counted(event), ""), (f"  {seconds}", "dim"))
-        elif isinstance(event, Retrying):
-            self._err.line((text, "yellow"))
-        elif isinstance(event, RevisionStarted):
-            self._revision = _counted(event)
-            self._err.move(self._revision)
-        elif not isinstance(event, RunStarted):
-            self._err.move(f"{self._revision}  {text}" if self._revision else text)
+            self._progress = ProgressLines(self._err, live=self._live)
+        self._progress.show(event)
 
     def stop(self) -> None:
         """End the moving line."""
@@ -270,10 +242,6 @@ class Report:
         return str(path) if shown.startswith("..") else shown
 
 
-def _warning(message: str) -> tuple[Part, Part]:
-    return ("warning: ", "bold yellow"), (message, "")
-
-
 def _heads(heads: tuple[str, ...]) -> str:
     return f"head is {heads[0]}" if len(heads) == 1 else f"heads are {', '.join(heads)}"
 
@@ -287,53 +255,3 @@ def _applied_by(entry: HistoryEntry, *, narrow: bool) -> str:
     when = f"{by.at:%Y-%m-%d %H:%M:%S %Z}"
     took = f", {show_duration(by.duration_s)}" if by.duration_s is not None else ""
     return f"{when}{took}, {by.os_user}@{by.host} as {by.db_role}"
-
-
-def _event_text(event: "Event") -> str:
-    from agent_factory.migrate.model.events import (
-        LockWait,
-        Progress,
-        Retrying,
-        RevisionApplied,
-        RevisionStarted,
-        RunStarted,
-        StatementStarted,
-        WaitingForRun,
-        Warned,
-    )
-
-    match event:
-        case RunStarted():
-            return f"run      {event.run_id}" + (f", server process {event.pid}" if event.pid else "")
-        case WaitingForRun():
-            return f"waiting  another migration is running: {event.holder or 'the session is not known'}"
-        case RevisionStarted():
-            return f"running  {_counted(event)}"
-        case StatementStarted():
-            return f"sql      {_shortened(event.sql)}"
-        case LockWait():
-            return "blocked  by " + "; ".join(str(session) for session in event.blockers)
-        case Retrying():
-            pause = show_duration(event.pause_s)
-            return f"retrying {event.revision} in {pause}, try {event.attempt}: {event.cause}"
-        case Progress():
-            return f"progress {event.phase} {event.percent:.0f} %"
-        case RevisionApplied():
-            return f"done     {_counted(event)} ({event.seconds:.2f} s)"
-        case Warned():
-            return f"warning  {event.message}"
-
-
-def _shortened(sql: str) -> str:
-    """A statement as a line of a log; ``--progress json`` has all of it."""
-    line = " ".join(redact(sql).split())  # a secret that was cut off would not be known any more
-    return line if len(line) <= SHOWN_SQL else f"{line[: SHOWN_SQL - 3]}..."
-
-
-def _counted(event: "RevisionStarted | RevisionApplied") -> str:
-    revision = event.revision
-    return f"[{event.number}/{event.total}] {revision.id} {revision.message}".rstrip()
-
-
-def _now() -> str:
-    return datetime.now().astimezone().strftime("%H:%M:%S")

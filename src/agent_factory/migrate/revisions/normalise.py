@@ -9,7 +9,7 @@ from agent_factory.migrate.revisions.contents import FileContent, content_of
 
 def normalised(source: str) -> str:
     """Return a file's text as it is compared: line ends and blanks at the end of a line do not count."""
-    return "\n".join(line.rstrip() for line in source.splitlines()).rstrip("\n") + "\n"
+    return "\n".join([line.rstrip() for line in source.splitlines()]).rstrip("\n") + "\n"
 
 
 def text_of(content: FileContent) -> str:
@@ -23,6 +23,8 @@ def text_of(content: FileContent) -> str:
         text = content.data.decode(encoding)
     except (LookupError, ValueError):  # Python does not execute such a file
         text = content.data.decode(errors="replace")
+    if text.isascii() and "\0" not in text:
+        return text
     # PostgreSQL keeps neither a NUL nor half of a surrogate pair.
     return text.encode(errors="replace").decode().replace("\0", "\ufffd")
 
@@ -30,6 +32,13 @@ def text_of(content: FileContent) -> str:
 def read_normalised(path: Path) -> str:
     """Return the text of this file, as it was first read, normalised."""
     return normalised(text_of(content_of(path)))
+
+
+def read_hashed(path: Path) -> tuple[str, str]:
+    """Return ``read_normalised`` and ``file_sha256`` of this file."""
+    content = content_of(path)
+    source = normalised(text_of(content))
+    return source, content_sha256(content) if content.is_bytecode else source_sha256(source)
 
 
 def source_line(path: Path, number: int | None) -> str:
@@ -41,8 +50,7 @@ def source_line(path: Path, number: int | None) -> str:
 
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of this file's normalised text, or of its bytes where it is bytecode."""
-    content = content_of(path)
-    return content_sha256(content) if content.is_bytecode else text_sha256(content)
+    return read_hashed(path)[1]
 
 
 def text_sha256(content: FileContent) -> str:
