@@ -248,7 +248,7 @@ class _Run:
         running.compare(self._watch.sent.by(running.revision.id), self._rehearsed.get(running.revision.id))
         is_first = running.state is not RevisionState.RECORDING
         if is_first and not self._journal.checks_transaction:
-            self._watch.check_transaction(running)
+            self._watch.transactions.check(running)
         if self._journal.is_open and is_first:
             driver = psycopg2_connection(self._connection)
             driver.pending_sql = self._journal.applied_row(running, self._watch.mark) + b"; "
@@ -309,12 +309,12 @@ class _Run:
         running = self._watch.running
         self._watch.running = None  # what is done from here on is not the revision's
         if self._is_lost() or self._state.was_aborted or isinstance(error, ReconnectedError):
-            self._watch.settle_lost(running)
+            self._watch.transactions.settle_lost(running)
             raise RunFailedError(error, running=running, lost_session=self._lost_session())
-        self._watch.look_before_rollback(running)
+        self._watch.transactions.look_before_rollback(running)
         with contextlib.suppress(sa.exc.SQLAlchemyError):
             self._connection.rollback()
-        self._watch.settle(running)
+        self._watch.transactions.settle(running)
         if journal.lost_lock(error):
             error = LockLostError()
         elif running is not None and journal.lost_transaction(error):

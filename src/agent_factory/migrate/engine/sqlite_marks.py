@@ -38,6 +38,14 @@ class SqliteMarks:
         if self._mark and not self.driver.in_transaction:
             self._end(running)
 
+    def expect_commit(self, running: RunningRevision) -> None:
+        """SQLAlchemy is about to commit before the revision's end: note what that commits."""
+        running.note_commit(has_written=self._has_written())
+        self._mark = ""
+
+    def expect_end(self) -> None:
+        """Do nothing: a savepoint that is gone tells of every other end."""
+
     def check(self, running: RunningRevision) -> None:
         """Raise TransactionEndedError where the marked transaction has ended; note what it did."""
         if not self._mark:
@@ -46,15 +54,13 @@ class SqliteMarks:
             self.driver.execute(f"RELEASE {self._mark}")
         except sqlite3.OperationalError:
             self._end(running)
-        self.forget()
-
-    def forget(self) -> None:
-        """The marked transaction ends as it should: the next one gets a mark of its own."""
         self._mark = ""
 
-    def has_written(self) -> bool:
-        """Say whether anything was changed since the mark."""
-        return self._changes() != self._written
+    def look_before_rollback(self, _running: RunningRevision | None) -> None:
+        """Do nothing: ``settle`` finds the row that was committed."""
+
+    def settle_lost(self, _running: RunningRevision | None) -> None:
+        """Do nothing: a file is not lost as a session is."""
 
     def settle(self, running: RunningRevision | None) -> None:
         """Note what the marked transaction has committed, where it was committed behind SQLAlchemy."""
@@ -66,12 +72,16 @@ class SqliteMarks:
         with contextlib.suppress(sqlite3.Error):
             query = "SELECT count(*) FROM temp.af_db_transactions WHERE mark = ?"
             if self.driver.execute(query, [mark]).fetchone() == (1,):
-                running.note_commit(has_written=self.has_written())
+                running.note_commit(has_written=self._has_written())
 
     def _end(self, running: RunningRevision) -> NoReturn:
         running.ended = TransactionEndedError(ENDED_UNSEEN)
         self.settle(running)
         raise running.ended from None
+
+    def _has_written(self) -> bool:
+        """Say whether anything was changed since the mark."""
+        return self._changes() != self._written
 
     def _changes(self) -> tuple[int, ...]:
         pragmas = ("schema_version", "user_version", "application_id")

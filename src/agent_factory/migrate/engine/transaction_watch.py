@@ -6,7 +6,6 @@ is noted as uncertain.
 """
 
 import contextlib
-import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -95,7 +94,7 @@ class TransactionWatch:
     connection: sa.Connection
     driver: WatchedConnection
     find_running: Callable[[], RunningRevision | None]
-    mark: str = field(default_factory=lambda: secrets.token_hex(8))
+    mark: str
     _is_expected: bool = False
     _commits: Transaction | None = None
     _failed_in: list[tuple[Transaction, str]] = field(default_factory=list)
@@ -124,6 +123,9 @@ class TransactionWatch:
         self._commits = self._ask()
         if not self._commits.is_marked:
             self._end(running, Verdict.UNCERTAIN, ENDED_UNSEEN)
+
+    def check_open(self, _running: RunningRevision) -> None:
+        """Do nothing: ``sending`` hears of each statement, and sees it."""
 
     def check(self, running: RunningRevision) -> None:
         """Raise TransactionEndedError where this is not the transaction that af-db began for the revision."""

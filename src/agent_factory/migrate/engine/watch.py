@@ -1,6 +1,7 @@
 """What af-db sees of a revision while it runs: every statement and every commit on its connection."""
 
 import re
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -11,8 +12,8 @@ from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.db import indexes
 from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.db.driver import (
+    WatchedConnection,
     own_cursor_of,
-    psycopg2_connection,
     sqlite3_connection,
     watched_connection,
 )
@@ -44,7 +45,8 @@ class Watch:
     ``before_early_commit`` is called, inside the transaction, when a revision is about to commit before its
     end; ``before_autocommit`` before each statement outside a transaction. ``done`` are indexes whose
     statements are skipped. ``sent`` notes what the revisions send, these included. ``for_session``: no pooler
-    stands between, so limits are set for the whole session; else they are set for each transaction.
+    stands between, so limits are set for the whole session; else they are set for each transaction. ``mark``
+    is that of this run's transactions on PostgreSQL.
     """
 
     run_state: RunState
@@ -59,7 +61,9 @@ class Watch:
     running: RunningRevision | None = None
     done: frozenset[str] = frozenset()
     sent: SentStatements = field(default_factory=SentStatements)
-    transactions: TransactionWatch | SqliteMarks | None = None
+    mark: str = field(default_factory=lambda: secrets.token_hex(8))
+    transactions: TransactionWatch | SqliteMarks = field(init=False)
+    _driver: WatchedConnection | None = None
     _in_force: tuple[float, ...] | None = None
 
     def attach(self, connection: sa.Connection) -> None:
@@ -71,12 +75,16 @@ class Watch:
         sa.event.listen(engine, "commit", self._commit)
         sa.event.listen(engine, "begin", self._begin)
         sa.event.listen(engine, "rollback", self._rollback)
-        if (driver := watched_connection(connection)) is None:
+        self._driver = driver = watched_connection(connection)
+        if driver is None:
             self.transactions = SqliteMarks(driver=sqlite3_connection(connection))
             return
         driver.when_committed = self.run_state.end_statement
         self.transactions = TransactionWatch(
-            connection=connection, driver=driver, find_running=lambda: self._whose(connection)
+            connection=connection,
+            driver=driver,
+            mark=self.mark,
+            find_running=lambda: self._whose(connection),
         )
         self.transactions.attach()
 
@@ -87,13 +95,12 @@ class Watch:
             return None
         return running
 
-    def _limit(self, connection: sa.Connection) -> None:
+    def _limit(self, driver: WatchedConnection) -> None:
         """Have the limits hold in this transaction, whatever a rollback or a revision has made of them.
 
         They are set for the session, and again when they may have changed; behind a pooler, where a session
         is shared with strangers, for each transaction.
         """
-        driver = psycopg2_connection(connection)
         # What follows a commit inside a revision is not tried again, so it may wait longer.
         committed = self.running is not None and bool(self.running.committed)
         lock_timeout_s = self.lock_timeout_max_s if committed else self.lock_timeout_s
@@ -132,8 +139,7 @@ class Watch:
         self.sent.note(statement, parameters, is_many=is_many)
         running = self.running
         if running is not None and not running.is_recorded:
-            if isinstance(self.transactions, SqliteMarks):
-                self.transactions.check_open(running)
+            self.transactions.check_open(running)
             if alembic_project.sends_version_row(connection):
                 running.records()
             elif self._skips(connection, running, statement):
@@ -147,13 +153,15 @@ class Watch:
         if indexes.built_by(statement) in self.done:
             running.note_committed(statement)
             return True
-        is_autocommit = _is_autocommit(connection)
+        driver = self._driver
+        is_autocommit = driver is not None and driver.autocommit
         if not self.for_session and (is_autocommit or may_change_transaction(statement)):
             self.run_state.release_backend()  # the server may give the process away before we hear of it
         # Where the revision's own BEGIN has failed, nothing but its end can be sent.
         if (
-            is_autocommit
-            and psycopg2_connection(connection).info.transaction_status != TRANSACTION_STATUS_INERROR
+            driver is not None
+            and is_autocommit
+            and driver.info.transaction_status != TRANSACTION_STATUS_INERROR
         ):
             self._limit_autocommit(connection, statement)
             self.before_autocommit(running, statement)
@@ -181,54 +189,26 @@ class Watch:
         running = self.running
         if running is None or running.is_recorded:
             return
-        if watched_connection(connection) is None:
+        driver = self._driver
+        if driver is None:
             if not alembic_project.sends_version_row(connection):
                 running.note_statement(statement)
-        elif not _is_autocommit(connection) and _CHANGES_LIMITS.search(statement):
+        elif not driver.autocommit and _CHANGES_LIMITS.search(statement):
             self._in_force = None
-            self._limit(connection)
+            self._limit(driver)
 
-    def _commit(self, connection: sa.Connection) -> None:
+    def _commit(self, _connection: sa.Connection) -> None:
         running = self.running
-        if running is not None and not running.is_recorded and not _is_autocommit(connection):
-            if isinstance(self.transactions, TransactionWatch):
-                self.transactions.expect_commit(running)
+        if running is not None and running.is_recorded:
+            running.is_now_committed()
+        elif running is not None and not (self._driver is not None and self._driver.autocommit):
+            self.transactions.expect_commit(running)
             self.before_early_commit(running)
             running.commits()
-            if isinstance(self.transactions, SqliteMarks):
-                running.note_commit(has_written=self.transactions.has_written())
-                self.transactions.forget()
-        elif running is not None and running.is_recorded:
-            running.is_now_committed()
-        if isinstance(self.transactions, TransactionWatch):
-            self.transactions.expect_end()
+        self.transactions.expect_end()
+        if self._driver is not None:
             self.run_state.begin_statement()  # the driver tells of its end: SQLAlchemy has no event
         self._release_backend()
-
-    @property
-    def mark(self) -> str:
-        """The mark of this run's transactions; empty on SQLite."""
-        return self.transactions.mark if isinstance(self.transactions, TransactionWatch) else ""
-
-    def check_transaction(self, running: RunningRevision) -> None:
-        """Raise TransactionEndedError where this is not the transaction that the revision began in."""
-        if self.transactions is not None:
-            self.transactions.check(running)
-
-    def look_before_rollback(self, running: RunningRevision | None) -> None:
-        """After a failure, before its rollback: see whether its transaction is still there."""
-        if isinstance(self.transactions, TransactionWatch):
-            self.transactions.look_before_rollback(running)
-
-    def settle_lost(self, running: RunningRevision | None) -> None:
-        """After the connection is lost: note what may be committed."""
-        if isinstance(self.transactions, TransactionWatch):
-            self.transactions.settle_lost(running)
-
-    def settle(self, running: RunningRevision | None) -> None:
-        """After a failure and its rollback: see that nothing is open, and note what is committed."""
-        if self.transactions is not None:
-            self.transactions.settle(running)
 
     def _release_backend(self) -> None:
         """Behind a pooler the transaction's process may be a stranger's from here on."""
@@ -238,22 +218,20 @@ class Watch:
     def _rollback(self, _connection: sa.Connection) -> None:
         self._release_backend()
         self._in_force = None
-        if isinstance(self.transactions, TransactionWatch):
-            self.transactions.expect_end()
+        self.transactions.expect_end()
         if self.running is not None and not self.running.is_recorded:
             self.running.rolls_back()
 
-    def _begin(self, connection: sa.Connection) -> None:
+    def _begin(self, _connection: sa.Connection) -> None:
         """A transaction begins; for a revision that had one, that is right only for an autocommit block."""
-        driver = watched_connection(connection)
+        driver = self._driver
         if self.running is not None:
             self.running.begins(may_follow=driver is None or driver.autocommit)
         if driver is not None and self.for_session:
-            self._limit(connection)
-        if self.transactions is not None:
-            self.transactions.begin()
+            self._limit(driver)
+        self.transactions.begin()
         if driver is not None and not self.for_session:
-            self._limit(connection)
+            self._limit(driver)
 
 
 def has_written(connection: sa.Connection) -> bool:
@@ -264,9 +242,3 @@ def has_written(connection: sa.Connection) -> bool:
         cursor.execute("SELECT txid_current_if_assigned() IS NOT NULL")
         ((written,),) = cursor.fetchall()
         return bool(written)
-
-
-def _is_autocommit(connection: sa.Connection) -> bool:
-    """Say whether psycopg2 runs outside transactions; sqlite3's attribute means something else."""
-    driver = watched_connection(connection)
-    return driver is not None and driver.autocommit
