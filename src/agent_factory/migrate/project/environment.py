@@ -184,6 +184,7 @@ def read_configured(project: Project, connection: sa.Connection) -> Configured:
     ):
         doing(project.script.env_py_location)
         project.script.run_env()
+        project.code.keep()
         if not found:  # it configures nothing, or runs nothing
             raise _ignores_connection(project)
     return found[0]

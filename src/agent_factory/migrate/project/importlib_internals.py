@@ -12,7 +12,13 @@ from typing import Any, Protocol
 
 _PLAIN_CODE = SourceFileLoader.get_code
 _PLAIN_DATA = SourceFileLoader.get_data
+_PLAIN_COMPILE = SourceFileLoader.source_to_code
 _PLAIN_BYTECODE = SourcelessFileLoader.get_data
+
+
+def compiles_as_python(compile_source: Callable[[bytes, str], CodeType]) -> bool:
+    """Say whether this is Python's own way from a source to its code: a loader of a library may change it."""
+    return getattr(compile_source, "__func__", None) is _PLAIN_COMPILE
 
 
 class OwnCode(Protocol):

@@ -11,7 +11,8 @@ from typing import Any
 from alembic.script import Script
 
 from agent_factory.migrate.model.errors import NOT_TOUCHED, UsageError
-from agent_factory.migrate.project.importlib_internals import load_by
+from agent_factory.migrate.project.code_cache import CodeCache
+from agent_factory.migrate.project.importlib_internals import compiles_as_python, load_by
 from agent_factory.migrate.project.own_folders import OwnFolders
 from agent_factory.migrate.revisions.contents import FileContent, begin_with_contents, content_of
 
@@ -21,11 +22,12 @@ _TAKEN = "__af_db_taken__"
 class ProjectCode:
     """The code of one project's Python files.
 
-    Each is read once and compiled once, whatever becomes of the file; Python's ``__pycache__`` is neither
-    read nor written.
+    Each is read once and compiled once, whatever becomes of the file, or taken from ``cache``; Python's
+    ``__pycache__`` is neither read nor written.
     """
 
-    def __init__(self, own: OwnFolders, *, is_sourceless: bool) -> None:
+    def __init__(self, own: OwnFolders, *, is_sourceless: bool, cache: CodeCache | None = None) -> None:
+        self._cache = cache
         self._own = own
         self._is_sourceless = is_sourceless
         self._code: dict[str, CodeType] = {}
@@ -64,12 +66,28 @@ class ProjectCode:
         """Return the code of this source file. Raises what Python raises of a file that it does not take."""
         code = self._code.get(path)
         if code is None:
-            code = self._code[path] = compile_source(content_of(path).data, path)
+            cache = self._cache if compiles_as_python(compile_source) else None
+            source = content_of(path).data
+            code = cache.find(path, source) if cache is not None else None
+            if code is None:
+                code = compile_source(source, path)
+                if cache is not None:
+                    cache.add(path, source, code)
+            self._code[path] = code
         return code
+
+    def keep(self) -> None:
+        """Keep what was compiled for the next command."""
+        if self._cache is not None:
+            self._cache.write()
 
 
 def execute_from_bytes(
-    own: OwnFolders, *, is_sourceless: bool, read: Iterable[FileContent] = ()
+    own: OwnFolders,
+    *,
+    is_sourceless: bool,
+    read: Iterable[FileContent] = (),
+    cache: CodeCache | None = None,
 ) -> ProjectCode:
     """Have this process read each of the project's files once from now on, and execute what it has read.
 
@@ -77,7 +95,7 @@ def execute_from_bytes(
     files these are.
     """
     begin_with_contents(read)
-    code = ProjectCode(own, is_sourceless=is_sourceless)
+    code = ProjectCode(own, is_sourceless=is_sourceless, cache=cache)
     load_by(code)
     return code
 

@@ -20,6 +20,7 @@ from alembic.util import CommandError
 from agent_factory.migrate.model.errors import NOT_TOUCHED, UsageError
 from agent_factory.migrate.model.findings import RULES
 from agent_factory.migrate.project.alembic_internals import ONLY_WARNED
+from agent_factory.migrate.project.code_cache import CodeCache
 from agent_factory.migrate.project.connections import only_loaded
 from agent_factory.migrate.project.functions import arguments_of_env_py, find_unfit
 from agent_factory.migrate.project.history import Project, env_py
@@ -146,7 +147,12 @@ def configure(config_path: Path, *, read: FilesRead = NONE_READ) -> Project:
             config=config,
             script=script,
             folders=own,
-            code=execute_from_bytes(own, is_sourceless=script.sourceless, read=read.code),
+            code=execute_from_bytes(
+                own,
+                is_sourceless=script.sourceless,
+                read=read.code,
+                cache=CodeCache(str(config_path.absolute())),
+            ),
             opened=OpenedFiles(own, dict(read.opened)),
         )
 
@@ -157,6 +163,7 @@ def _load(project: Project) -> None:
         with warnings.catch_warnings(), stdout_kept_clean():
             warnings.filterwarnings("error", ONLY_WARNED, UserWarning)
             project.script.get_heads()
+        project.code.keep()
     except (Exception, SystemExit) as error:
         raise _refusal(project, error) from error
 

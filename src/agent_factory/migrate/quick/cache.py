@@ -7,12 +7,13 @@ broken or of somebody else is no cache, and one that cannot be written is not wr
 import contextlib
 import json
 import os
-import sys
 import time
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from agent_factory.migrate.model.user_cache import user_cache_folder
 
 FORMAT = 5
 """Rises when what is kept changes its meaning."""
@@ -73,14 +74,5 @@ def write_cache(key: str, facts: Mapping[str, object], details: bytes, newest_ns
 
 def _place(key: str) -> Path | None:
     """The file of this key in the user's own folder for caches; None where there is no such folder."""
-    home = os.environ.get("HOME") or os.environ.get("USERPROFILE")
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA")
-    elif sys.platform == "darwin":
-        base = os.environ.get("XDG_CACHE_HOME") or (home and f"{home}/Library/Caches")
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or (home and f"{home}/.cache")
-    if not base or not Path(base).is_absolute():
-        return None
-    name = f"{zlib.crc32(key.encode(errors='surrogateescape')):08x}.json"
-    return Path(base, "af-db", name)
+    folder = user_cache_folder()
+    return folder and folder / f"{zlib.crc32(key.encode(errors='surrogateescape')):08x}.json"
