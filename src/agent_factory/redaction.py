@@ -4,6 +4,7 @@ A secret is registered where it is read and removed where text leaves the progra
 between the two has to remember which values are secret.
 """
 
+import functools
 import re
 from collections.abc import Callable, Iterable
 from urllib.parse import quote, quote_plus
@@ -20,13 +21,23 @@ _LITERAL = r"""(?:
   | (?: E | U& )? ' (?: '' | \\ (?: . | \Z ) | [^'\\] )* (?: ' | \Z )
 )"""
 _FLAGS = re.IGNORECASE | re.VERBOSE | re.DOTALL
-SQL_PASSWORD = re.compile(rf"(\b PASSWORD \s+) {_LITERAL}", _FLAGS)
-ASSIGNED_PASSWORD = re.compile(
-    rf"""(password "? \s* (?: => | := | = ) \s*)
-    (?: {_LITERAL} | " (?: \\ (?: . | \Z ) | [^"\\] )* (?: " | \Z ) | (?: \\ . | [^\s'] )+ )""",
-    _FLAGS,
-)
 URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)(?!password@)([^\s@]+)(@)", re.IGNORECASE)
+
+
+@functools.cache  # compiling these two takes a millisecond, and most texts name no password
+def sql_password() -> re.Pattern[str]:
+    """Return what finds a password in SQL: the words before it, and the literal."""
+    return re.compile(rf"(\b PASSWORD \s+) {_LITERAL}", _FLAGS)
+
+
+@functools.cache
+def assigned_password() -> re.Pattern[str]:
+    """Return what finds a password that is assigned to its name, as in connection strings."""
+    return re.compile(
+        rf"""(password "? \s* (?: => | := | = ) \s*)
+    (?: {_LITERAL} | " (?: \\ (?: . | \Z ) | [^"\\] )* (?: " | \Z ) | (?: \\ . | [^\s'] )+ )""",
+        _FLAGS,
+    )
 
 
 def register_secret(secret: str) -> None:
@@ -69,6 +80,6 @@ def redact(text: str) -> str:
     if "://" in text:
         text = URL_PASSWORD.sub(rf"\g<1>{MASK}\g<3>", text)
     if "password" in text.lower():
-        text = SQL_PASSWORD.sub(rf"\g<1>'{MASK}'", text)
-        text = ASSIGNED_PASSWORD.sub(rf"\g<1>{MASK}", text)
+        text = sql_password().sub(rf"\g<1>'{MASK}'", text)
+        text = assigned_password().sub(rf"\g<1>{MASK}", text)
     return text

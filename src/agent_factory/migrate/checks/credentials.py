@@ -16,7 +16,7 @@ from agent_factory.migrate.model.findings import Finding, finding
 from agent_factory.migrate.project import HistoryFiles
 from agent_factory.migrate.revisions.contents import content_of
 from agent_factory.migrate.revisions.normalise import text_of
-from agent_factory.redaction import ASSIGNED_PASSWORD, SQL_PASSWORD, URL_PASSWORD
+from agent_factory.redaction import URL_PASSWORD, assigned_password, sql_password
 
 _FILLED_IN_LATER = re.compile(
     r"""%\(\w+\)s | %s | :\w+ | \$\{?\w+\}? | \$\d+ | \{[^{}]*\} | <[^<>]*> | \[[^\[\]]*\]
@@ -263,7 +263,7 @@ def _urls(text: _Text) -> Iterator[Finding]:
 
 
 def _sql(text: _Text) -> Iterator[Finding]:
-    for match in SQL_PASSWORD.finditer(text.text):
+    for match in sql_password().finditer(text.text):
         value = _unquoted(match[0][len(match[1]) :])
         if value and not _FILLED_IN_LATER.fullmatch(value):
             yield _found("credentials", text, match.start(), f"{text.place} sets a password in SQL")
@@ -272,7 +272,7 @@ def _sql(text: _Text) -> Iterator[Finding]:
 def _assigned(text: _Text) -> Iterator[Finding]:
     """``password=...`` of a connection string, and ``password = '...'`` of SQL."""
     is_dsn = re.search(r"\b(?:host|hostaddr|dbname|user)\s*=|://", text.text)
-    for match in ASSIGNED_PASSWORD.finditer(text.text):
+    for match in assigned_password().finditer(text.text):
         written = match[0][len(match[1]) :]
         if not is_dsn and not written.startswith("'"):
             continue  # a column that is set to an expression

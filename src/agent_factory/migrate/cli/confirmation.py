@@ -8,8 +8,8 @@ from agent_factory.migrate.cli.invocation import Invocation
 from agent_factory.migrate.model.errors import NOT_TOUCHED, UNCHANGED, RefusedError
 from agent_factory.migrate.model.events import ConfirmName, Warned
 from agent_factory.migrate.model.plan import Direction, Plan
-from agent_factory.migrate.model.results import ConfirmRebase, RebaseResult
 from agent_factory.migrate.model.target import Environment, Target, shared_with_others
+from agent_factory.migrate.model.written import ConfirmRebase, RebaseResult
 from agent_factory.migrate.report.text import Report
 
 if TYPE_CHECKING:

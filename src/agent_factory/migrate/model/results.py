@@ -1,8 +1,7 @@
 """What commands return. Text and JSON are two views of these values."""
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
 from agent_factory.migrate.model.errors import ExitCode
@@ -11,6 +10,7 @@ from agent_factory.migrate.model.plan import Plan, Revision
 if TYPE_CHECKING:
     from agent_factory.migrate.model.findings import CheckResult
     from agent_factory.migrate.model.origin import AppliedBy
+    from agent_factory.migrate.model.written import CreateResult, EnvironmentResult, MergeResult, RebaseResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,93 +121,13 @@ class RunResult:
         return ExitCode.DONE
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateResult:
-    """A new revision file; ``revision`` and ``path`` are None when there was nothing to write.
-
-    ``notes`` say what Alembic could not compare, such as an index on an expression in SQLite.
-    """
-
-    revision: Revision | None
-    path: Path | None
-    notes: tuple[str, ...]
-
-    @property
-    def exit_code(self) -> ExitCode:
-        return ExitCode.DONE
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MergeResult:
-    """A new revision that joins ``heads``; ``revision`` is None when there was one head already.
-
-    ``notes`` say which tables both sides change, where that was allowed, and what could not be found out.
-    """
-
-    revision: Revision | None
-    path: Path | None
-    heads: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-
-    @property
-    def exit_code(self) -> ExitCode:
-        return ExitCode.DONE
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnvironmentResult:
-    """The environment name of a database; ``before`` differs from ``name`` when it was changed."""
-
-    database: str
-    before: str | None
-    name: str | None
-
-    @property
-    def exit_code(self) -> ExitCode:
-        return ExitCode.DONE
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RebasedFile:
-    """A revision that gets another place in the history: its id, parents and file before and after."""
-
-    message: str
-    id_before: str
-    id: str
-    parents_before: tuple[str, ...]
-    parents: tuple[str, ...]
-    path_before: Path
-    path: Path
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RebaseResult:
-    """What a branch's revisions become behind those of ``against``; none where they follow it already.
-
-    ``heads`` are what they follow. ``written`` says that the files were changed. ``notes`` are for people.
-    """
-
-    against: str
-    heads: tuple[str, ...]
-    files: tuple[RebasedFile, ...]
-    written: bool
-    notes: tuple[str, ...]
-
-    @property
-    def exit_code(self) -> ExitCode:
-        return ExitCode.DONE
-
-
-ConfirmRebase = Callable[[RebaseResult], None]
-"""Shows what would change and asks; raises RefusedError when the answer is no."""
-
 Result = Union[
-    EnvironmentResult,
     CurrentResult,
     HistoryResult,
     RunResult,
-    CreateResult,
-    MergeResult,
-    RebaseResult,
+    "EnvironmentResult",
+    "CreateResult",
+    "MergeResult",
+    "RebaseResult",
     "CheckResult",
 ]

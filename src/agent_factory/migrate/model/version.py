@@ -1,8 +1,11 @@
 """Which af-db this is, and which servers it has met."""
 
+import functools
+
 _servers: dict[str, None] = {}
 
 
+@functools.cache
 def af_db_version() -> str:
     """Return the version of af-db."""
     from importlib.metadata import version  # 20 ms, and most commands do not ask
@@ -10,6 +13,7 @@ def af_db_version() -> str:
     return version("agent-factory")
 
 
+@functools.cache
 def alembic_version() -> str:
     """Return the version of Alembic."""
     from importlib.metadata import version

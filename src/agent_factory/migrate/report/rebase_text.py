@@ -1,6 +1,6 @@
 """Text for people: what becomes of the revisions of a branch that is put behind another."""
 
-from agent_factory.migrate.model.results import RebaseResult
+from agent_factory.migrate.model.written import RebaseResult
 from agent_factory.migrate.report.screen import Screen
 
 _COLUMNS = (("revision", "bold"), ("follows", ""), ("file", "dim"))

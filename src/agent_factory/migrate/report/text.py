@@ -9,17 +9,7 @@ from typing import TYPE_CHECKING
 from agent_factory.migrate.model.durations import show_duration
 from agent_factory.migrate.model.errors import MigrationError
 from agent_factory.migrate.model.plan import Plan
-from agent_factory.migrate.model.results import (
-    CreateResult,
-    CurrentResult,
-    EnvironmentResult,
-    HistoryEntry,
-    HistoryResult,
-    MergeResult,
-    RebaseResult,
-    Result,
-    RunResult,
-)
+from agent_factory.migrate.model.results import CurrentResult, HistoryEntry, HistoryResult, Result, RunResult
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.report.heads import describe, show_heads, show_revisions
 from agent_factory.migrate.report.screen import open_screen, warning_line
@@ -27,6 +17,7 @@ from agent_factory.migrate.report.screen import open_screen, warning_line
 if TYPE_CHECKING:
     from agent_factory.migrate.model.events import Event
     from agent_factory.migrate.model.findings import CheckResult
+    from agent_factory.migrate.model.written import EnvironmentResult, RebaseResult
     from agent_factory.migrate.report.progress import ProgressLines
     from agent_factory.migrate.review.build import PlanResult
 
@@ -53,12 +44,31 @@ class Report:
                 self._current(result)
             case HistoryResult():
                 self._history(result)
-            case EnvironmentResult():
-                self._environment(result)
             case RunResult():
                 self._run(result)
-            case CreateResult() | MergeResult():
-                self._written(result)
+            case _:
+                self._other(result)
+
+    def _other(self, result: Result) -> None:
+        # Each of these classes takes half a millisecond to make, and `current` has none of them.
+        from agent_factory.migrate.model.written import (
+            CreateResult,
+            EnvironmentResult,
+            MergeResult,
+            RebaseResult,
+        )
+
+        match result:
+            case EnvironmentResult():
+                self._environment(result)
+            case CreateResult():
+                notes = tuple(f"not compared: {note}" for note in result.notes)
+                self._written(result.path, notes, "nothing to create: the database matches the models")
+            case MergeResult():
+                heads = show_revisions(result.heads)
+                self._written(
+                    result.path, result.notes, f"nothing to merge: the history has one head, {heads}"
+                )
             case RebaseResult():
                 self._rebased(result)
 
@@ -114,7 +124,7 @@ class Report:
         for warning in warnings:
             self._err.line(*warning_line(warning))
 
-    def rebase(self, result: RebaseResult) -> None:
+    def rebase(self, result: "RebaseResult") -> None:
         """Print what would become of a branch's files, before any is changed."""
         from agent_factory.migrate.report.rebase_text import show_moves
 
@@ -194,7 +204,7 @@ class Report:
             self.note(f"the database is at {unknown}, which no file of this checkout has")
         self._several_heads(result.heads)
 
-    def _environment(self, result: EnvironmentResult) -> None:
+    def _environment(self, result: "EnvironmentResult") -> None:
         self._out.line((result.name or "(no environment name)", "bold"))
         if result.before != result.name:
             self.note(f"was: {result.before or '(no environment name)'}")
@@ -207,21 +217,16 @@ class Report:
             return
         self._out.line((f"{before} -> ", ""), (after, "bold green"))
 
-    def _written(self, result: CreateResult | MergeResult) -> None:
-        for note in result.notes:
-            self.note(f"not compared: {note}" if isinstance(result, CreateResult) else note)
-        if result.revision is None or result.path is None:
-            why = (
-                f"nothing to merge: the history has one head, {show_revisions(result.heads)}"
-                if isinstance(result, MergeResult)
-                else "nothing to create: the database matches the models"
-            )
-            self._out.line((why, ""))
+    def _written(self, path: Path | None, notes: Iterable[str], why_none: str) -> None:
+        for note in notes:
+            self.note(note)
+        if path is None:
+            self._out.line((why_none, ""))
             return
-        self._out.line((self._shown(result.path), "bold"))
+        self._out.line((self._shown(path), "bold"))
         self.note("review it, then: af-db local upgrade")
 
-    def _rebased(self, result: RebaseResult) -> None:
+    def _rebased(self, result: "RebaseResult") -> None:
         from agent_factory.migrate.report.rebase_text import show_moves, summary
 
         if result.files and not result.written:

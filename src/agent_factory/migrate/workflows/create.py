@@ -5,8 +5,8 @@ import re
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.model.errors import NOT_TOUCHED, UNCHANGED, RefusedError, UsageError
-from agent_factory.migrate.model.results import CreateResult
 from agent_factory.migrate.model.target import Target
+from agent_factory.migrate.model.written import CreateResult
 from agent_factory.migrate.project import Project
 
 

@@ -7,8 +7,8 @@ from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.journal import write as journal
 from agent_factory.migrate.model.errors import NOT_TOUCHED, UNCHANGED, RefusedError, UsageError
 from agent_factory.migrate.model.events import ConfirmName
-from agent_factory.migrate.model.results import EnvironmentResult
 from agent_factory.migrate.model.target import Target
+from agent_factory.migrate.model.written import EnvironmentResult
 
 
 def environment(target: Target, name: str | None, *, confirm: ConfirmName) -> EnvironmentResult:

@@ -4,8 +4,8 @@ from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.checks.same_tables import Comparison, SameTable, compare_branches
 from agent_factory.migrate.model.errors import NOT_TOUCHED, RefusedError
 from agent_factory.migrate.model.options import RehearsalOptions
-from agent_factory.migrate.model.results import MergeResult
 from agent_factory.migrate.model.target import Target
+from agent_factory.migrate.model.written import MergeResult
 from agent_factory.migrate.project import Project
 from agent_factory.migrate.review.consents import SAME_TABLE
 from agent_factory.migrate.workflows.create import require_words

@@ -8,8 +8,8 @@ from pathlib import Path
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.model.errors import NOT_TOUCHED, CannotConnectError, RefusedError
-from agent_factory.migrate.model.results import ConfirmRebase, RebasedFile, RebaseResult
 from agent_factory.migrate.model.target import Target
+from agent_factory.migrate.model.written import ConfirmRebase, RebasedFile, RebaseResult
 from agent_factory.migrate.project import HistoryFiles
 from agent_factory.migrate.rebase import (
     CannotEditError,

@@ -1,0 +1,89 @@
+"""What the commands return that write files, or a database's name: values that most commands never load."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent_factory.migrate.model.errors import ExitCode
+from agent_factory.migrate.model.plan import Revision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateResult:
+    """A new revision file; ``revision`` and ``path`` are None when there was nothing to write.
+
+    ``notes`` say what Alembic could not compare, such as an index on an expression in SQLite.
+    """
+
+    revision: Revision | None
+    path: Path | None
+    notes: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.DONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergeResult:
+    """A new revision that joins ``heads``; ``revision`` is None when there was one head already.
+
+    ``notes`` say which tables both sides change, where that was allowed, and what could not be found out.
+    """
+
+    revision: Revision | None
+    path: Path | None
+    heads: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.DONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentResult:
+    """The environment name of a database; ``before`` differs from ``name`` when it was changed."""
+
+    database: str
+    before: str | None
+    name: str | None
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.DONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebasedFile:
+    """A revision that gets another place in the history: its id, parents and file before and after."""
+
+    message: str
+    id_before: str
+    id: str
+    parents_before: tuple[str, ...]
+    parents: tuple[str, ...]
+    path_before: Path
+    path: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RebaseResult:
+    """What a branch's revisions become behind those of ``against``; none where they follow it already.
+
+    ``heads`` are what they follow. ``written`` says that the files were changed. ``notes`` are for people.
+    """
+
+    against: str
+    heads: tuple[str, ...]
+    files: tuple[RebasedFile, ...]
+    written: bool
+    notes: tuple[str, ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.DONE
+
+
+ConfirmRebase = Callable[[RebaseResult], None]
+"""Shows what would change and asks; raises RefusedError when the answer is no."""
