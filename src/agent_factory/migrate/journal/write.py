@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from agent_factory.migrate.db import run_lock
 from agent_factory.migrate.db.cursors import own_cursor
-from agent_factory.migrate.db.driver import psycopg2_connection
+from agent_factory.migrate.db.driver import own_cursor_of, psycopg2_connection
 from agent_factory.migrate.db.transactions import IS_MARKED
 from agent_factory.migrate.journal.read import Entry, read_entries
 from agent_factory.migrate.model.origin import Origin
@@ -148,7 +148,7 @@ def prepared_row(
     if _STATEMENT not in driver.prepared:
         run = _run_values(run_id, direction, origin)
         driver.prepare(_STATEMENT, _PREPARE, run | {"state": "applied", "mark": mark})
-    with own_cursor(connection) as cursor:
+    with own_cursor_of(driver) as cursor:  # it sends nothing
         return bytes(cursor.mogrify(_EXECUTE, _revision_values(revision, statements, seconds, error)))
 
 

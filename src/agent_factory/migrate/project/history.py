@@ -20,7 +20,7 @@ from agent_factory.migrate.project.alembic_internals import AMBIGUOUS, OVERLAPS,
 from agent_factory.migrate.project.loader import ProjectCode
 from agent_factory.migrate.project.opened_files import OpenedFiles
 from agent_factory.migrate.project.own_folders import OwnFolders
-from agent_factory.migrate.revisions.contents import content_of
+from agent_factory.migrate.revisions.contents import content_of, is_bytecode
 from agent_factory.migrate.revisions.faults import describe_heads
 from agent_factory.migrate.revisions.normalise import content_sha256
 
@@ -191,7 +191,7 @@ def require_known(project: Project, current: Sequence[str]) -> None:
 
 def warn_of_bytecode(plan: Plan) -> tuple[Warned, ...]:
     """Warn of the revisions of which there is only bytecode: no text says what they do."""
-    ids = [step.id for step in plan.steps if content_of(step.path).is_bytecode]
+    ids = [step.id for step in plan.steps if is_bytecode(str(step.path))]
     if not ids:
         return ()
     message = f"{', '.join(ids)}: bytecode without its source; what is hashed and kept is the bytecode"

@@ -22,7 +22,12 @@ class FileContent:
     @property
     def is_bytecode(self) -> bool:
         """Whether it is compiled code, which stands here without its source."""
-        return self.path.endswith((".pyc", ".pyo"))
+        return is_bytecode(self.path)
+
+
+def is_bytecode(path: str) -> bool:
+    """Say whether the file of this path is compiled code."""
+    return path.endswith((".pyc", ".pyo"))
 
 
 def content_of(path: str | Path) -> FileContent:
