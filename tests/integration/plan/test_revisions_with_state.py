@@ -1,8 +1,5 @@
 """A revision whose module has a state runs as its file says, whatever has run it before."""
 
-import threading
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +12,7 @@ from alembic.config import Config
 
 from agent_factory.url import parse_url
 from tests.commands import CommandLine
+from tests.integration.plan.blocking import block_one_try
 from tests.projects import AlembicProject, make_project
 
 STATES = {
@@ -110,7 +108,7 @@ def test_a_lock_that_is_not_to_be_had_does_not_change_what_runs(
 ) -> None:
     root = stateful.project.root
     assert stateful.af_db("prod", "upgrade", "001", "--yes", cwd=root, url=postgresql_url).code == 0
-    release = _block_one_try(postgresql_url, "LOCK TABLE t001 IN ACCESS SHARE MODE")
+    release = block_one_try(postgresql_url, "LOCK TABLE t001 IN ACCESS SHARE MODE")
 
     outcome = stateful.af_db(
         *("prod", "upgrade", "--yes", "--json", "--progress", "json"), cwd=root, url=postgresql_url
@@ -175,6 +173,8 @@ def test_the_second_upgrade_of_a_check_is_as_the_first(
     assert not [item for item in document["skipped"] if item.startswith(("up and down", "on "))]
 
 
+RUN = ("prod", "upgrade", "--yes", "--allow", "depends-on-data")
+"""What these revisions send depends on rows, and is not bound to a saved plan."""
 LOOKS = """
 for n in op.get_bind().scalars(sa.text("SELECT id FROM t001")).all():
     op.execute(f"UPDATE t001 SET id = id WHERE id = {n}")
@@ -197,7 +197,7 @@ def test_other_statements_than_at_the_rehearsal_are_told(
     assert af_db("prod", "upgrade", "001", "--yes", cwd=root, url=postgresql_url).code == 0
     _execute(postgresql_url, "INSERT INTO t001 VALUES (1), (2)")
 
-    outcome = af_db("prod", "upgrade", "--yes", "--json", cwd=root, url=postgresql_url)
+    outcome = af_db(*RUN, "--json", cwd=root, url=postgresql_url)
 
     assert outcome.code == 0
     assert outcome.document["applied"][0]["other_statements"] == {"sent": 3, "rehearsed": 1}
@@ -212,7 +212,7 @@ def test_other_statements_are_a_warning_for_people(
     assert af_db("prod", "upgrade", "001", "--yes", cwd=root, url=postgresql_url).code == 0
     _execute(postgresql_url, "INSERT INTO t001 VALUES (1)")
 
-    outcome = af_db("prod", "upgrade", "--yes", cwd=root, url=postgresql_url)
+    outcome = af_db(*RUN, cwd=root, url=postgresql_url)
 
     assert outcome.code == 0
     assert "warning  002 sent 2 statements, and 1 at the rehearsal" in outcome.err
@@ -231,7 +231,7 @@ def test_as_many_statements_that_are_not_the_same_are_told(
     assert af_db("prod", "upgrade", "001", "--yes", cwd=project.root, url=postgresql_url).code == 0
     _execute(postgresql_url, "INSERT INTO t001 VALUES (1)")
 
-    outcome = af_db("prod", "upgrade", "--yes", cwd=project.root, url=postgresql_url)
+    outcome = af_db(*RUN, cwd=project.root, url=postgresql_url)
 
     assert "warning  002 sent 2 statements as at the rehearsal, but not the same" in outcome.err
 
@@ -268,37 +268,13 @@ def test_a_schema_that_came_out_otherwise_names_the_statements_too(
     assert af_db("prod", "upgrade", "001", "--yes", cwd=project.root, url=postgresql_url).code == 0
     _execute(postgresql_url, "INSERT INTO t001 VALUES (1)")
 
-    outcome = af_db("prod", "upgrade", "--yes", "--json", cwd=project.root, url=postgresql_url)
+    outcome = af_db(*RUN, "--json", cwd=project.root, url=postgresql_url)
 
     assert (outcome.code, outcome.error["code"]) == (8, "not-as-rehearsed")
     assert outcome.error["message"].splitlines()[1:] == [
         "  comment TABLE public.t001: expected '0 rows', found '1 rows'",
         "002 sent 2 statements as at the rehearsal, but not the same",
     ]
-
-
-def _block_one_try(url: str, sql: str) -> Callable[[], None]:
-    """Hold a lock until somebody has waited for it and given up; return what waits for that."""
-    connection = psycopg2.connect(url)
-    cursor = connection.cursor()
-    cursor.execute(sql)
-
-    def count_waiting() -> int:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 't001'::regclass")
-        ((count,),) = cursor.fetchall()
-        return int(count)
-
-    def release() -> None:
-        for wanted in (1, 0):
-            until = time.monotonic() + 20
-            while count_waiting() != wanted and time.monotonic() < until:
-                time.sleep(0.01)
-        connection.rollback()
-        connection.close()
-
-    thread = threading.Thread(target=release)
-    thread.start()
-    return thread.join
 
 
 def _execute(url: str, sql: str) -> list[tuple[Any, ...]]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import hmac
 import json
 import shlex
 from collections.abc import Callable, Iterator
@@ -127,12 +128,12 @@ def test_another_database_that_is_where_the_plan_leads_has_not_carried_it_out(re
 def test_the_file_names_all_that_decides(reviewed: Reviewed) -> None:
     document = json.loads(reviewed.file.read_text())
 
-    assert document["format"] == 1
+    assert document["format"] == 2
     assert document["before"] == ["001"]
     assert document["after"] == ["002"]
     (revision,) = document["revisions"]
     assert revision["file"] == "002_step_002.py"
-    assert "CREATE TABLE t002" in revision["sql"][0]
+    assert revision["statements"][0]["sql"].startswith("CREATE TABLE t002")
     assert document["identity"]["system_identifier"].isdigit()
     for name in (
         "af_db_version",
@@ -140,6 +141,7 @@ def test_the_file_names_all_that_decides(reviewed: Reviewed) -> None:
         "env_py_sha256",
         "catalog_sha256",
         "expires_at",
+        "salt",
         "sha256",
     ):
         assert document[name]
@@ -220,9 +222,11 @@ def test_a_plan_names_the_projects_modules_that_were_imported(reviewed: Reviewed
     module = imports_a_module(reviewed, "named_in_a_plan")
     sha256 = hashlib.sha256(module.read_bytes()).hexdigest()
 
-    named = json.loads(reviewed.file.read_text())["files"]
+    document = json.loads(reviewed.file.read_text())
+    named, salt = document["files"], document["salt"]
 
-    assert {"file": "named_in_a_plan.py", "sha256": sha256} in named
+    salted = hmac.new(salt.encode(), sha256.encode(), hashlib.sha256).hexdigest()
+    assert {"file": "named_in_a_plan.py", "sha256": salted} in named
     assert not [item for item in named if "002" in item["file"] or "env.py" in item["file"]]
     assert reviewed.run_plan().code == 0
 

@@ -13,6 +13,7 @@ from agent_factory.migrate.db.failures import explain_connection_failure
 from agent_factory.migrate.db.libpq import APPLICATION_NAME, CONNECT_TIMEOUT_S, connect_options, with_options
 from agent_factory.migrate.db.own import own
 from agent_factory.migrate.db.read_only import ReadOnlyConnection, ReadOnlyFile
+from agent_factory.migrate.db.watched_file import WatchedFile
 from agent_factory.migrate.model.errors import MigrationError
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.model.version import note_server
@@ -80,10 +81,10 @@ def _build_engine(url: DatabaseURL, options: Mapping[str, str], *, read_only: bo
         poolclass=sa.NullPool,
         connect_args={
             "check_same_thread": False,
-            "factory": ReadOnlyFile if read_only else sqlite3.Connection,
+            "factory": ReadOnlyFile if read_only else WatchedFile,
         },
     )
-    sqlite.use_real_transactions(engine, begin="BEGIN" if read_only else "BEGIN IMMEDIATE")
+    sqlite.use_real_transactions(engine, begin="BEGIN" if read_only else sqlite.BEGIN_TO_WRITE)
     return engine
 
 

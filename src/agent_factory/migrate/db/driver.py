@@ -4,7 +4,7 @@ import contextlib
 import functools
 import re
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import psycopg2
@@ -29,8 +29,14 @@ NOTHING_TO_DO = contextlib.nullcontext()
 class Listener(Protocol):
     """Who hears of all that is sent on a connection, by cursors of whatever class but af-db's own."""
 
-    def sending(self, sql: str, *, is_named: bool) -> contextlib.AbstractContextManager[None]:
-        """Around the sending of a text; ``is_named``: the cursor has a name, so the server keeps its rows."""
+    def sending(
+        self, sql: str, *, is_named: bool, rows: int | None = None
+    ) -> contextlib.AbstractContextManager[None]:
+        """Around the sending of a text; nothing is sent where this raises.
+
+        ``is_named``: the cursor has a name, so the server keeps its rows. ``rows``: with how many rows of
+        parameters it is sent, where there may be several.
+        """
 
     def ending(self, how: str) -> contextlib.AbstractContextManager[None]:
         """Around a call of the driver's ``commit`` or ``rollback``."""
@@ -127,37 +133,77 @@ class WatchedConnection(psycopg2.extensions.connection):
 
 
 class _Telling:
-    """All ways of a cursor to send something: each tells the connection's listener."""
+    """All ways of a cursor to send something: each tells the connection's listener.
+
+    ``is_fetched``: somebody has asked for rows of what it has sent last.
+    """
 
     connection: WatchedConnection
     name: str | None
     is_own = False
+    is_fetched = False
 
     def execute(self, query: "str | bytes | Composable", vars: Values | None = None) -> None:  # noqa: A002
         with self._sending(query):
             super().execute(query, vars)  # type: ignore[misc]
 
     def executemany(self, query: "str | bytes | Composable", vars_list: Any) -> None:
-        with self._sending(query):
+        rows = len(vars_list) if isinstance(vars_list, Sized) else None
+        with self._sending(query, rows):
             super().executemany(query, vars_list)  # type: ignore[misc]
 
     def copy_expert(self, sql: "str | bytes | Composable", *arguments: Any, **options: Any) -> None:
         with self._sending(sql):
             super().copy_expert(sql, *arguments, **options)  # type: ignore[misc]
 
-    def copy_from(self, file: Any, table: str, *arguments: Any, **options: Any) -> None:
-        with self._sending(f"COPY {table} FROM stdin"):
-            super().copy_from(file, table, *arguments, **options)  # type: ignore[misc]
+    def copy_from(
+        self,
+        file: Any,
+        table: str,
+        sep: str = "\t",
+        null: str = r"\N",
+        size: int = 8192,
+        columns: Sequence[str] | None = None,
+    ) -> None:
+        with self._sending(f"COPY {table}{_listed(columns)} FROM stdin (DELIMITER {sep!r}, NULL {null!r})"):
+            super().copy_from(file, table, sep, null, size, columns)  # type: ignore[misc]
 
-    def copy_to(self, file: Any, table: str, *arguments: Any, **options: Any) -> None:
-        with self._sending(f"COPY {table} TO stdout"):
-            super().copy_to(file, table, *arguments, **options)  # type: ignore[misc]
+    def copy_to(
+        self,
+        file: Any,
+        table: str,
+        sep: str = "\t",
+        null: str = r"\N",
+        columns: Sequence[str] | None = None,
+    ) -> None:
+        with self._sending(f"COPY {table}{_listed(columns)} TO stdout (DELIMITER {sep!r}, NULL {null!r})"):
+            super().copy_to(file, table, sep, null, columns)  # type: ignore[misc]
 
-    def callproc(self, procname: Any, *parameters: Any) -> Any:
-        with self._sending("SELECT"):
-            return super().callproc(procname, *parameters)  # type: ignore[misc]
+    def callproc(self, procname: Any, parameters: Any = None) -> Any:
+        names = list(parameters) if isinstance(parameters, Mapping) else ["%s" for _ in parameters or ()]
+        with self._sending(f"SELECT * FROM {procname}({', '.join(map(str, names))})"):  # noqa: S608 - it is read
+            return super().callproc(procname, parameters)  # type: ignore[misc]
 
-    def _sending(self, query: "str | bytes | Composable") -> contextlib.AbstractContextManager[None]:
+    def fetchone(self) -> Any:
+        self.is_fetched = True
+        return super().fetchone()  # type: ignore[misc]
+
+    def fetchmany(self, *size: Any, **named: Any) -> Any:
+        self.is_fetched = True
+        return super().fetchmany(*size, **named)  # type: ignore[misc]
+
+    def fetchall(self) -> Any:
+        self.is_fetched = True
+        return super().fetchall()  # type: ignore[misc]
+
+    def __next__(self) -> Any:
+        self.is_fetched = True
+        return super().__next__()  # type: ignore[misc]
+
+    def _sending(
+        self, query: "str | bytes | Composable", rows: int | None = None
+    ) -> contextlib.AbstractContextManager[None]:
+        self.is_fetched = False
         listener = self.connection.listener
         if listener is None or self.is_own:
             return NOTHING_TO_DO
@@ -165,10 +211,14 @@ class _Telling:
             text = query.decode(errors="replace")
         else:
             text = query if isinstance(query, str) else query.as_string(cast(Cursor, self))
-        return listener.sending(text, is_named=self.name is not None)
+        return listener.sending(text, is_named=self.name is not None, rows=rows)
 
 
-class _Cursor(_Telling, psycopg2.extensions.cursor):
+def _listed(columns: Sequence[str] | None) -> str:
+    return f" ({', '.join(columns)})" if columns else ""
+
+
+class _Cursor(_Telling, psycopg2.extensions.cursor):  # type: ignore[misc] # more is named here
     connection: WatchedConnection
     _is_deferred = False
 
@@ -210,6 +260,19 @@ def psycopg2_connection(connection: sa.Connection) -> WatchedConnection:
 def own_cursor_of(driver: psycopg2.extensions.connection) -> Cursor:
     """Return a cursor for af-db's own statements on a connection that may be watched."""
     return driver.cursor(cursor_factory=OwnCursor if isinstance(driver, WatchedConnection) else Cursor)
+
+
+@contextlib.contextmanager
+def unheard(driver: psycopg2.extensions.connection) -> Iterator[None]:
+    """Have nobody hear what is sent in the block: it was announced before."""
+    if not isinstance(driver, WatchedConnection):
+        yield
+        return
+    listener, driver.listener = driver.listener, None
+    try:
+        yield
+    finally:
+        driver.listener = listener
 
 
 def roll_back_unseen(driver: psycopg2.extensions.connection) -> None:

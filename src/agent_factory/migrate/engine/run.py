@@ -14,7 +14,7 @@ from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.db import indexes, server
 from agent_factory.migrate.db.connection import ReconnectedError, connect
 from agent_factory.migrate.db.driver import psycopg2_connection, sqlite3_connection, watched_connection
-from agent_factory.migrate.db.sent_statements import Sent
+from agent_factory.migrate.db.sent_statements import ExpectedStatements
 from agent_factory.migrate.db.sql import bare
 from agent_factory.migrate.engine import built_indexes, foreign_keys, preflight, retries
 from agent_factory.migrate.engine.database_state import read_state_after_failure
@@ -29,6 +29,7 @@ from agent_factory.migrate.engine.running_revision import (
     RunningRevision,
     TransactionEndedError,
 )
+from agent_factory.migrate.engine.statement_comparison import StatementComparison
 from agent_factory.migrate.engine.supervision import supervise
 from agent_factory.migrate.engine.watch import Watch, has_written
 from agent_factory.migrate.journal import write as journal
@@ -61,20 +62,20 @@ def run_plan(
     emit: Emit,
     *,
     check_again: CheckAgain | None = None,
-    rehearsed: Mapping[str, Sent] | None = None,
+    expected: Mapping[str, ExpectedStatements] | None = None,
 ) -> tuple[AppliedRevision, ...]:
     """Run every revision of the plan and return what ran; empty when another run did it meanwhile.
 
     ``check_again`` is called under the lock, before the first revision, with the connection that works; it
-    raises what makes the plan one that must not run any more. ``rehearsed`` is what each revision sent at the
-    rehearsal: one that sends anything else is reported.
+    raises what makes the plan one that must not run any more. ``expected`` is what each revision is to send:
+    one that is bound to it is stopped before it sends anything else, and every other one is reported.
 
     Raises AlreadyRunningError, RefusedError when what was confirmed no longer holds, RolledBackError when a
     revision failed and nothing of it is applied, PartiallyAppliedError when a part of it is committed or its
     outcome is not known, InterruptedRunError for a signal, and CannotConnectError.
     """
     run_state = RunState(options.statement_timeout_s)
-    run = _Run(project, target, plan, options, origin, run_state, check_again, rehearsed or {})
+    run = _Run(project, target, plan, options, origin, run_state, check_again, expected or {})
     with monitored(target, run_state):
         return supervise(run.work, run_state, emit)
 
@@ -91,10 +92,9 @@ class _Run:
         origin: Origin,
         run_state: RunState,
         check_again: CheckAgain | None,
-        rehearsed: Mapping[str, Sent],
+        expected: Mapping[str, ExpectedStatements],
     ) -> None:
         self._check_again = check_again
-        self._rehearsed = rehearsed
         self._project = project
         self._target = target
         self._plan = plan
@@ -120,6 +120,7 @@ class _Run:
             statement_timeout_s=options.statement_timeout_s,
             concurrent_lock_timeout_s=max(options.retry_for_s, options.lock_timeout_max_s),
             for_session=not options.allow_pooler,
+            sent=StatementComparison(expected=expected),
         )
 
     def work(self) -> tuple[AppliedRevision, ...]:
@@ -207,7 +208,6 @@ class _Run:
             self._start(steps[revision])
 
         def recording(_revision: str) -> None:
-            self._watch.sent.end()
             self._send_journal_row()
 
         def recorded(_revision: str) -> None:
@@ -245,8 +245,9 @@ class _Run:
         several. By then the revision has sent all that it sends."""
         running = self._require_running()
         running.check_open()
-        running.compare(self._watch.sent.by(running.revision.id), self._rehearsed.get(running.revision.id))
         is_first = running.state is not RevisionState.RECORDING
+        if is_first:
+            running.note_other_statements(self._watch.sent.end())
         if is_first and not self._journal.checks_transaction:
             self._watch.transactions.check(running)
         if self._journal.is_open and is_first:
@@ -306,6 +307,7 @@ class _Run:
     def _after_failure(self, error: BaseException) -> float:
         """Clean up; return the pause after which to try again, or raise RunFailedError."""
         self._state.end_statement()
+        error = self._watch.sent.difference or error  # whatever the revision has made of it
         running = self._watch.running
         self._watch.running = None  # what is done from here on is not the revision's
         if self._is_lost() or self._state.was_aborted or isinstance(error, ReconnectedError):

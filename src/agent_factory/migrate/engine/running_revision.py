@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from agent_factory.migrate.db import indexes
-from agent_factory.migrate.db.sent_statements import Sent
 from agent_factory.migrate.model.plan import Revision
 from agent_factory.migrate.model.results import OtherStatements
 
@@ -204,10 +203,9 @@ class RunningRevision:
         if not self._has_committed_record:
             raise TransactionEndedError("so that Alembic has committed nothing at its end")
 
-    def compare(self, sent: Sent, rehearsed: Sent | None) -> None:
-        """Note where it has not sent what it sent at its rehearsal; None says that there was none."""
-        if rehearsed is not None and sent != rehearsed:
-            self.other_statements = OtherStatements(sent=sent.count, rehearsed=rehearsed.count)
+    def note_other_statements(self, other: OtherStatements | None) -> None:
+        """Note how it has not sent what it was expected to; None says that it has, or that nothing was."""
+        self.other_statements = other
 
     def _enter(self, state: RevisionState) -> None:
         if self._state not in _ALLOWED_FROM[state]:

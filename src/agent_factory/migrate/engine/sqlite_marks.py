@@ -7,9 +7,11 @@ is; a row that was written behind it, into a temporary table, is there afterward
 import contextlib
 import secrets
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
+from agent_factory.migrate.db.watched_file import own_file_cursor
 from agent_factory.migrate.engine.running_revision import (
     ENDED_UNSEEN,
     RunningRevision,
@@ -27,10 +29,10 @@ class SqliteMarks:
 
     def begin(self) -> None:
         """Mark the transaction that has just begun."""
-        self.driver.execute("CREATE TEMPORARY TABLE IF NOT EXISTS af_db_transactions (mark TEXT)")
+        self._execute("CREATE TEMPORARY TABLE IF NOT EXISTS af_db_transactions (mark TEXT)")
         self._mark = f"af_db_{secrets.token_hex(8)}"
-        self.driver.execute(f"SAVEPOINT {self._mark}")
-        self.driver.execute("INSERT INTO temp.af_db_transactions VALUES (?)", [self._mark])
+        self._execute(f"SAVEPOINT {self._mark}")
+        self._execute("INSERT INTO temp.af_db_transactions VALUES (?)", [self._mark])
         self._written = self._changes()
 
     def check_open(self, running: RunningRevision) -> None:
@@ -51,7 +53,7 @@ class SqliteMarks:
         if not self._mark:
             return
         try:
-            self.driver.execute(f"RELEASE {self._mark}")
+            self._execute(f"RELEASE {self._mark}")
         except sqlite3.OperationalError:
             self._end(running)
         self._mark = ""
@@ -71,8 +73,11 @@ class SqliteMarks:
         mark, self._mark = self._mark, ""
         with contextlib.suppress(sqlite3.Error):
             query = "SELECT count(*) FROM temp.af_db_transactions WHERE mark = ?"
-            if self.driver.execute(query, [mark]).fetchone() == (1,):
+            if self._execute(query, [mark]).fetchone() == (1,):
                 running.note_commit(has_written=self._has_written())
+
+    def _execute(self, sql: str, parameters: Sequence[object] = ()) -> sqlite3.Cursor:
+        return own_file_cursor(self.driver).execute(sql, parameters)
 
     def _end(self, running: RunningRevision) -> NoReturn:
         running.ended = TransactionEndedError(ENDED_UNSEEN)
@@ -85,5 +90,5 @@ class SqliteMarks:
 
     def _changes(self) -> tuple[int, ...]:
         pragmas = ("schema_version", "user_version", "application_id")
-        values = (self.driver.execute(f"PRAGMA main.{pragma}").fetchone()[0] for pragma in pragmas)
+        values = (self._execute(f"PRAGMA main.{pragma}").fetchone()[0] for pragma in pragmas)
         return self.driver.total_changes, *values

@@ -86,7 +86,8 @@ def _judge_after_error(sql: str) -> Verdict:
 @dataclass(slots=True, kw_only=True)
 class TransactionWatch:
     """The listener on the driver's connection of a run. ``find_running`` returns the revision whose statement
-    it is that is sent, None for what is af-db's or Alembic's own.
+    it is that is sent, None for what is af-db's or Alembic's own. ``note_sent`` is called with each before it
+    is sent, and raises what stops it.
 
     ``mark`` is that of all transactions which this run begins.
     """
@@ -95,6 +96,7 @@ class TransactionWatch:
     driver: WatchedConnection
     find_running: Callable[[], RunningRevision | None]
     mark: str
+    note_sent: Callable[[str, int | None], None]
     _is_expected: bool = False
     _commits: Transaction | None = None
     _failed_in: list[tuple[Transaction, str]] = field(default_factory=list)
@@ -200,13 +202,16 @@ class TransactionWatch:
             verdict = Verdict.UNCERTAIN
         self._end(running, verdict, f"{how}() of psycopg2")
 
-    def sending(self, sql: str, *, is_named: bool) -> contextlib.AbstractContextManager[None]:
+    def sending(
+        self, sql: str, *, is_named: bool, rows: int | None = None
+    ) -> contextlib.AbstractContextManager[None]:
         """Around whatever a revision sends. Raises TransactionEndedError where that ended its transaction."""
         running = self.find_running()
         if running is None or sql == NO_STATEMENT:
             return NOTHING_TO_DO
         if running.ended is not None:
             raise running.ended
+        self.note_sent(sql, rows)
         if not self.driver.autocommit:
             return self._in_transaction(running, sql)
         if not is_idle(self.driver):

@@ -11,18 +11,15 @@ from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.db import indexes
 from agent_factory.migrate.db.cursors import own_cursor
-from agent_factory.migrate.db.driver import (
-    WatchedConnection,
-    own_cursor_of,
-    sqlite3_connection,
-    watched_connection,
-)
-from agent_factory.migrate.db.sent_statements import SentStatements
+from agent_factory.migrate.db.driver import WatchedConnection, own_cursor_of, watched_connection
+from agent_factory.migrate.db.sent_statements import SentListener
 from agent_factory.migrate.db.transaction_control import may_change_transaction
 from agent_factory.migrate.db.transactions import is_idle
+from agent_factory.migrate.db.watched_file import watched_file
 from agent_factory.migrate.engine.run_state import RunState
 from agent_factory.migrate.engine.running_revision import RunningRevision
 from agent_factory.migrate.engine.sqlite_marks import SqliteMarks
+from agent_factory.migrate.engine.statement_comparison import StatementComparison
 from agent_factory.migrate.engine.transaction_watch import NO_STATEMENT, TransactionWatch
 from agent_factory.migrate.model.durations import milliseconds
 from agent_factory.migrate.model.events import StatementStarted
@@ -44,9 +41,9 @@ class Watch:
 
     ``before_early_commit`` is called, inside the transaction, when a revision is about to commit before its
     end; ``before_autocommit`` before each statement outside a transaction. ``done`` are indexes whose
-    statements are skipped. ``sent`` notes what the revisions send, these included. ``for_session``: no pooler
-    stands between, so limits are set for the whole session; else they are set for each transaction. ``mark``
-    is that of this run's transactions on PostgreSQL.
+    statements are skipped. ``sent`` compares what the revisions send, these included. ``for_session``: no
+    pooler stands between, so limits are set for the whole session; else they are set for each transaction.
+    ``mark`` is that of this run's transactions on PostgreSQL.
     """
 
     run_state: RunState
@@ -56,11 +53,11 @@ class Watch:
     lock_timeout_max_s: float
     statement_timeout_s: float
     concurrent_lock_timeout_s: float
+    sent: StatementComparison
     idle_timeout_s: float = 600.0
     for_session: bool = True
     running: RunningRevision | None = None
     done: frozenset[str] = frozenset()
-    sent: SentStatements = field(default_factory=SentStatements)
     mark: str = field(default_factory=lambda: secrets.token_hex(8))
     transactions: TransactionWatch | SqliteMarks = field(init=False)
     _driver: WatchedConnection | None = None
@@ -77,7 +74,11 @@ class Watch:
         sa.event.listen(engine, "rollback", self._rollback)
         self._driver = driver = watched_connection(connection)
         if driver is None:
-            self.transactions = SqliteMarks(driver=sqlite3_connection(connection))
+            file = watched_file(connection)
+            file.listener = SentListener(
+                is_meant=lambda: self._whose(connection) is not None, note=self.sent.note
+            )
+            self.transactions = SqliteMarks(driver=file)
             return
         driver.when_committed = self.run_state.end_statement
         self.transactions = TransactionWatch(
@@ -85,6 +86,7 @@ class Watch:
             driver=driver,
             mark=self.mark,
             find_running=lambda: self._whose(connection),
+            note_sent=self.sent.note,
         )
         self.transactions.attach()
 
@@ -132,11 +134,9 @@ class Watch:
         _cursor: object,
         statement: str,
         parameters: object,
-        _context: object,
-        is_many: bool,
+        *_context: object,
     ) -> tuple[str, object]:
         self.run_state.check_stop()
-        self.sent.note(statement, parameters, is_many=is_many)
         running = self.running
         if running is not None and not running.is_recorded:
             self.transactions.check_open(running)
@@ -151,6 +151,7 @@ class Watch:
         """Prepare for a statement of the revision's own; say whether an earlier run has done its work."""
         self.run_state.emit(StatementStarted(revision=running.revision.id, sql=statement))
         if indexes.built_by(statement) in self.done:
+            self.sent.note(statement)  # the driver is given another one
             running.note_committed(statement)
             return True
         driver = self._driver

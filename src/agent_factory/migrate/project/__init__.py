@@ -38,6 +38,7 @@ from agent_factory.migrate.project.history import (
 )
 from agent_factory.migrate.project.models import Models, read_models
 from agent_factory.migrate.project.offline import render_offline
+from agent_factory.migrate.project.opened_files import OutsideFile
 from agent_factory.migrate.project.opening import (
     FilesRead,
     HistoryFiles,
@@ -54,6 +55,7 @@ __all__ = [
     "HistoryFiles",
     "Hooks",
     "Models",
+    "OutsideFile",
     "OwnConnection",
     "Project",
     "VersionTable",

@@ -66,7 +66,7 @@ class FilesRead:
     """What a process has read of a project: its code, and the SHA-256 of what its revisions opened."""
 
     code: tuple[FileContent, ...] = ()
-    opened: tuple[tuple[str, str], ...] = ()
+    opened: tuple[tuple[str, str | None], ...] = ()
 
 
 def files_read(project: Project) -> FilesRead:

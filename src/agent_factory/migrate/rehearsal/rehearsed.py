@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from agent_factory.migrate.model.plan import Revision
-from agent_factory.migrate.project import OwnConnection
-from agent_factory.migrate.rehearsal.trace import TracedStatement
+from agent_factory.migrate.project import OutsideFile, OwnConnection
+from agent_factory.migrate.rehearsal.trace import TracedRead, TracedStatement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,9 +12,13 @@ class RehearsedRevision:
     """A revision and the statements that it ran. ``transactional``: all of them in its own transaction.
 
     ``connections`` are those that it opened by itself; what it did there is not among the statements.
+    ``reads`` are what it read of the database before it sent something else, ``outside_files`` what it read
+    of others' files.
     """
 
     revision: Revision
     transactional: bool
     statements: tuple[TracedStatement, ...]
     connections: tuple[OwnConnection, ...] = ()
+    reads: tuple[TracedRead, ...] = ()
+    outside_files: tuple[OutsideFile, ...] = ()

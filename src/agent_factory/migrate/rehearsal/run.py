@@ -6,6 +6,8 @@ with no rows as with 200,000). SQLite rehearses on a copy of the file.
 
 import contextlib
 import functools
+import inspect
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +29,9 @@ from agent_factory.migrate.catalog import (
     without_settings,
 )
 from agent_factory.migrate.db.connection import connect
-from agent_factory.migrate.db.sent_statements import Sent, SentStatements
+from agent_factory.migrate.db.driver import watched_connection
+from agent_factory.migrate.db.sent_statements import SentListener, SentStatement, SentStatements
+from agent_factory.migrate.db.watched_file import watched_file
 from agent_factory.migrate.model.plan import Plan
 from agent_factory.migrate.model.target import Environment, Target
 from agent_factory.migrate.project import Hooks, OwnConnection, Project
@@ -49,7 +53,7 @@ from agent_factory.migrate.rehearsal.scratch import (
 )
 from agent_factory.migrate.rehearsal.temporary_folders import temporary_folder
 from agent_factory.migrate.rehearsal.time_limit import time_limit
-from agent_factory.migrate.rehearsal.trace import Trace, tracing
+from agent_factory.migrate.rehearsal.trace import Place, Trace, tracing
 from agent_factory.url import DatabaseURL
 
 COPIED = Scope(leave_out_kinds=OF_ROLES_AND_ROWS, one_server=False)
@@ -81,7 +85,7 @@ class Rehearsal:
     original: Catalog
     before: Catalog
     after: Catalog
-    sent: Mapping[str, Sent]
+    sent: Mapping[str, tuple[SentStatement, ...]]
     is_copied: bool
     failed: frozenset[str] = frozenset()
     history: History | None = None
@@ -167,7 +171,8 @@ def rehearse(
                 connection.exec_driver_sql(f"DROP INDEX IF EXISTS {name}")
         before = read_catalog(connection, COPIED)
         sent, reused = SentStatements(), list[str]()
-        with sent.noted(connection.engine), tracing(connection) as trace:
+        find_place = functools.partial(_find_place, plan, sent)
+        with _recorded(connection, sent), tracing(connection, find_place=find_place) as trace:
             revisions = _run(project, connection, plan, trace, sent, reused, copy.notes, limit_s)
         after = read_catalog(connection, COPIED)
         history = None
@@ -197,6 +202,29 @@ def run_traced(project: Project, target: Target, plan: Plan) -> tuple[RehearsedR
             return _run(project, connection, plan, trace, SentStatements(), [])
         except NotRehearsedError as error:
             raise RehearsalFailedError(error, error.revision, ()) from error
+
+
+@contextlib.contextmanager
+def _recorded(connection: sa.Connection, sent: SentStatements) -> Iterator[None]:
+    """Have what the revisions send on this connection recorded for the block."""
+    driver = watched_connection(connection) or watched_file(connection)
+    driver.listener = SentListener(
+        is_meant=lambda: not alembic_project.sends_version_row(connection), note=sent.note
+    )
+    try:
+        yield
+    finally:
+        driver.listener = None
+
+
+def _find_place(plan: Plan, sent: SentStatements) -> Place:
+    """Return where the revision is whose statement is sent now."""
+    names = {step.id: step.path.name for step in plan.steps}
+    name = names.get(sent.revision or "")
+    frame = inspect.currentframe()
+    while frame is not None and os.path.basename(frame.f_code.co_filename) != name:  # noqa: PTH119 - of each frame
+        frame = frame.f_back
+    return Place(line=frame.f_lineno if frame is not None else None, sent=sent.count)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -325,6 +353,7 @@ def _run(
 
     def started(revision: str) -> None:
         began.append(revision)
+        project.opened.take_outside()
         sent.begin(revision)
 
     def recording(_revision: str) -> None:
@@ -334,13 +363,16 @@ def _run(
         reused.append(f"{revision} could not be executed again ({type(why).__name__}: {why})")
 
     def committed(revision: str) -> None:
-        statements = trace.take()
+        statements, reads = trace.take(), trace.take_reads()
+        last = sent.last_action(revision)
         rehearsed.append(
             RehearsedRevision(
                 revision=steps[revision],
                 transactional=all(statement.transactional for statement in statements),
                 statements=statements,
                 connections=tuple(dict.fromkeys(opened[revision])),
+                reads=tuple(read for read in reads if read.sent < last),
+                outside_files=project.opened.take_outside(),
             )
         )
 

@@ -1,15 +1,16 @@
 """A plan as a file: what was reviewed is what runs, or nothing does.
 
 The file names everything that decides what a plan does: the database, where it is, the files, env.py, the
-SQL that the rehearsal saw, the catalog. Each is compared before the plan runs, and once more under the run
-lock. It does not protect from somebody who may write both the file and the repository.
+catalog. Each is compared before the plan runs, and once more under the run lock; what a revision sent at the
+rehearsal is compared with what it is about to send. It does not protect from somebody who may write both the
+file and the repository.
 """
 
 import hashlib
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,13 +19,22 @@ import sqlalchemy as sa
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 from agent_factory.migrate.db import server
+from agent_factory.migrate.db.sent_statements import (
+    ExpectedStatements,
+    SentStatement,
+    first_difference,
+    in_one_order,
+    salted,
+)
 from agent_factory.migrate.model.errors import UNCHANGED, RefusedError, UsageError
 from agent_factory.migrate.model.plan import Direction
 from agent_factory.migrate.model.target import Target
+from agent_factory.migrate.review.hazards import DEPENDS_ON_DATA
 from agent_factory.migrate.revisions.contents import content_of
 from agent_factory.migrate.revisions.normalise import content_sha256
 
-FORMAT = 1
+FORMAT = 2
+"""1 had the SQL of the statements that SQLAlchemy sent, and hashes without a salt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,19 +48,23 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedRevision:
-    """A revision: SHA-256 of its file, and the SQL that it ran at the rehearsal; None without one."""
+    """A revision: SHA-256 of its file, and what it sent at the rehearsal; None without one.
+
+    ``depends_on_data``: its author has consented to that it sends something else.
+    """
 
     id: str
     file: str
     sha256: str
-    sql: tuple[str, ...] | None
+    statements: tuple[SentStatement, ...] | None
+    depends_on_data: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedFile:
     """A file of the project that was imported or read, as seen from the project's folder, and its SHA-256.
 
-    That is None where there is no such file.
+    That is salted, and None where there is no such file, or nothing in it.
     """
 
     file: str
@@ -63,6 +77,7 @@ class SavedPlan:
 
     ``files`` are what env.py and the revisions imported from the project, and what the revisions read.
     ``needed`` are the names that somebody has to consent to, ``allowed`` those that its author did.
+    ``salt`` is that of the hashes of ``files`` and of statements.
     """
 
     direction: Direction
@@ -79,12 +94,25 @@ class SavedPlan:
     alembic_version: str
     made_at: AwareDatetime
     expires_at: AwareDatetime
+    salt: str
     files: tuple[SavedFile, ...] = ()
 
     @property
     def is_rehearsed(self) -> bool:
         """Whether every revision was run before the plan was written."""
-        return all(item.sql is not None for item in self.revisions)
+        return all(item.statements is not None for item in self.revisions)
+
+    def expected(self, allowed: Collection[str]) -> dict[str, ExpectedStatements]:
+        """Return what each revision is to send, by its id; ``allowed`` is what was consented to since."""
+        return {
+            item.id: ExpectedStatements(
+                statements=item.statements,
+                salt=self.salt,
+                is_binding=not (item.depends_on_data and DEPENDS_ON_DATA.code in (*self.allowed, *allowed)),
+            )
+            for item in self.revisions
+            if item.statements is not None
+        }
 
 
 def identify(target: Target, connection: sa.Connection) -> Identity:
@@ -103,16 +131,30 @@ def file_sha256(path: Path) -> str:
 
 
 def files(
-    root: Path, used: Iterable[Path], saved: SavedPlan | None, sha256_of: Callable[[Path], str | None]
+    root: Path,
+    used: Iterable[Path],
+    saved: SavedPlan | None,
+    sha256_of: Callable[[Path], str | None],
+    salt: str,
 ) -> tuple[SavedFile, ...]:
     """Return the files that were used, and those that a saved plan names: these may be used later.
 
-    Those that a plan without a rehearsal cannot name are left out.
+    Their hashes are salted: a short file with a password could be guessed from its own. Those that a plan
+    without a rehearsal cannot name are left out.
     """
     named = [item.file for item in saved.files] if saved else []
     if saved is None or saved.is_rehearsed:
         named += [os.path.relpath(path, root) for path in used]
-    return tuple(SavedFile(file=name, sha256=sha256_of(root / name)) for name in sorted(dict.fromkeys(named)))
+    hashes = {name: sha256_of(root / name) for name in sorted(set(named))}
+    return tuple(
+        SavedFile(file=name, sha256=None if sha256 is None else salted(sha256, salt))
+        for name, sha256 in hashes.items()
+    )
+
+
+def new_salt() -> str:
+    """Return a salt for the hashes of one plan."""
+    return secrets.token_hex(16)
 
 
 def write(plan: SavedPlan, path: Path) -> None:
@@ -250,8 +292,14 @@ def _of_identity(reviewed: Identity, present: Identity) -> list[str]:
 
 def _of_revision(reviewed: SavedRevision, present: SavedRevision) -> Iterable[str]:
     yield from _unlike((f"{present.file} (SHA-256)", reviewed.sha256, present.sha256))
-    if reviewed.sql is not None and present.sql is not None and reviewed.sql != present.sql:
-        yield f"the SQL of {reviewed.id}: {_first_difference(reviewed.sql, present.sql)}"
+    if reviewed.statements is None or present.statements is None:
+        return
+    is_free = reviewed.depends_on_data and present.depends_on_data
+    both = in_one_order(reviewed.statements), in_one_order(present.statements)
+    number = None if is_free else first_difference(*both)
+    if number is not None:
+        one, other = (_sql_of(statements, number) for statements in both)
+        yield f"the SQL of {reviewed.id}: statement {number} is {one} in the plan, {other} now"
 
 
 def _of_files(reviewed: Iterable[SavedFile], present: Iterable[SavedFile]) -> list[str]:
@@ -273,16 +321,8 @@ def _unlike(*compared: _Compared) -> list[str]:
     ]
 
 
-def _first_difference(reviewed: Sequence[str], present: Sequence[str]) -> str:
-    for number, (one, other) in enumerate(zip(reviewed, present, strict=False), start=1):
-        if one != other:
-            return f"statement {number} is {_one_line(one)!r} in the plan, {_one_line(other)!r} now"
-    return f"{len(reviewed)} statements in the plan, {len(present)} now"
-
-
-def _one_line(sql: str) -> str:
-    line = " ".join(sql.split())
-    return line if len(line) <= 100 else f"{line[:97]}..."
+def _sql_of(statements: Sequence[SentStatement], number: int) -> str:
+    return repr(statements[number - 1].sql) if number <= len(statements) else "not there"
 
 
 def _shown(value: object) -> str:
@@ -296,8 +336,6 @@ def _document(plan: SavedPlan) -> dict[str, object]:
     document = {"format": FORMAT, **asdict(plan)}
     document["made_at"] = plan.made_at.isoformat()
     document["expires_at"] = plan.expires_at.isoformat()
-    for item in document["revisions"]:
-        item["sql_sha256"] = None if item["sql"] is None else _sha256(item["sql"])
     return document
 
 

@@ -1,6 +1,7 @@
 """A plan, rehearsed and reviewed, without running it."""
 
 import functools
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from agent_factory.migrate.catalog import Scope, read_catalog
 from agent_factory.migrate.checks.drift import drift_notes, find_drift
 from agent_factory.migrate.db import server
 from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.db.sent_statements import with_salt
 from agent_factory.migrate.db.sizes import table_sizes
 from agent_factory.migrate.engine import explain, place_in_revision, preflight
 from agent_factory.migrate.journal import write as journal
@@ -39,9 +41,14 @@ from agent_factory.migrate.review.build import (
     build_unrehearsed_review,
 )
 from agent_factory.migrate.review.consents import DRIFT, flag_for
-from agent_factory.migrate.review.hazards import Hazard, count_hits, find_own_connections, find_refused
+from agent_factory.migrate.review.hazards import (
+    DEPENDS_ON_DATA,
+    Hazard,
+    count_hits,
+    find_own_connections,
+    find_refused,
+)
 from agent_factory.migrate.workflows.status import describe, read_journal
-from agent_factory.redaction import redact
 
 SAVED_SCOPE = Scope(leave_out_kinds=frozenset({"comment", "populated"}))
 """What of the catalog a saved plan depends on."""
@@ -90,6 +97,7 @@ def plan(
                     needed=needed_consents(reviewed),
                     allowed=options.allow,
                     expires_at=saved_plan.lifetime(made_at, valid_for_s),
+                    depending=depending_on_data(reviewed),
                 ),
                 save_to,
             )
@@ -212,13 +220,18 @@ def fingerprint(
     *,
     needed: tuple[str, ...],
     allowed: tuple[str, ...],
+    depending: Collection[str],
     expires_at: datetime | None = None,
     saved: saved_plan.SavedPlan | None = None,
 ) -> saved_plan.SavedPlan:
-    """Return everything that decides what the plan does, as it is now; ``saved`` is the plan to compare."""
-    sql = {
-        item.revision.id: tuple(redact(statement.sql) for statement in item.statements)
-        for item in (rehearsal.revisions if rehearsal else ())
+    """Return everything that decides what the plan does, as it is now; ``saved`` is the plan to compare.
+
+    ``depending`` are the revisions whose statements may depend on what they read.
+    """
+    salt = saved.salt if saved is not None else saved_plan.new_salt()
+    sent = {
+        revision: with_salt(statements, salt)
+        for revision, statements in (rehearsal.sent.items() if rehearsal else ())
     }
     made_at = saved_plan.now()
     return saved_plan.SavedPlan(
@@ -231,7 +244,8 @@ def fingerprint(
                 id=step.id,
                 file=step.path.name,
                 sha256=saved_plan.file_sha256(step.path),
-                sql=sql.get(step.id),
+                statements=sent.get(step.id),
+                depends_on_data=step.id in depending,
             )
             for step in found.steps
         ),
@@ -244,13 +258,20 @@ def fingerprint(
         alembic_version=alembic_version(),
         made_at=made_at,
         expires_at=expires_at or made_at,
+        salt=salt,
         files=saved_plan.files(
             project.root,
             alembic_project.used_files(project),
             saved,
             functools.partial(alembic_project.used_sha256, project),
+            salt,
         ),
     )
+
+
+def depending_on_data(reviewed: Review) -> frozenset[str]:
+    """Return the ids of the revisions whose statements may depend on what they read."""
+    return frozenset(item.revision for item in reviewed.hazards if item.code == DEPENDS_ON_DATA.code)
 
 
 def consent_flag(reviewed: Review, allowed: tuple[str, ...]) -> str:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from agent_factory.migrate.catalog import Difference, compare, read_catalog
 from agent_factory.migrate.db.connection import connect
-from agent_factory.migrate.db.sent_statements import Sent
+from agent_factory.migrate.db.sent_statements import ExpectedStatements
 from agent_factory.migrate.model.errors import (
     UNCHANGED,
     CannotConnectError,
@@ -27,6 +27,7 @@ from agent_factory.migrate.review.consents import DRIFT, flag_for, needs_consent
 from agent_factory.migrate.review.saved_plan import SavedPlan
 from agent_factory.migrate.workflows.plan import (
     consent_flag,
+    depending_on_data,
     fingerprint,
     not_compared,
     review_plan,
@@ -55,6 +56,7 @@ class RehearsedRun:
         self._target = target
         self._plan = plan
         self._saved = saved
+        self._allowed = options.allow
         self._rehearsal: Rehearsal | None = None
         self.result: PlanResult | None = None
         if target.environment is Environment.PROD and options.wanted:
@@ -82,9 +84,11 @@ class RehearsedRun:
                 raise needs_consent(target, flag)
 
     @property
-    def rehearsed(self) -> Mapping[str, Sent]:
-        """What each revision sent at the rehearsal; empty without one."""
-        return self._rehearsal.sent if self._rehearsal is not None else {}
+    def expected(self) -> Mapping[str, ExpectedStatements]:
+        """What each revision is to send: the saved plan's, else the rehearsal's; empty without either."""
+        sent = self._rehearsal.sent if self._rehearsal is not None else {}
+        found = {id_: ExpectedStatements(statements=statements) for id_, statements in sent.items()}
+        return {**found, **self._saved.expected(self._allowed)} if self._saved is not None else found
 
     def check_again(self, project: Project, connection: sa.Connection) -> None:
         """Raise RefusedError when the database is not any more what the plan was made for."""
@@ -150,6 +154,7 @@ class RehearsedRun:
                 self._rehearsal,
                 needed=self._saved.needed,
                 allowed=self._saved.allowed,
+                depending=depending_on_data(self.result.review) if self.result is not None else (),
                 saved=self._saved,
             )
             saved_plan.check(self._saved, now)

@@ -95,7 +95,7 @@ def run(
                 origin,
                 emit,
                 check_again=functools.partial(rehearsed.check_again, project) if rehearsed else None,
-                rehearsed=rehearsed.rehearsed if rehearsed else None,
+                expected=rehearsed.expected if rehearsed else None,
             )
         reached = _look_again(project, target, read_connection)
     if not applied:

@@ -4,10 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from agent_factory.migrate.db.sent_statements import Sent
 from agent_factory.migrate.engine.running_revision import RevisionState as State
 from agent_factory.migrate.engine.running_revision import RunningRevision, TransactionEndedError
-from agent_factory.migrate.model.results import OtherStatements
 from tests.unit.migrate.engine.revisions import running
 
 
@@ -193,22 +191,3 @@ def test_the_next_try_starts_over_and_the_clock_goes_on() -> None:
     assert (second.attempt, second.began, second.has_written_before) == (2, 1.0, True)
     assert second.state is State.OUTSIDE
     assert (second.statements, second.committed, second.built) == ([], [], [])
-
-
-def sent(count: int, texts: bytes) -> Sent:
-    return Sent(count=count, sha256=texts)
-
-
-@pytest.mark.parametrize(
-    ("rehearsed", "expected"),
-    [
-        pytest.param(None, None, id="no rehearsal"),
-        pytest.param(sent(2, b"a b"), None, id="the same"),
-        pytest.param(sent(1, b"a"), OtherStatements(sent=2, rehearsed=1), id="fewer"),
-        pytest.param(sent(2, b"b a"), OtherStatements(sent=2, rehearsed=2), id="another order"),
-    ],
-)
-def test_what_it_sent_beside_its_rehearsal(rehearsed: Sent | None, expected: OtherStatements | None) -> None:
-    revision = running()
-    revision.compare(sent(2, b"a b"), rehearsed)
-    assert revision.other_statements == expected

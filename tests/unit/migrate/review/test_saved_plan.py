@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent_factory.migrate.db.sent_statements import SentStatement
 from agent_factory.migrate.model.errors import MigrationError, UsageError
 from agent_factory.migrate.model.plan import Direction
 from agent_factory.migrate.review import saved_plan
@@ -24,8 +25,16 @@ PLAN = saved_plan.SavedPlan(
     before=("001",),
     after=("002",),
     revisions=(
-        saved_plan.SavedRevision(id="002", file="002_users.py", sha256="ab" * 32, sql=("SELECT 'é'", "")),
-        saved_plan.SavedRevision(id="003", file="003_orders.py", sha256="cd" * 32, sql=None),
+        saved_plan.SavedRevision(
+            id="002",
+            file="002_users.py",
+            sha256="ab" * 32,
+            statements=(
+                SentStatement(sql="SELECT 'é'", sha256="12" * 32),
+                SentStatement(sql="", sha256="34" * 32),
+            ),
+        ),
+        saved_plan.SavedRevision(id="003", file="003_orders.py", sha256="cd" * 32, statements=None),
     ),
     env_py_sha256="ef" * 32,
     identity=saved_plan.Identity(backend="postgresql", database="shop", system_identifier="7123"),
@@ -36,6 +45,7 @@ PLAN = saved_plan.SavedPlan(
     alembic_version="1.18",
     made_at=datetime(2026, 1, 1, tzinfo=UTC),
     expires_at=datetime(2026, 1, 8, tzinfo=UTC),
+    salt="56" * 16,
 )
 
 _VALUES = st.recursive(

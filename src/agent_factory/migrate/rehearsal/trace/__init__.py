@@ -1,11 +1,13 @@
 """Watches one connection run a migration's statements: what each locks, rewrites, scans and changes."""
 
+from agent_factory.migrate.rehearsal.trace.reads import Place
 from agent_factory.migrate.rehearsal.trace.statements import (
     BUILDS_INDEX,
     Change,
     ChangeKind,
     HeldLock,
     TableEffect,
+    TracedRead,
     TracedStatement,
 )
 from agent_factory.migrate.rehearsal.trace.tracing import Trace, tracing
@@ -15,8 +17,10 @@ __all__ = [
     "Change",
     "ChangeKind",
     "HeldLock",
+    "Place",
     "TableEffect",
     "Trace",
+    "TracedRead",
     "TracedStatement",
     "tracing",
 ]

@@ -26,7 +26,7 @@ import psycopg2.extensions
 import sqlalchemy as sa
 
 from agent_factory.migrate.db.cursors import own_cursor
-from agent_factory.migrate.db.driver import FORGETS_PREPARED, Cursor, Values, psycopg2_connection
+from agent_factory.migrate.db.driver import FORGETS_PREPARED, Cursor, Values, psycopg2_connection, unheard
 from agent_factory.migrate.model.locks import LockMode
 from agent_factory.migrate.rehearsal.trace.catalog_lock_gates import CatalogLockGates
 from agent_factory.migrate.rehearsal.trace.lock_snapshot import (
@@ -40,6 +40,7 @@ from agent_factory.migrate.rehearsal.trace.lock_snapshot import (
     send_counts,
 )
 from agent_factory.migrate.rehearsal.trace.prepared import forget, prepare
+from agent_factory.migrate.rehearsal.trace.reads import Reads
 from agent_factory.migrate.rehearsal.trace.relations import RELATION, read_enum_mark
 from agent_factory.migrate.rehearsal.trace.schema_snapshot import SchemaSnapshot
 from agent_factory.migrate.rehearsal.trace.statement_effects import (
@@ -48,12 +49,13 @@ from agent_factory.migrate.rehearsal.trace.statement_effects import (
     held_locks,
     tables_of,
 )
-from agent_factory.migrate.rehearsal.trace.statements import HeldLock, TracedStatement
+from agent_factory.migrate.rehearsal.trace.statements import HeldLock, TracedRead, TracedStatement
 
 _CONTROLS_TRANSACTION = frozenset(
     {"BEGIN", "START TRANSACTION", "COMMIT", "ROLLBACK", "PREPARE TRANSACTION", "SAVEPOINT", "RELEASE"}
 )
 _NEEDS_TRANSACTION = frozenset({"LOCK TABLE", "SAVEPOINT", "RELEASE", "DECLARE CURSOR"})
+_ANSWERS = frozenset({"SELECT", "SHOW", "FETCH"})
 _READS = frozenset({"SELECT", "SHOW", "EXPLAIN", "FETCH", "MOVE", "DECLARE CURSOR", "CLOSE CURSOR"})
 
 _REFUSED_IN_TRANSACTION = (
@@ -73,6 +75,7 @@ class _Ran:
     command: str
     seconds: float
     times: int
+    cursor: Cursor
 
 
 class PostgreSQLTracer:
@@ -83,8 +86,9 @@ class PostgreSQLTracer:
     a rollback has undone what ``_schema`` holds.
     """
 
-    def __init__(self, connection: sa.Connection, version_table: str) -> None:
+    def __init__(self, connection: sa.Connection, version_table: str, reads: Reads) -> None:
         self._connection = connection
+        self._reads = reads
         self._driver = psycopg2_connection(connection)
         self._statements: list[TracedStatement] = []
         self._gates: CatalogLockGates | None = None
@@ -102,6 +106,10 @@ class PostgreSQLTracer:
         statements, self._statements = tuple(self._statements), []
         self._since = dict.fromkeys(self._since, 0)
         return statements
+
+    def take_reads(self) -> tuple[TracedRead, ...]:
+        """Hand over what was read since the last time."""
+        return self._reads.take()
 
     def close(self) -> None:
         """Close the sessions that were opened to watch this one, and leave nothing behind in it."""
@@ -149,7 +157,7 @@ class PostgreSQLTracer:
             seconds = time.monotonic() - began
             text = sql if sql is not None else self._decode(cursor.query or b"")
             self._is_prepared = self._is_prepared and not FORGETS_PREPARED.search(text)
-            return _Ran(sql=text, command=_command(cursor), seconds=seconds, times=times)
+            return _Ran(sql=text, command=_command(cursor), seconds=seconds, times=times, cursor=cursor)
 
         if begins and not self._driver_begins:
             self._run_alone(run)
@@ -230,7 +238,8 @@ class PostgreSQLTracer:
         before = LockSnapshot(counts=self._sent_counts(own))
         with _patience(own):
             try:
-                ran, locks = self._gates.watch(self._driver.info.backend_pid, run)
+                with unheard(self._driver):  # this is its second try
+                    ran, locks = self._gates.watch(self._driver.info.backend_pid, run)
             except BaseException:
                 self._is_stale = True  # it may have left an INVALID index, and what it committed on its way
                 raise
@@ -253,6 +262,8 @@ class PostgreSQLTracer:
             schema, tables, updates, self._since, before, after, command=ran.command, in_transaction=True
         )
         done = replace(done, changes=done.changes + values)
+        if ran.command in _ANSWERS:
+            self._reads.note(ran.cursor, ran.sql, tuple(_read_tables(done)))
         if _is_worth_reporting(ran.command, done, held):
             self._note(ran, done, held, transactional=transactional)
             for oid, modes in after.locks.items():
@@ -343,6 +354,13 @@ def _is_worth_reporting(command: str, done: StatementEffects, held: tuple[HeldLo
     if any(effect.lock > LockMode.ACCESS_SHARE or effect.rewrites for effect in done.effects):
         return True
     return bool(held) and any(effect.scans and not effect.is_new for effect in done.effects)
+
+
+def _read_tables(done: StatementEffects) -> Iterator[str]:
+    """Yield what was read of what was there before the trace; a sequence that was only advanced is not."""
+    for effect in done.effects:
+        if not effect.is_new and (effect.lock <= LockMode.ROW_SHARE or effect.scans):
+            yield effect.first_name or effect.table
 
 
 def _command(cursor: Cursor) -> str:

@@ -9,10 +9,13 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from agent_factory.migrate.catalog.sqlite.words import written
+from agent_factory.migrate.db.watched_file import own_file_cursor
 from agent_factory.migrate.rehearsal.trace.changes import in_order
-from agent_factory.migrate.rehearsal.trace.statements import Change, ChangeKind, TracedStatement
+from agent_factory.migrate.rehearsal.trace.reads import Reads
+from agent_factory.migrate.rehearsal.trace.statements import Change, ChangeKind, TracedRead, TracedStatement
 
 _COMMENTS = re.compile(r"^(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)+", re.DOTALL)
 _COMMAND = re.compile(
@@ -33,6 +36,8 @@ _NOT_TOLD = frozenset(
         "RELEASE",
     }
 )
+
+_WRITES = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE})
 
 _MADE = {
     "table": (ChangeKind.CREATE_TABLE, ChangeKind.DROP_TABLE),
@@ -68,16 +73,36 @@ class _Object:
     columns: tuple[_Column, ...]
 
 
+class _Touched:
+    """What a statement reads and whether it writes, as SQLite says when it compiles it."""
+
+    def __init__(self) -> None:
+        self.tables: set[str] = set()
+        self.writes = False
+
+    def note(self, action: int, table: str | None, *_names: str | None) -> int:
+        if action == sqlite3.SQLITE_READ and table is not None:
+            self.tables.add(table)
+        self.writes = self.writes or action in _WRITES
+        return sqlite3.SQLITE_OK
+
+
 class SQLiteTracer:
     """The schema as the last statement left it."""
 
-    def __init__(self, driver: sqlite3.Connection, version_table: str) -> None:
+    def __init__(self, driver: sqlite3.Connection, version_table: str, reads: Reads) -> None:
         self._driver = driver
+        self._reads = reads
         self._version_table = version_table
         self._statements: list[TracedStatement] = []
         self._version: int | None = None
         self._objects: dict[tuple[str, str], _Object] = {}
         self._read_schema()
+        self._first_tables = frozenset(name for _kind, name in self._objects)
+
+    def take_reads(self) -> tuple[TracedRead, ...]:
+        """Hand over what was read since the last time."""
+        return self._reads.take()
 
     def take(self) -> tuple[TracedStatement, ...]:
         """Hand over the statements since the last time."""
@@ -93,7 +118,7 @@ class SQLiteTracer:
     def fill_in(self, _cursor: object, statement: str, _parameters: object) -> str | None:
         """Leave it to SQLite, which tells what it runs."""
 
-    def run(self, _cursor: object, execute: Callable[[], None], *, sql: str | None, times: int) -> None:
+    def run(self, cursor: Any, execute: Callable[[], None], *, sql: str | None, times: int) -> None:
         """Have ``execute`` run a statement, and note what it did. Raises what that raises.
 
         ``sql`` is its text, where SQLite does not tell it.
@@ -101,16 +126,22 @@ class SQLiteTracer:
         self._read_schema()
         before = self._objects
         texts: list[str] = []
+        touched = _Touched()
         began = time.monotonic()
         self._driver.set_trace_callback(texts.append)
+        self._driver.set_authorizer(touched.note)
         try:
             execute()
         finally:
+            self._driver.set_authorizer(None)
             self._driver.set_trace_callback(None)
         seconds = time.monotonic() - began
         # What follows the first are later parameters, and the statements of triggers.
         text = sql or next(iter(texts), "")
         command = _command(text)
+        if cursor.description is not None and not touched.writes:
+            tables = sorted(touched.tables & self._first_tables)
+            self._reads.note(cursor, text, tuple(map(written, tables)))
         if command in _NOT_TOLD:
             return
         self._read_schema()
@@ -127,14 +158,18 @@ class SQLiteTracer:
 
     def _read_schema(self) -> None:
         """Read the schema again where its version is another; a rollback brings the earlier version back."""
-        ((version,),) = self._driver.execute("PRAGMA schema_version").fetchall()
+        ((version,),) = own_file_cursor(self._driver).execute("PRAGMA schema_version").fetchall()
         if version == self._version:
             return
-        rows = self._driver.execute(
-            "SELECT type, name, tbl_name, rootpage, coalesce(sql, '') FROM sqlite_master "
-            "WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name <> ?",
-            [self._version_table],
-        ).fetchall()
+        rows = (
+            own_file_cursor(self._driver)
+            .execute(
+                "SELECT type, name, tbl_name, rootpage, coalesce(sql, '') FROM sqlite_master "
+                "WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name <> ?",
+                [self._version_table],
+            )
+            .fetchall()
+        )
         known = self._objects
         self._objects = {}
         for row in rows:
@@ -150,7 +185,7 @@ class SQLiteTracer:
         self._version = version
 
     def _columns(self, table: str) -> tuple[_Column, ...]:
-        rows = self._driver.execute(
+        rows = own_file_cursor(self._driver).execute(
             'SELECT name, type, "notnull", dflt_value FROM pragma_table_xinfo(?) ORDER BY cid', [table]
         )
         return tuple(

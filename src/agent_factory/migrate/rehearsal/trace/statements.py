@@ -132,3 +132,21 @@ class TracedStatement:
     changes: tuple[Change, ...] = ()
     times: int = 1
     seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracedRead:
+    """A statement of which the revision has read rows.
+
+    ``what`` is what it reads: ``rows`` of ``tables``, which were there when the trace began, or ``a
+    setting``, ``the clock``, ``a random value``. ``rows`` is how many there were, where that is known.
+    ``line`` is the one in the revision's file; ``sent`` how many statements it had sent by then, this one
+    included.
+    """
+
+    sql: str
+    what: str
+    tables: tuple[str, ...] = ()
+    rows: int | None = None
+    line: int | None = None
+    sent: int = 0

@@ -10,8 +10,9 @@ from sqlalchemy.engine import ExecutionContext
 from agent_factory.migrate.db.driver import sqlite3_connection
 from agent_factory.migrate.project import sends_version_row
 from agent_factory.migrate.rehearsal.trace.postgresql import PostgreSQLTracer
+from agent_factory.migrate.rehearsal.trace.reads import FindPlace, Reads, nowhere
 from agent_factory.migrate.rehearsal.trace.sqlite import SQLiteTracer
-from agent_factory.migrate.rehearsal.trace.statements import TracedStatement
+from agent_factory.migrate.rehearsal.trace.statements import TracedRead, TracedStatement
 
 
 class Trace(Protocol):
@@ -20,10 +21,15 @@ class Trace(Protocol):
     def take(self) -> tuple[TracedStatement, ...]:
         """Return the statements since the last call, in their order. Their numbers begin at 1 again."""
 
+    def take_reads(self) -> tuple[TracedRead, ...]:
+        """Return what was read since the last call, in its order."""
+
 
 @contextlib.contextmanager
-def tracing(connection: sa.Connection, *, version_table: str = "alembic_version") -> Iterator[Trace]:
-    """Trace what SQLAlchemy executes on this connection, for the block.
+def tracing(
+    connection: sa.Connection, *, version_table: str = "alembic_version", find_place: FindPlace = nowhere
+) -> Iterator[Trace]:
+    """Trace what SQLAlchemy executes on this connection, for the block; ``find_place`` says where it is.
 
     What Alembic does with its version table is left out, and so is what reads without keeping others
     waiting. What a revision sends through the driver's own cursor (COPY, mostly) is not seen.
@@ -34,9 +40,9 @@ def tracing(connection: sa.Connection, *, version_table: str = "alembic_version"
     driver = connection.connection.dbapi_connection
     tracer: PostgreSQLTracer | SQLiteTracer
     if connection.dialect.name == "postgresql":
-        tracer = PostgreSQLTracer(connection, version_table)
+        tracer = PostgreSQLTracer(connection, version_table, Reads(find_place))
     else:
-        tracer = SQLiteTracer(sqlite3_connection(connection), version_table)
+        tracer = SQLiteTracer(sqlite3_connection(connection), version_table, Reads(find_place))
 
     def on_execute(cursor: Any, statement: str, parameters: Any, context: ExecutionContext) -> bool:
         return run(cursor, lambda: context.dialect.do_execute(cursor, statement, parameters, context))

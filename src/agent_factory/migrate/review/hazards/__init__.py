@@ -4,11 +4,13 @@ from agent_factory.migrate.review.hazards.evidence import Answer, Counted, count
 from agent_factory.migrate.review.hazards.find import find_hazards
 from agent_factory.migrate.review.hazards.registry import RULES, WORST_FIRST
 from agent_factory.migrate.review.hazards.rule import Hazard, HazardRule, Severity
+from agent_factory.migrate.review.hazards.rules.depends_on_data import DEPENDS_ON_DATA
 from agent_factory.migrate.review.hazards.rules.irreversible import IRREVERSIBLE
 from agent_factory.migrate.review.hazards.rules.needs_autocommit import find_refused
 from agent_factory.migrate.review.hazards.rules.own_connection import find_own_connections
 
 __all__ = [
+    "DEPENDS_ON_DATA",
     "IRREVERSIBLE",
     "RULES",
     "WORST_FIRST",
