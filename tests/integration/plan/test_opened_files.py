@@ -73,6 +73,49 @@ def test_a_file_that_is_not_what_the_rehearsal_read_is_not_opened(
     assert value(postgresql_url, "SELECT to_regclass('filled')") is None
 
 
+READS_IF_THERE = """
+from pathlib import Path
+path = Path({path!r})
+try:
+    text = path.read_text()
+except FileNotFoundError:
+    text = "CREATE TABLE filled (n integer)"
+    {otherwise}
+op.execute(text)
+"""
+
+
+def test_a_file_that_was_missing_at_the_rehearsal_is_not_opened_when_it_is_there(
+    af_db: CommandLine, tmp_path: Path, postgresql_url: str
+) -> None:
+    mark = tmp_path / "mark"
+    change = f"test -e {mark} && echo > FILE; touch {mark}"
+    project, path = reading(tmp_path / "missing", f"import os; os.system({change!r})")
+    path.unlink()
+    project.add("002", "001", READS_IF_THERE.format(path=str(path), otherwise="pass"))
+
+    outcome = af_db("prod", "upgrade", "--yes", "--json", cwd=project.root, url=postgresql_url)
+
+    assert (outcome.code, outcome.error["code"]) == (7, "file-changed")
+    assert "SHA-256 nothing then" in outcome.error["message"]
+
+
+@pytest.mark.parametrize(
+    "write",
+    ["path.write_text(text)", "path.with_name('x').write_text(text); path.with_name('x').replace(path)"],
+)
+def test_a_missing_file_that_the_revision_makes_is_its_own_matter(
+    af_db: CommandLine, tmp_path: Path, postgresql_url: str, write: str
+) -> None:
+    project, path = reading(tmp_path / "made")
+    path.unlink()
+    project.add("002", "001", READS_IF_THERE.format(path=str(path), otherwise=write))
+
+    outcome = af_db("prod", "upgrade", "--yes", cwd=project.root, url=postgresql_url)
+
+    assert outcome.code == 0, outcome.err
+
+
 def test_a_file_that_another_process_changes_during_the_run_is_not_opened(
     af_db: CommandLine, tmp_path: Path, postgresql_url: str
 ) -> None:

@@ -1,10 +1,13 @@
 """What a revision sends, beside what it is expected to send."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agent_factory.migrate.db.sent_statements import (
     ExpectedStatements,
     SentStatement,
+    in_one_order,
     sha256_of,
     with_salt,
 )
@@ -132,3 +135,34 @@ def test_but_nothing_else_and_none_of_them_twice(sent: tuple[str, ...]) -> None:
 
     with pytest.raises(RefusedError):
         comparison.note(sent[-1])
+
+
+TEXTS = st.lists(st.sampled_from(("SELECT 1", "SELECT 2", "SHOW x", "x", "y", "INSERT")), max_size=8)
+
+
+@given(planned=TEXTS, data=st.data())
+def test_it_ends_well_for_what_is_planned_and_is_stopped_for_everything_else(
+    planned: list[str], data: st.DataObject
+) -> None:
+    sent = data.draw(st.permutations(planned) | TEXTS, label="sent")
+    comparison = expecting(*planned, is_binding=True)
+    allowed: list[str] = []
+    try:
+        for text in sent:
+            comparison.note(text)
+            allowed.append(text)
+        comparison.end()
+    except RefusedError:
+        stopped = True
+    else:
+        stopped = False
+
+    assert stopped == (of_one_order(sent) != of_one_order(planned))
+    # What was sent up to there is how the plan begins, but for queries that come before others.
+    acts = [text for text in allowed if not text.startswith("S")]
+    assert [text for text in planned if not text.startswith("S")][: len(acts)] == acts
+
+
+def of_one_order(texts: list[str]) -> list[str]:
+    statements = [SentStatement(sql=text, sha256=sha256_of(text, None)) for text in texts]
+    return [each.sql for each in in_one_order(statements)]
