@@ -82,7 +82,7 @@ def stopped_at(outcome: Outcome, number: int) -> str:
     message: str = outcome.error["message"]
     assert f"statement {number} of " in message
     assert outcome.error["state"].startswith("rolled back")
-    assert outcome.error["next_steps"]
+    assert "af-db prod plan --out" in outcome.error["next_steps"][0]
     return message
 
 

@@ -14,7 +14,7 @@ from agent_factory.migrate.model.errors import RefusedError
 from agent_factory.migrate.model.results import OtherStatements
 
 _NEXT = (
-    "see what it sends now, and have that reviewed: make the plan again",
+    "see what it sends now, and have that reviewed: af-db prod plan --out plan.json",
     "it cannot be bound to a plan where its statements depend on something else than its text: af-db names "
     "what it reads as depends-on-data, which has to be allowed; what it cannot see runs without --plan",
 )
