@@ -192,6 +192,30 @@ def test_what_only_looks_like_an_end_runs(
     assert tables_made(postgresql_url) == {"made"}
 
 
+def test_nothing_is_sent_after_an_end_that_nobody_has_heard(
+    af_db: CommandLine, bare: AlembicProject, postgresql_url: str
+) -> None:
+    """A cursor made past the connection has ended the transaction: the next statement would be alone."""
+    unheard = f"import psycopg2.extensions\n{RAW}\npsycopg2.extensions.cursor(raw.driver_connection)"
+
+    ended = upgrade(af_db, bare, postgresql_url, f"{unheard}.execute('COMMIT')\n{MAKE}")
+
+    assert tables_made(postgresql_url) == set()
+    assert (ended.code, ended.error["revisions"]) == (8, [{"revision": "002", "outcome": "unknown"}])
+
+
+def test_what_nobody_has_heard_is_not_called_rolled_back(
+    af_db: CommandLine, bare: AlembicProject, postgresql_url: str
+) -> None:
+    unheard = f"import psycopg2.extensions\n{RAW}\nown = psycopg2.extensions.cursor(raw.driver_connection)"
+    sent = "own.execute('COMMIT')\nown.execute('CREATE TABLE made (n int)')"
+
+    ended = upgrade(af_db, bare, postgresql_url, f"{unheard}\n{sent}\n{FAIL}")
+
+    assert tables_made(postgresql_url) == {"made"}
+    assert (ended.code, ended.error["revisions"]) == (8, [{"revision": "002", "outcome": "unknown"}])
+
+
 def test_the_first_statement_may_choose_the_isolation_level(
     af_db: CommandLine, bare: AlembicProject, postgresql_url: str
 ) -> None:

@@ -79,6 +79,14 @@ def is_idle(driver: psycopg2.extensions.connection) -> bool:
     return driver.info.transaction_status == psycopg2.extensions.TRANSACTION_STATUS_IDLE
 
 
+def is_past_its_end(driver: psycopg2.extensions.connection) -> bool:
+    """Say whether psycopg2 believes this connection in a transaction that the server has ended.
+
+    What it sends next would commit by itself: it begins no other transaction.
+    """
+    return is_idle(driver) and driver.status == psycopg2.extensions.STATUS_BEGIN
+
+
 def is_open(driver: psycopg2.extensions.connection) -> bool:
     """Say whether this connection is in a transaction in which nothing has failed."""
     return driver.info.transaction_status == psycopg2.extensions.TRANSACTION_STATUS_INTRANS

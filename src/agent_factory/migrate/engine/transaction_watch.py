@@ -29,6 +29,7 @@ from agent_factory.migrate.db.transactions import (
     ask,
     is_idle,
     is_open,
+    is_past_its_end,
     mark_sql,
     read_status,
 )
@@ -177,7 +178,10 @@ class TransactionWatch:
         running = self.find_running()
         if running is None or self.driver.autocommit:
             yield
-        elif is_expected:
+            return
+        if is_past_its_end(self.driver) and running.ended is None and not running.is_recorded:
+            running.note_uncertain()  # ended by what nobody has heard
+        if is_expected:
             with self._failure_noted(commits, how):
                 yield
             if commits is not None:
@@ -221,7 +225,7 @@ class TransactionWatch:
         return self._alone(running, sql)
 
     def _in_transaction(self, running: RunningRevision, sql: str) -> contextlib.AbstractContextManager[None]:
-        if is_idle(self.driver) and running.has_open_transaction:
+        if is_past_its_end(self.driver) or (is_idle(self.driver) and running.has_open_transaction):
             self._end(running, Verdict.UNCERTAIN, ENDED_UNSEEN)
         if may_change_transaction(sql):
             return self._asked_about(running, sql)
