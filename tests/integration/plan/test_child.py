@@ -181,6 +181,8 @@ SLEEPS = {
     "in a loop that catches all": (
         "import time\nwhile True:\n    try:\n        time.sleep(60)\n    except BaseException:\n        pass"
     ),
+    "in C code that lets nothing else run": "import re\nre.match('(a+)+$', 'a' * 60 + 'b')",
+    "stopped": "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)",
 }
 
 

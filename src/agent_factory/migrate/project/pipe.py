@@ -6,13 +6,13 @@ here line by line, and leaves without secrets.
 """
 
 import contextlib
-import io
+import functools
 import multiprocessing
 import os
-import pickle
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,65 +21,35 @@ from multiprocessing.process import BaseProcess
 from typing import NoReturn, TypeVar, cast
 
 from agent_factory.migrate.model.errors import UNCHANGED, MigrationError, RefusedError
+from agent_factory.migrate.project.messages import (
+    Called,
+    Doing,
+    Function,
+    Learnt,
+    Raised,
+    Returned,
+    may_hold,
+    receive,
+    send,
+)
+from agent_factory.migrate.project.python_internals import program_not_imported
 from agent_factory.redaction import learn_secrets, on_new_secret, redact, secrets_known
 
 _GRACE_S = 0.6
 """How long the process may take to remove its servers and folders before it is killed."""
-_OWN = "agent_factory.migrate."
-
-_loaded: frozenset[str] = frozenset()
-"""The modules of the process that waits. Of no other, but af-db's own, may anything come out of the pipe: it
-would be imported there."""
+_ALL = 1 << 20
+"""One read of this many bytes takes all that a pipe holds."""
 
 T = TypeVar("T")
-_End = Connection
-
-
-@dataclass(frozen=True, slots=True)
-class _Returned:
-    value: object
-
-
-@dataclass(frozen=True, slots=True)
-class _Raised:
-    """``error`` is None for a bug, of which only the text can be handed on."""
-
-    error: MigrationError | None
-    trace: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Called:
-    """The work calls a function that was among its arguments."""
-
-    number: int
-    arguments: tuple[object, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Doing:
-    what: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Learnt:
-    secrets: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Function:
-    """Stands for an argument that is a function: it is called in the process that waits."""
-
-    number: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ends:
     """One process's ends of three pipes: messages, what is printed, and one that closes with a process."""
 
-    messages: _End
-    output: _End
-    life: _End
+    messages: Connection
+    output: Connection
+    life: Connection
 
     def close(self) -> None:
         for end in (self.messages, self.output, self.life):
@@ -90,21 +60,14 @@ class BrokenApartError(Exception):
     """A bug that showed in the other process; the message is the traceback from there."""
 
 
-class _Unpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> object:
-        if module not in _loaded and not module.startswith(_OWN):
-            raise pickle.UnpicklingError(f"{module}.{name} is no data of af-db's")
-        return super().find_class(module, name)
-
-
 def call_apart(work: Callable[..., T], *arguments: object, **options: object) -> T:
     """Return what ``work`` returns in a process of its own, or raise what it raises there.
 
     The arguments and the result are data; an argument that is a function is called here, with data, and its
     answer goes back. Raises RefusedError when the process ends without an answer.
     """
-    global _loaded
-    _loaded = frozenset(sys.modules)
+    loaded = frozenset(sys.modules)
+    may_hold(loaded)
     functions: list[Callable[..., object]] = []
     given = tuple(_without_function(argument, functions) for argument in arguments)
     named = {name: _without_function(option, functions) for name, option in options.items()}
@@ -114,12 +77,13 @@ def call_apart(work: Callable[..., T], *arguments: object, **options: object) ->
     here, there = _pipes()
     process = start.Process(
         target=_answer,
-        args=(there, here if is_copied else None, _loaded, secrets_known(), work, given, named),
+        args=(there, here if is_copied else None, loaded, secrets_known(), work, given, named),
     )
     _flush()
-    process.start()
-    there.close()
     try:
+        with program_not_imported():
+            process.start()
+        there.close()
         return cast(T, _hear(process, here, functions))
     finally:
         _end(process)
@@ -128,8 +92,12 @@ def call_apart(work: Callable[..., T], *arguments: object, **options: object) ->
 
 def doing(what: str) -> None:
     """Take note of what this process begins to do, for the message if it ends there."""
+    _say(Doing(what))
+
+
+def _say(message: object) -> None:
     if _tell is not None:
-        _tell(_Doing(what))
+        _tell(message)
 
 
 _tell: Callable[[object], None] | None = None
@@ -140,7 +108,7 @@ def _without_function(argument: object, functions: list[Callable[..., object]]) 
     if not callable(argument) or isinstance(argument, type):
         return argument
     functions.append(argument)
-    return _Function(len(functions) - 1)
+    return Function(len(functions) - 1)
 
 
 def _pipes() -> tuple[_Ends, _Ends]:
@@ -165,41 +133,45 @@ def _hear(process: BaseProcess, ends: _Ends, functions: Sequence[Callable[..., o
             printed.pass_on()
             continue
         # Before what is printed: a secret is announced before it can be.
-        message = _receive(ends.messages) if ends.messages.poll() else None
-        if isinstance(message, _Doing):
+        message = receive(ends.messages) if ends.messages.poll() else None
+        if isinstance(message, Doing):
             last = message.what
-        elif isinstance(message, _Learnt):
+        elif isinstance(message, Learnt):
             learn_secrets(message.secrets)
-        elif isinstance(message, _Called):
-            _send(ends.messages, _result_of(functions[message.number], message.arguments, {}))
+        elif isinstance(message, Called):
+            send(ends.messages, _result_of(functions[message.number], message.arguments, {}))
         else:
             printed.finish()
-            if isinstance(message, _Returned):
+            if isinstance(message, Returned):
                 return message.value
-            if isinstance(message, _Raised):
+            if isinstance(message, Raised):
                 raise message.error or BrokenApartError(message.trace)
-            process.join(_GRACE_S)
+            _wait_for(process)
             raise _died(process.exitcode, last)
 
 
 class _Printed:
     """What the other process prints, handed on line by line."""
 
-    def __init__(self, output: _End) -> None:
+    def __init__(self, output: Connection) -> None:
         self.more = [output]
         self._rest = b""
 
     def pass_on(self) -> None:
         for output in self.more:
-            read = os.read(output.fileno(), 65_536)
+            read = os.read(output.fileno(), _ALL)
             if not read:
                 self.more = []
-            whole, newline, self._rest = (self._rest + read).rpartition(b"\n")
-            self._print(whole + newline)
+            known = self._rest + read
+            end = (
+                max(known.rfind(b"\n"), known.rfind(b"\r")) + 1
+            )  # a bar of progress ends its lines with "\r"
+            self._rest = known[end:]
+            self._print(known[:end])
 
     def finish(self) -> None:
-        """Hand on what is left; whatever of the other process still lives may print no more."""
-        while self.more and self.more[0].poll():
+        """Hand on what is left; what else of the other process's still lives may print no more."""
+        if self.more and self.more[0].poll():
             self.pass_on()
         self._print(self._rest)
 
@@ -211,35 +183,52 @@ class _Printed:
 
 
 def _died(code: int | None, last: str) -> RefusedError:
-    is_signalled = code is not None and code < 0
-    how = (
-        f"was ended by {signal.Signals(-code).name}" if code and code < 0 else f"ended with exit code {code}"
-    )
+    """``code`` is None where the process lives, and cannot say anything any more."""
+    advice = "look there for what ends a process, such as os._exit()"
+    if code is None:
+        how, advice = "closed what it answers by", "look there for what closes files, such as os.closerange()"
+    elif code < 0:
+        how = f"was ended by {_signal_name(-code)}"
+        advice = "does it take too much memory, or crash in a library?"
+    else:
+        how = f"ended with exit code {code}"
     return RefusedError(
         "project-code-ended",
         f"the project's code has ended the process in which it was only tried: it {how}"
         + (f", in {last}" if last else ""),
         state=UNCHANGED,
-        next_steps=(
-            "does it take too much memory, or crash in a library?"
-            if is_signalled
-            else "look there for what ends a process, such as os._exit()",
-        ),
+        next_steps=(advice,),
     )
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # one of the real-time signals
+        return f"signal {number}"
+
+
+def _wait_for(process: BaseProcess) -> None:
+    """Give the process its time to end. The kernel is asked: a pipe would be its forks' too."""
+    until = time.monotonic() + _GRACE_S
+    while process.exitcode is None and time.monotonic() < until:
+        time.sleep(0.002)
 
 
 def _end(process: BaseProcess) -> None:
     """Have the process be gone, and whatever of its session is left."""
     if process.pid is None:
         return
-    if process.exitcode is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, signal.SIGINT)
-    process.join(_GRACE_S)
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.kill()
-    process.join()
+    try:
+        if process.exitcode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process.pid, signal.SIGINT)
+        _wait_for(process)
+    finally:  # a second Ctrl-C does not wait
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
+        process.join()
 
 
 # In the process that works
@@ -254,27 +243,28 @@ def _answer(
     arguments: Sequence[object],
     options: Mapping[str, object],
 ) -> NoReturn:
-    global _loaded, _tell
-    _loaded = loaded
+    global _tell
+    may_hold(loaded)
     if others is not None:
         others.close()
     os.setsid()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    threading.Thread(target=_end_with, args=(ends.life,), daemon=True).start()
     _print_into(ends.output)
+    _end_with(ends)
     learn_secrets(secrets)
     sending = threading.Lock()
 
     def tell(message: object) -> None:
         with sending:
-            _send(ends.messages, message)
+            send(ends.messages, message)
 
     def filled(argument: object) -> object:
-        return _calling(argument, tell, ends.messages) if isinstance(argument, _Function) else argument
+        return _calling(argument, tell, ends.messages) if isinstance(argument, Function) else argument
 
     _tell = tell
-    on_new_secret(lambda new: tell(_Learnt(new)))
+    on_new_secret(lambda new: _say(Learnt(new)))
+    os.register_at_fork(after_in_child=functools.partial(_leave, ends))
     code = 0
     try:
         result = _result_of(
@@ -284,23 +274,25 @@ def _answer(
         )
         _flush()
         tell(result)
-    except (KeyboardInterrupt, ConnectionError):
+    except (KeyboardInterrupt, OSError):
         code = 1  # nobody waits any more
     os._exit(code)  # without what project code has registered for the end, and without its threads
 
 
-def _calling(function: _Function, tell: Callable[[object], None], messages: _End) -> Callable[..., object]:
+def _calling(
+    function: Function, tell: Callable[[object], None], messages: Connection
+) -> Callable[..., object]:
     def call(*given: object) -> object:
-        tell(_Called(function.number, given))
-        answer = _receive(messages)
-        if isinstance(answer, _Raised):
+        tell(Called(function.number, given))
+        answer = receive(messages)
+        if isinstance(answer, Raised):
             raise answer.error or BrokenApartError(answer.trace)
-        return cast(_Returned, answer).value
+        return cast(Returned, answer).value
 
     return call
 
 
-def _print_into(output: _End) -> None:
+def _print_into(output: Connection) -> None:
     nothing = os.open(os.devnull, os.O_RDONLY)
     for number, source in ((0, nothing), (1, output.fileno()), (2, output.fileno())):
         os.dup2(source, number)
@@ -310,13 +302,39 @@ def _print_into(output: _End) -> None:
     )
 
 
-def _end_with(life: _End) -> None:
-    """Wait until the other process is gone, which never writes; then end this one, and what it started."""
-    with contextlib.suppress(OSError):
-        os.read(life.fileno(), 1)
-    os.kill(os.getpid(), signal.SIGINT)
-    threading.Event().wait(_GRACE_S)
-    os.killpg(0, signal.SIGKILL)
+def _leave(ends: _Ends) -> None:
+    """Have a fork of this process say nothing in its place: messages end where this process does."""
+    global _tell
+    _tell = None
+    ends.messages.close()
+    if signal.getsignal(signal.SIGTERM) is signal.default_int_handler:  # as a pool ends its workers
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _end_with(ends: _Ends) -> None:
+    """Have this process, and what it starts, end when the other one is gone, which never writes to ``life``.
+
+    A third process of this session waits for that. A thread could not: C code may keep Python from running
+    one, and nothing runs in a process that is stopped. It is no child of this one, whose children are the
+    project's alone: os.wait() would find it.
+    """
+    here = os.getpid()
+    between = os.fork()
+    if between:
+        with contextlib.suppress(ChildProcessError):  # where SIGCHLD is ignored
+            os.waitpid(between, 0)
+        return
+    if os.fork() == 0:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        os.dup2(ends.life.fileno(), 0)
+        os.closerange(1, 1 << 16)  # what tells others of this process's end, and is for none of them
+        with contextlib.suppress(OSError):
+            os.read(0, 1)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(here, signal.SIGINT)
+        time.sleep(_GRACE_S)
+        os.killpg(0, signal.SIGKILL)
+    os._exit(0)
 
 
 # In both
@@ -324,39 +342,18 @@ def _end_with(life: _End) -> None:
 
 def _result_of(
     function: Callable[..., object], arguments: Sequence[object], options: Mapping[str, object]
-) -> _Returned | _Raised:
+) -> Returned | Raised:
     try:
-        return _Returned(function(*arguments, **options))
+        return Returned(function(*arguments, **options))
     except MigrationError as error:
-        return _Raised(error, "")
+        return Raised(error, "")
     except KeyboardInterrupt:
         raise
     except BaseException:  # noqa: BLE001 - it is shown by the other process
-        return _Raised(None, traceback.format_exc())
-
-
-def _send(end: _End, message: object) -> None:
-    try:
-        packed = pickle.dumps(message)
-        _unpacked(packed)
-    except (pickle.PickleError, TypeError, AttributeError):
-        packed = pickle.dumps(_Raised(None, traceback.format_exc()))
-    end.send_bytes(packed)
-
-
-def _receive(end: _End) -> object:
-    """Return the next message; None where none can come any more."""
-    try:
-        return _unpacked(end.recv_bytes())
-    except (EOFError, ConnectionError):
-        return None
-
-
-def _unpacked(packed: bytes) -> object:
-    return _Unpickler(io.BytesIO(packed)).load()
+        return Raised(None, traceback.format_exc())
 
 
 def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
+    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
         with contextlib.suppress(OSError, ValueError, AttributeError):
-            stream.flush()
+            stream.flush()  # type: ignore[union-attr]  # None where it was closed

@@ -4,8 +4,10 @@ It has a test, which fails by its name when a Python has changed it:
 tests/unit/migrate/project/test_python_internals.py. Read in CPython 3.11 to 3.14.
 """
 
+import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -42,3 +44,19 @@ where a library lies (``ldconfig``, ``gcc``, ``uname``). Who calls them names no
 def original(module: ModuleType, name: str) -> Any:
     """Return what the module has under this name now."""
     return getattr(module, name)
+
+
+@contextlib.contextmanager
+def program_not_imported() -> Iterator[None]:
+    """Have a process that multiprocessing spawns in this block not execute the program that runs here.
+
+    It would do so to find the program's classes, and a program that calls af-db without asking for its
+    ``__name__`` would call it again there.
+    """
+    program = sys.modules["__main__"].__dict__
+    hidden = {name: program.pop(name) for name in ("__file__", "__spec__") if name in program}
+    program["__spec__"] = None
+    try:
+        yield
+    finally:
+        program.update({"__spec__": None} | hidden)
