@@ -31,6 +31,7 @@ def shell(command: str, project: AlembicProject, url: str) -> "subprocess.Comple
         pytest.param("af-db local upgrade --json 2> >(true)", id="nobody reads the progress"),
         pytest.param("af-db local upgrade --progress json 2>&1 | head -n 1", id="events"),
         pytest.param("af-db local upgrade >&- 2>&-", id="closed streams"),
+        pytest.param("af-db local upgrade <&- >&-", id="no input, and a closed stream"),
     ],
 )
 def test_a_run_goes_on_without_its_reader(project: AlembicProject, database_url: str, command: str) -> None:

@@ -9,9 +9,15 @@ from pathlib import Path
 def main() -> None:
     # A tenth of the start-up is the collector's, which visits classes that live as long as the process.
     gc.disable()
+    for number in (0, 1, 2):
+        # Closed by the caller (<&-, >&-): else the next socket or pipe gets its number, and what is printed.
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest that is free
     for stream in ("stdout", "stderr"):
         if getattr(sys, stream) is None:
-            # Closed by the caller (>&-): nobody listens, and nothing may fail for that.
+            # Nobody listens, and nothing may fail for that.
             setattr(sys, stream, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
     try:
         from agent_factory.migrate.quick import answer
