@@ -70,6 +70,17 @@ def upgrade(af_db: CommandLine, project: AlembicProject, url: str, source: str) 
             id="a cursor's own BEGIN",
         ),
         pytest.param(
+            in_block(
+                "op.execute('BEGIN')",
+                "op.execute('SAVEPOINT here')",
+                "op.execute('CREATE TABLE made (n int)')",
+                RAW,
+                "try:\n    cursor.execute('SELECT 1/0')\nexcept Exception:\n    cursor.execute('ROLLBACK TO here')",
+                FAIL,
+            ),
+            id="back to a savepoint of its own",
+        ),
+        pytest.param(
             "op.execute('INSERT INTO later VALUES (77)')\nop.get_bind().commit()",
             id="a commit that fails for what was deferred",
         ),
