@@ -10,7 +10,7 @@ PIP := $(BIN)/python $(INSTALL) $(CONSTRAINTS)
 # Without bytecode each worker would compile every test anew.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 
-.PHONY: help migrate test test-all test-debian test-lowest test-wheel lint check format bench-smoke clean
+.PHONY: help migrate test test-all test-debian test-lowest test-wheel mutants lint check format bench-smoke clean
 
 help: ## Show these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,8 +21,8 @@ migrate: $(VENV)/.installed ## Migrate the database of DATABASE_URL, .env or ./a
 test: $(VENV)/.installed-test ## Run the tests, PostgreSQL included, but for the slow ones
 	@$(PYTEST) -m "not slow"
 
-test-all: $(VENV)/.installed-test ## Run them all, slow ones included, with a new process for each command
-	@AF_DB_TEST_PROCESSES=new $(PYTEST) --hypothesis-profile=whole
+test-all: $(VENV)/.installed-test ## Run them all, with a new process for each command; engine/ at 95 % of its branches
+	@AF_DB_TEST_PROCESSES=new $(PYTEST) --hypothesis-profile=whole --cov
 
 test-debian: $(VENV)/.installed-test ## Plans, upgrades and checks on this machine's own PostgreSQL 15
 	@AF_DB_TEST_POSTGRESQL=15 $(PYTEST) tests/integration/plan tests/integration/check_database \
@@ -30,6 +30,11 @@ test-debian: $(VENV)/.installed-test ## Plans, upgrades and checks on this machi
 
 test-lowest: $(LOWEST)/.installed ## Unit tests and runs with the oldest libraries that pyproject.toml takes
 	@$(LOWEST)/bin/python -m pytest tests/unit tests/integration/test_runs.py
+
+mutants: $(VENV)/.installed-test ## Change 200 places of the engine: a test has to notice each. An hour
+	@$(PIP) -e '.[mutants]'
+	@$(PYTEST) -m "not slow" --cov=agent_factory.migrate --cov-context=test --cov-fail-under=0 --cov-report=
+	@$(BIN)/python -m tests.mutants --coverage .coverage
 
 check: lint test ## What a developer runs before a commit: lint, then the tests
 

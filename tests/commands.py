@@ -23,6 +23,9 @@ from tests.warm import WarmProcess, WarmServer, can_be_warm, warm_server
 
 INSTALLED = Path(sys.executable).with_name("af-db")
 TIMEOUT_S = 60
+_KEPT = ("PATH", "HOME", "LANG")
+_MEASURED = "COVERAGE_PROCESS_CONFIG"
+"""Set where the lines are counted that the tests execute, so that those of other processes count too."""
 processes = contextlib.ExitStack()
 """What has to end with the test run."""
 
@@ -137,5 +140,5 @@ def the_warm_server() -> WarmServer:
 
 def bare_environment(url: str | None) -> dict[str, str]:
     """The environment of a container: a path, a home, and the database; plans are not rehearsed."""
-    environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    environment = {name: os.environ[name] for name in (*_KEPT, _MEASURED) if name in os.environ}
     return environment | {"AF_DB_REHEARSAL": "false"} | ({"DATABASE_URL": url} if url else {})

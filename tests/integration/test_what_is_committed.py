@@ -75,7 +75,8 @@ def upgrade(af_db: CommandLine, project: AlembicProject, url: str, source: str) 
                 "op.execute('SAVEPOINT here')",
                 "op.execute('CREATE TABLE made (n int)')",
                 RAW,
-                "try:\n    cursor.execute('SELECT 1/0')\nexcept Exception:\n    cursor.execute('ROLLBACK TO here')",
+                "try:\n    cursor.execute('SELECT 1/0')\n"
+                "except Exception:\n    cursor.execute('ROLLBACK TO here')",
                 FAIL,
             ),
             id="back to a savepoint of its own",
