@@ -10,7 +10,7 @@ PIP := $(BIN)/python $(INSTALL) $(CONSTRAINTS)
 # Without bytecode each worker would compile every test anew.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 
-.PHONY: help migrate test test-all test-debian test-lowest test-wheel mutants lint check format bench-smoke clean
+.PHONY: help migrate test test-all test-debian test-lowest test-wheel coverage mutants lint check format bench-smoke clean
 
 help: ## Show these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,8 +21,13 @@ migrate: $(VENV)/.installed ## Migrate the database of DATABASE_URL, .env or ./a
 test: $(VENV)/.installed-test ## Run the tests, PostgreSQL included, but for the slow ones
 	@$(PYTEST) -m "not slow"
 
-test-all: $(VENV)/.installed-test ## Run them all, with a new process for each command; engine/ at 95 % of its branches
-	@AF_DB_TEST_PROCESSES=new $(PYTEST) --hypothesis-profile=whole --cov
+test-all: $(VENV)/.installed-test ## Run them all, slow ones included, with a new process for each command
+	@AF_DB_TEST_PROCESSES=new $(PYTEST) --hypothesis-profile=whole
+
+coverage: $(VENV)/.installed-test ## Whether the tests of runs and faults execute 95 % of the branches of engine/
+	@$(PYTEST) -m "not slow" --cov tests/unit/migrate/engine tests/acceptance/faults tests/acceptance/torture \
+		tests/integration/test_*.py tests/integration/generated tests/integration/plan/test_bound_statements*.py \
+		tests/integration/plan/test_saved_plans.py tests/integration/plan/test_own_connections.py
 
 test-debian: $(VENV)/.installed-test ## Plans, upgrades and checks on this machine's own PostgreSQL 15
 	@AF_DB_TEST_POSTGRESQL=15 $(PYTEST) tests/integration/plan tests/integration/check_database \
