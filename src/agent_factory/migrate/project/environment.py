@@ -24,6 +24,7 @@ from agent_factory.migrate.project.alembic_internals import (
     make_step,
     replace_configure,
     replaced_in_commands,
+    version_table_name,
 )
 from agent_factory.migrate.project.connections import OwnConnection, guarded, refused_in
 from agent_factory.migrate.project.functions import require_run
@@ -158,7 +159,7 @@ def read_configured(project: Project, connection: sa.Connection) -> Configured:
     """Run env.py without a step, and return what it configures.
 
     Nothing is written, and the transaction is left open. Raises UsageError when env.py does not take the
-    shared connection.
+    shared connection, or runs migrations more than once.
     """
     found: list[Configured] = []
     given: dict[str, Any] = {}
@@ -187,6 +188,8 @@ def read_configured(project: Project, connection: sa.Connection) -> Configured:
         project.code.keep()
         if not found:  # it configures nothing, or runs nothing
             raise _ignores_connection(project)
+    if len(found) > 1:
+        raise _runs_again(project, [each.context for each in found])
     return found[0]
 
 
@@ -264,7 +267,12 @@ def _announce_steps(
 ) -> Callable[..., Iterator[RevisionStep]]:
     """The plan's own steps, announced one by one: what runs is what was shown, whatever its target meant."""
 
-    def steps(_current: object, _context: MigrationContext) -> Iterator[RevisionStep]:
+    calls: list[MigrationContext] = []
+
+    def steps(_current: object, context: MigrationContext) -> Iterator[RevisionStep]:
+        calls.append(context)
+        if len(calls) > 1:  # it did not when the plan was made, so this is of another table than that
+            raise _runs_again(project, calls)
         for revision in plan.steps:
             doing(f"revision {revision.id}")
             step = migration_step(project, plan.direction, revision, hooks.reused)
@@ -371,6 +379,23 @@ def _ignores_connection(project: Project) -> UsageError:
         next_steps=(f"begin its online part with:\n{ENV_PY_CONTRACT}",),
         file=Path(project.script.env_py_location).absolute(),
         line=_line_in_env_py(project, traceback.extract_stack()),
+    )
+
+
+def _runs_again(project: Project, contexts: Sequence[MigrationContext]) -> UsageError:
+    """What is wrong with an env.py that migrates several schemas, or tables, in one command."""
+    names = (version_table_name(context) for context in contexts)
+    tables = [name if schema is None else f"{schema}.{name}" for name, schema in names]
+    return UsageError(
+        "env-py-contract",
+        f"{project.script.env_py_location} runs migrations {len(tables)} times ({', '.join(tables)}): each "
+        "has a place and a plan of its own, and af-db shows and runs one in a command",
+        state=NOT_TOUCHED,
+        next_steps=(
+            'let env.py run the one that the environment names: schema = os.environ["MIGRATE_SCHEMA"]',
+            "then run each, one after the other or side by side: MIGRATE_SCHEMA=NAME af-db ...",
+        ),
+        file=Path(project.script.env_py_location).absolute(),
     )
 
 
