@@ -273,6 +273,36 @@ def test_a_journal_of_another_form_is_left(
     left(quick, HISTORY, cwd=project.root, url=postgresql_url)
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE alembic_version ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE alembic_version RENAME TO hidden; CREATE VIEW alembic_version AS SELECT * FROM hidden",
+        "REVOKE USAGE ON SCHEMA public FROM PUBLIC",
+        "REVOKE SELECT ON alembic_version FROM PUBLIC",
+    ],
+)
+def test_rows_that_may_be_hidden_are_left(
+    quick: Ask, af_db: CommandLine, project: AlembicProject, postgresql_url: str, statement: str
+) -> None:
+    """The normal way says why."""
+    af_db("local", "upgrade", cwd=project.root, url=postgresql_url)
+    url = parse_url(postgresql_url)
+    role = f"reader_of_{url.database}"
+    execute(postgresql_url, f"CREATE ROLE {role} LOGIN PASSWORD 'reads only'")
+    execute(postgresql_url, "GRANT SELECT ON alembic_version TO PUBLIC")
+    as_reader = f"postgresql://{role}:reads only@{url.host}:{url.port}/{url.database}"
+    try:
+        same(quick, af_db, CURRENT, cwd=project.root, url=as_reader)
+        execute(postgresql_url, statement)
+        left(quick, (*CURRENT, *HISTORY, *upgrades_of(as_reader)), cwd=project.root, url=as_reader)
+        refused = af_db("current", "--json", cwd=project.root, url=as_reader)
+    finally:
+        execute(postgresql_url, f"DROP ROLE {role}")
+
+    assert (refused.code, refused.error["code"]) == (4, "hidden-rows")
+
+
 def test_a_history_that_the_output_has_no_characters_for_is_left(
     project: AlembicProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,19 +12,23 @@ from agent_factory.migrate.model.findings import Finding, finding
 from agent_factory.migrate.model.plan import Direction, Revision
 from agent_factory.migrate.model.session import Session
 from agent_factory.migrate.model.target import Target
-from agent_factory.migrate.project import Project, VersionTable
+from agent_factory.migrate.model.version_table import Position
+from agent_factory.migrate.project import Project
 
 SHOWN_REVISIONS = 20
 
 
-def check_place(project: Project, target: Target, table: VersionTable) -> tuple[Finding, ...]:
+def check_place(
+    project: Project, target: Target, position: Position, *, has_key: bool
+) -> tuple[Finding, ...]:
     """Compare the version table with the history: behind, ahead, and rows that cannot be."""
-    at = ", ".join(table.rows) or "base"
+    table, rows = position.table, position.rows
+    at = ", ".join(rows) or "base"
     found: list[Finding] = []
-    for row in sorted({row for row in table.rows if table.rows.count(row) > 1}):
-        message = f"{table.name} holds {row} {table.rows.count(row)} times"
+    for row in sorted({row for row in rows if rows.count(row) > 1}):
+        message = f"{table.name} holds {row} {rows.count(row)} times"
         found.append(finding("duplicate-version-rows", message, object=table.name))
-    unknown = [row for row in dict.fromkeys(table.rows) if not alembic_project.is_known(project, row)]
+    unknown = [row for row in dict.fromkeys(rows) if not alembic_project.is_known(project, row)]
     found += [
         finding(
             "database-ahead",
@@ -34,13 +38,13 @@ def check_place(project: Project, target: Target, table: VersionTable) -> tuple[
         )
         for row in unknown
     ]
-    for row in dict.fromkeys(table.rows):
-        later = [other for other in table.rows if other != row and row in _ancestors(project, other)]
+    for row in dict.fromkeys(rows):
+        later = [other for other in rows if other != row and row in _ancestors(project, other)]
         if later:
             message = f"{table.name} holds both {row} and {later[0]}, which builds on it"
             remedy = f"DELETE FROM {table.name} WHERE version_num = '{row}'"  # noqa: S608 - for a person
             found.append(finding("overlapping-rows", message, object=table.name, remedy=remedy))
-    if not table.has_key:
+    if not has_key:
         remedy = f"ALTER TABLE {table.name} ADD PRIMARY KEY (version_num)"
         message = f"{table.name} has no primary key"
         found.append(
@@ -51,7 +55,7 @@ def check_place(project: Project, target: Target, table: VersionTable) -> tuple[
                 remedy=remedy if target.url.backend == "postgresql" else None,
             )
         )
-    pending = _pending(project, table.rows)
+    pending = _pending(project, rows)
     if pending and not unknown:
         count = len(pending)
         message = f"the database is at {at}, {count} revision{'s' if count > 1 else ''} behind"
@@ -70,11 +74,12 @@ def newest_known(project: Project, rows: Sequence[str]) -> tuple[str, ...] | Non
     )
 
 
-def check_versioned(table: VersionTable, found: Catalog) -> tuple[Finding, ...]:
+def check_versioned(position: Position, found: Catalog) -> tuple[Finding, ...]:
     """Find a database that has tables and does not say at which revision it is."""
     tables = [one.name for one in found.objects if one.kind == "table"]
-    if table.rows or not tables:
+    if position.rows or not tables:
         return ()
+    table = position.table
     named = ", ".join(tables[:5]) + (f" and {len(tables) - 5} more" if len(tables) > 5 else "")
     message = f"{table.name} holds no revision, but the database has tables: {named}"
     return (finding("not-versioned", message, object=table.name),)

@@ -10,6 +10,7 @@ from agent_factory.migrate.project.commands import (
     merge,
     prepare,
     read_current,
+    read_position,
     run,
     stamp,
 )
@@ -48,7 +49,7 @@ from agent_factory.migrate.project.opening import (
     read_history_files,
 )
 from agent_factory.migrate.project.version_rows import sends_version_row
-from agent_factory.migrate.project.version_table import VersionTable, read_version_table
+from agent_factory.migrate.project.version_table import version_table_has_key
 
 __all__ = [
     "FilesRead",
@@ -58,7 +59,6 @@ __all__ = [
     "OutsideFile",
     "OwnConnection",
     "Project",
-    "VersionTable",
     "ancestors",
     "applied_revisions",
     "configure",
@@ -76,7 +76,7 @@ __all__ = [
     "read_current",
     "read_history_files",
     "read_models",
-    "read_version_table",
+    "read_position",
     "real_run",
     "refused_in",
     "render_offline",
@@ -89,5 +89,6 @@ __all__ = [
     "stamp",
     "used_files",
     "used_sha256",
+    "version_table_has_key",
     "warn_of_bytecode",
 ]

@@ -71,6 +71,16 @@ def replace_configure(
     environment.configure = replace(environment.configure)  # type: ignore[method-assign]
 
 
+def replace_run_migrations(
+    environment: EnvironmentContext, replace: Callable[[Callable[..., None]], Callable[..., None]]
+) -> None:
+    """Have env.py's ``context.run_migrations()`` call what ``replace`` makes of Alembic's own function.
+
+    Alembic reads the version table before it calls any function of ours.
+    """
+    environment.run_migrations = replace(environment.run_migrations)  # type: ignore[method-assign]
+
+
 def version_rows_table(context: MigrationContext) -> sa.Table:
     """Return the table object that every statement on the version table is made of.
 

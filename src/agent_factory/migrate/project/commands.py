@@ -10,20 +10,27 @@ from alembic.operations.ops import MigrationScript
 from alembic.script import Script
 
 from agent_factory.migrate.model.plan import Direction, Plan, Revision
+from agent_factory.migrate.model.version_table import Position
 from agent_factory.migrate.project.connections import guarded
 from agent_factory.migrate.project.environment import Hooks, read_configured, sharing
 from agent_factory.migrate.project.history import Project, as_revision
 from agent_factory.migrate.project.output import stdout_kept_clean
 
 
-def read_current(project: Project, connection: sa.Connection) -> tuple[str, ...]:
-    """Return the revisions in the version table that ``env.py`` names; empty when there is no such table.
+def read_position(project: Project, connection: sa.Connection) -> Position:
+    """Return the version table that ``env.py`` names, and its rows; none when there is no such table.
 
-    Nothing is written. Raises UsageError when env.py does not take the shared connection.
+    Nothing is written. Raises UsageError when env.py does not take the shared connection, and RefusedError
+    where this role may not see every row.
     """
     configured = read_configured(project, connection)
     connection.rollback()
-    return tuple(sorted(configured.rows))
+    return configured.position
+
+
+def read_current(project: Project, connection: sa.Connection) -> tuple[str, ...]:
+    """Return the rows alone, as ``read_position`` does."""
+    return read_position(project, connection).rows
 
 
 def run(project: Project, connection: sa.Connection, plan: Plan, hooks: Hooks) -> None:

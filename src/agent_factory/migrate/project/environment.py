@@ -19,10 +19,12 @@ from alembic.script import ScriptDirectory
 from agent_factory.migrate.db.sqlalchemy_internals import begins_noted, commit_and_begin
 from agent_factory.migrate.model.errors import NOT_TOUCHED, MigrationError, UsageError
 from agent_factory.migrate.model.plan import Direction, Plan, Revision
+from agent_factory.migrate.model.version_table import Position, VersionTable
 from agent_factory.migrate.project.alembic_internals import (
     WRITES_NOTHING,
     make_step,
     replace_configure,
+    replace_run_migrations,
     replaced_in_commands,
     version_table_name,
 )
@@ -34,6 +36,7 @@ from agent_factory.migrate.project.output import stdout_kept_clean
 from agent_factory.migrate.project.pipe import doing
 from agent_factory.migrate.project.refusals import is_refused_write, program_steps
 from agent_factory.migrate.project.version_rows import VersionRows
+from agent_factory.migrate.project.version_table import resolve_version_table
 
 ENV_PY_CONTRACT = """connection = context.config.attributes.get("connection")
 if connection is not None:
@@ -148,9 +151,9 @@ class _OuterTransaction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configured:
-    """What env.py configures: the rows of the version table that it names, and the options that it gives."""
+    """What env.py configures: where the database is by the version table that it names, and its options."""
 
-    rows: tuple[str, ...]
+    position: Position
     context: MigrationContext
     given: Mapping[str, Any]
 
@@ -159,13 +162,23 @@ def read_configured(project: Project, connection: sa.Connection) -> Configured:
     """Run env.py without a step, and return what it configures.
 
     Nothing is written, and the transaction is left open. Raises UsageError when env.py does not take the
-    shared connection, or runs migrations more than once.
+    shared connection, or runs migrations more than once; RefusedError where this role may not see every row
+    of the version table.
     """
     found: list[Configured] = []
     given: dict[str, Any] = {}
+    tables: list[VersionTable] = []
+
+    def resolve_first(run_migrations: Callable[..., None]) -> Callable[..., None]:
+        def resolved(**arguments: Any) -> None:
+            tables.append(resolve_version_table(connection, environment.get_context()))
+            run_migrations(**arguments)
+
+        return resolved
 
     def remember(rows: tuple[str, ...], context: MigrationContext) -> list[RevisionStep]:
-        found.append(Configured(rows=rows, context=context, given=given))
+        position = Position(table=tables[-1], rows=tuple(sorted(rows)))
+        found.append(Configured(position=position, context=context, given=given))
         return []
 
     def note_options(configure: Callable[..., None]) -> Callable[..., None]:
@@ -177,6 +190,7 @@ def read_configured(project: Project, connection: sa.Connection) -> Configured:
 
     environment = _build_environment(project, connection, None, {"fn": remember, **WRITES_NOTHING})
     replace_configure(environment, note_options)
+    replace_run_migrations(environment, resolve_first)
     with (
         _handing_over(project, connection),
         environment,
@@ -189,7 +203,7 @@ def read_configured(project: Project, connection: sa.Connection) -> Configured:
         if not found:  # it configures nothing, or runs nothing
             raise _ignores_connection(project)
     if len(found) > 1:
-        raise _runs_again(project, [each.context for each in found])
+        raise _runs_again(project, [str(each.position.table) for each in found])
     return found[0]
 
 
@@ -272,7 +286,7 @@ def _announce_steps(
     def steps(_current: object, context: MigrationContext) -> Iterator[RevisionStep]:
         calls.append(context)
         if len(calls) > 1:  # it did not when the plan was made, so this is of another table than that
-            raise _runs_again(project, calls)
+            raise _runs_again(project, [version_table_name(each)[0] for each in calls])
         for revision in plan.steps:
             doing(f"revision {revision.id}")
             step = migration_step(project, plan.direction, revision, hooks.reused)
@@ -382,10 +396,8 @@ def _ignores_connection(project: Project) -> UsageError:
     )
 
 
-def _runs_again(project: Project, contexts: Sequence[MigrationContext]) -> UsageError:
+def _runs_again(project: Project, tables: Sequence[str]) -> UsageError:
     """What is wrong with an env.py that migrates several schemas, or tables, in one command."""
-    names = (version_table_name(context) for context in contexts)
-    tables = [name if schema is None else f"{schema}.{name}" for name, schema in names]
     return UsageError(
         "env-py-contract",
         f"{project.script.env_py_location} runs migrations {len(tables)} times ({', '.join(tables)}): each "

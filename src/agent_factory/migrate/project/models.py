@@ -6,7 +6,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agent_factory.migrate.project.alembic_internals import version_table_name
 from agent_factory.migrate.project.environment import read_configured
 from agent_factory.migrate.project.history import Project
 
@@ -45,7 +44,7 @@ def read_models(project: Project, connection: sa.Connection) -> Models:
     given = configured.given
     return Models(
         metadatas=_metadatas(given.get("target_metadata")),
-        version_table=version_table_name(configured.context)[0],
+        version_table=configured.position.table.name,
         # Alembic's own default is not to compare them; one who writes False means it.
         compares_defaults=given.get("compare_server_default") is not False,
         includes=_includes(given.get("include_name"), given.get("include_object")),

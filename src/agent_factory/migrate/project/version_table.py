@@ -1,33 +1,33 @@
-"""The table in which Alembic keeps where a database is, read as a table."""
-
-from dataclasses import dataclass
+"""The table in which Alembic keeps where a database is."""
 
 import sqlalchemy as sa
+from alembic.runtime.migration import MigrationContext
 
-from agent_factory.migrate.project.alembic_internals import version_table_name
-from agent_factory.migrate.project.environment import read_configured
-from agent_factory.migrate.project.history import Project
+from agent_factory.migrate.db.cursors import own_cursor
+from agent_factory.migrate.db.version_tables import resolve
+from agent_factory.migrate.model.version_table import VersionTable
+from agent_factory.migrate.project.alembic_internals import version_rows_table, version_table_name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VersionTable:
-    """``name`` is as env.py configures it. ``rows`` are all of them, sorted, one that is there twice as well.
+def resolve_version_table(connection: sa.Connection, context: MigrationContext) -> VersionTable:
+    """Return the table that env.py's options mean on this connection, as it is set right now.
 
-    ``has_key`` is True for a table that is not there: Alembic makes it with its primary key.
+    That counts what env.py did to it before: search_path, a role, ``schema_translate_map``. Raises
+    RefusedError where this role may not see every row.
     """
+    name, _schema = version_table_name(context)
+    if connection.dialect.name != "postgresql":
+        return VersionTable(schema=None, name=name)
+    schema = connection.schema_for_object(version_rows_table(context))
+    with own_cursor(connection) as cursor:
+        table, _is_there = resolve(cursor, name, schema)
+        return table
 
-    name: str
-    rows: tuple[str, ...]
-    has_key: bool
 
-
-def read_version_table(project: Project, connection: sa.Connection) -> VersionTable:
-    """Read the version table; nothing is written. Raises what ``read_current`` raises."""
-    configured = read_configured(project, connection)
-    name, schema = version_table_name(configured.context)
+def version_table_has_key(connection: sa.Connection, table: VersionTable) -> bool:
+    """Say whether the table has a primary key; True where there is none yet: Alembic makes it with one."""
     inspector = sa.inspect(connection)
-    has_key = True
-    if inspector.has_table(name, schema=schema):
-        has_key = bool(inspector.get_pk_constraint(name, schema=schema)["constrained_columns"])
+    is_there = inspector.has_table(table.name, schema=table.schema)
+    has_columns = is_there and inspector.get_pk_constraint(table.name, schema=table.schema)
     connection.rollback()
-    return VersionTable(name=name, rows=tuple(sorted(configured.rows)), has_key=has_key)
+    return bool(not is_there or (has_columns and has_columns["constrained_columns"]))

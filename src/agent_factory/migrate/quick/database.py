@@ -14,9 +14,8 @@ if TYPE_CHECKING:
 
     _Found = tuple[list[tuple[object, ...]], Mapping[str, Entry] | None]
 
-_SELECT = "SELECT alembic_version.version_num FROM alembic_version"
-_NO_SUCH_TABLE = "42P01"
-"""undefined_table (PostgreSQL manual, appendix A)."""
+_TABLE = "alembic_version"
+_SELECT = f"SELECT {_TABLE}.version_num FROM {_TABLE}"  # noqa: S608 - a constant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +43,8 @@ def ask(url: DatabaseURL, *, for_entries: bool = False) -> Answers | None:
 def _ask_postgresql(url: DatabaseURL, *, for_entries: bool) -> "_Found | None":
     from agent_factory.migrate.db.libpq import connect_options, keywords, with_options
     from agent_factory.migrate.db.psycopg2_internals import import_without_ssl
+    from agent_factory.migrate.db.version_tables import resolve
+    from agent_factory.migrate.model.errors import RefusedError
 
     psycopg2 = import_without_ssl()
 
@@ -51,16 +52,13 @@ def _ask_postgresql(url: DatabaseURL, *, for_entries: bool) -> "_Found | None":
         connection = psycopg2.connect(**keywords(with_options(url, connect_options())))
         with contextlib.closing(connection), connection.cursor() as cursor:
             connection.set_session(readonly=True)
-            try:
+            _table, is_there = resolve(cursor, _TABLE, None)
+            rows: list[tuple[object, ...]] = []
+            if is_there:
                 cursor.execute(_SELECT)
-                rows: list[tuple[object, ...]] = cursor.fetchall()
-            except psycopg2.Error as error:
-                if error.pgcode != _NO_SUCH_TABLE:
-                    return None
-                rows = []
-                connection.rollback()
+                rows = cursor.fetchall()
             return rows, _ask_journal(cursor) if for_entries else None
-    except psycopg2.Error:
+    except (psycopg2.Error, RefusedError):
         return None
 
 

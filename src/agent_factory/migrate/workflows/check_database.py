@@ -41,7 +41,8 @@ from agent_factory.migrate.model.findings import (
 )
 from agent_factory.migrate.model.options import RehearsalOptions, RunOptions
 from agent_factory.migrate.model.target import Environment, Target
-from agent_factory.migrate.project import Project, VersionTable
+from agent_factory.migrate.model.version_table import Position
+from agent_factory.migrate.project import Project
 from agent_factory.migrate.project.configuration import read_configuration
 from agent_factory.migrate.rehearsal.replay import (
     OF_ROLES_AND_ROWS,
@@ -87,7 +88,8 @@ def check_database(
     configuration = read_configuration(project.root)
     notes = _Notes(looked_for=set(DATABASE_CODES - _OF_RECORDS - _OF_INDEXES - _OF_DRIFT))
     with connect(target, read_only=True) as read_connection:
-        table = alembic_project.read_version_table(project, read_connection)
+        position = alembic_project.read_position(project, read_connection)
+        table = position.table
         scope = Scope(
             schemas=configuration.schemas,
             leave_out_kinds=OF_ROLES_AND_ROWS,
@@ -96,12 +98,16 @@ def check_database(
         )
         found = read_catalog(read_connection, scope)
         notes.looked_at.append("where the database is, and its version table")
-        notes.findings += [*check_place(project, target, table), *check_versioned(table, found)]
+        has_key = alembic_project.version_table_has_key(read_connection, table)
+        notes.findings += [
+            *check_place(project, target, position, has_key=has_key),
+            *check_versioned(position, found),
+        ]
         if target.url.backend == "postgresql":
-            _check_records(project, target, read_connection, table, environment, notes)
+            _check_records(project, target, read_connection, position, environment, notes)
         else:
             notes.skipped += ["journal: SQLite has none", "environment name: SQLite has none"]
-        drift = _find_drift(project, target, read_connection, table, found, scope, options, notes)
+        drift = _find_drift(project, target, read_connection, position, found, scope, options, notes)
         if target.url.backend == "postgresql":
             notes.looked_at += ["INVALID indexes", "constraints left NOT VALID"]
             notes.looked_for |= _OF_INDEXES
@@ -123,7 +129,7 @@ def _check_records(
     project: Project,
     target: Target,
     read_connection: sa.Connection,
-    table: VersionTable,
+    position: Position,
     environment: str | None,
     notes: _Notes,
 ) -> None:
@@ -139,7 +145,7 @@ def _check_records(
         return
     running = server.lock_holder(read_connection, run_lock.KEY)
     entries = journal.read(read_connection)
-    notes.findings += check_journal(project, target, entries, table.rows, running)
+    notes.findings += check_journal(project, target, entries, position.rows, running)
     notes.looked_at.append("the journal: edited and unfinished revisions, and what ran without af-db")
     expected = preflight.expected_environment(target, RunOptions(environment=environment))
     notes.findings += check_environment(target, journal.read_environment(read_connection), expected)
@@ -151,18 +157,18 @@ def _find_drift(
     project: Project,
     target: Target,
     read_connection: sa.Connection,
-    table: VersionTable,
+    position: Position,
     found: Catalog,
     scope: Scope,
     options: RehearsalOptions,
     notes: _Notes,
 ) -> tuple[Difference, ...]:
     """Return where the database is not what its migrations make, or say why that cannot be known."""
-    at = newest_known(project, table.rows)
+    at = newest_known(project, position.rows)
     if not options.wanted:
         notes.skipped.append("drift: no throwaway database is wanted (--no-rehearsal, AF_DB_REHEARSAL=false)")
         return ()
-    if at is None or check_versioned(table, found):
+    if at is None or check_versioned(position, found):
         notes.skipped.append("drift: it is not known which migrations the database has")
         return ()
     try:

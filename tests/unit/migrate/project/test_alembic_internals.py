@@ -137,6 +137,32 @@ def test_configure_of_an_environment_is_what_env_py_calls(config: Config, script
     assert environment.get_context().version_table == "ours", "EnvironmentContext.configure takes our options"
 
 
+def test_run_migrations_is_what_env_py_calls_before_alembic_reads_the_version_table(
+    config: Config, script: ScriptDirectory
+) -> None:
+    order: list[str] = []
+
+    def replace(run_migrations: Callable[..., None]) -> Callable[..., None]:
+        def ours(**given: Any) -> None:
+            order.append("ours")
+            run_migrations(**given)
+
+        return ours
+
+    def note_rows(_rows: Any, _context: MigrationContext) -> list[RevisionStep]:
+        order.append("rows")
+        return []
+
+    environment = EnvironmentContext(config, script, fn=note_rows)
+    internals.replace_run_migrations(environment, replace)
+    with environment:
+        script.run_env()
+
+    assert order == ["ours", "rows"], (
+        "env.py's context.run_migrations() calls no EnvironmentContext.run_migrations of the instance"
+    )
+
+
 def test_version_is_the_table_object_of_every_version_row(
     config: Config, script: ScriptDirectory, connection: sa.Connection
 ) -> None:
