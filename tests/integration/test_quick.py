@@ -303,6 +303,44 @@ def test_rows_that_may_be_hidden_are_left(
     assert (refused.code, refused.error["code"]) == (4, "hidden-rows")
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE af_db.journal SET version_table = NULL, version_schema = NULL WHERE revision = '001'",
+        "COMMENT ON TABLE af_db.journal IS 'af-db journal, format 3'",
+        "DROP TABLE af_db.environment",
+        "COMMENT ON TABLE af_db.journal IS NULL;"
+        "ALTER TABLE af_db.journal DROP version_table, DROP version_schema",
+    ],
+)
+def test_journals_that_take_more_than_their_own_rows_are_left(
+    quick: Ask, af_db: CommandLine, project: AlembicProject, postgresql_url: str, statement: str
+) -> None:
+    af_db("local", "upgrade", cwd=project.root, url=postgresql_url)
+    execute(postgresql_url, statement)
+
+    same(quick, af_db, CURRENT, cwd=project.root, url=postgresql_url)
+    left(quick, HISTORY, cwd=project.root, url=postgresql_url)
+
+
+def test_rows_of_another_version_table_are_not_this_history(
+    quick: Ask, af_db: CommandLine, project: AlembicProject, postgresql_url: str
+) -> None:
+    af_db("local", "upgrade", cwd=project.root, url=postgresql_url)
+    execute(
+        postgresql_url,
+        "INSERT INTO af_db.journal (run_id, revision, direction, state, source_sha256, source, af_db_version,"
+        " alembic_version, started_at, version_schema, version_table)"
+        " SELECT run_id, revision, 'downgrade', state, 'another', 'another', af_db_version, alembic_version,"
+        " now(), 'other', version_table FROM af_db.journal",
+    )
+
+    history, _ = same(quick, af_db, HISTORY, cwd=project.root, url=postgresql_url)
+
+    assert "not by af-db" not in history.out
+    assert "edited since" not in history.out
+
+
 def test_a_history_that_the_output_has_no_characters_for_is_left(
     project: AlembicProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -110,3 +110,39 @@ def test_a_version_table_that_the_role_may_not_read(
     for command in COMMANDS:
         helps = refused(ask(project, lowly, *command), because=f"{role} may not read public.alembic_version")
         assert f"GRANT SELECT ON public.alembic_version TO {role}" in helps
+
+
+def test_row_level_security_of_the_journal(
+    project: AlembicProject, database: Database, lowly: Database
+) -> None:
+    role = lowly.value("SELECT current_user")
+    database.execute("ALTER TABLE af_db.journal ENABLE ROW LEVEL SECURITY")
+
+    for command in COMMANDS[2:]:
+        helps = refused(ask(project, lowly, *command), because=f"af_db.journal may hide rows from {role}")
+        assert f"CREATE POLICY af_db ON af_db.journal TO {role} USING (true)" in helps
+    assert ask(project, lowly, "current").code == 0
+    assert database.versions == ["001"]
+
+
+def test_row_level_security_of_the_environment_name(
+    project: AlembicProject, database: Database, lowly: Database
+) -> None:
+    """Without it ``local`` would take production for a developer's database."""
+    database.execute("ALTER TABLE af_db.environment ENABLE ROW LEVEL SECURITY")
+
+    refused(ask(project, lowly, "local", "upgrade"), because="af_db.environment may hide rows")
+
+
+def test_a_journal_that_the_role_may_not_read(
+    project: AlembicProject, database: Database, lowly: Database
+) -> None:
+    """What is edited or unfinished is in it: a run does not go on without."""
+    role = lowly.value("SELECT current_user")
+    database.execute(f"REVOKE SELECT ON af_db.journal FROM {role}")
+
+    ended = migrate(project, lowly.url)
+
+    assert (ended.code, ended.error["code"]) == (4, "journal-not-read")
+    assert f"TO {role}" in " ".join(ended.error["next_steps"])
+    assert database.versions == ["001"]

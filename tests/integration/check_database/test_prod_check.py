@@ -174,7 +174,7 @@ def test_a_revision_that_a_run_left_unfinished_is_found_with_what_it_had_committ
 
 
 def test_a_run_that_still_goes_on_is_no_unfinished_one(prod: Checked) -> None:
-    from agent_factory.migrate.db.run_lock import KEY
+    from agent_factory.migrate.db.run_lock import KEY_OF_DATABASE
 
     prod.execute(
         """INSERT INTO af_db.journal (run_id, revision, direction, state, source_sha256, source,
@@ -183,7 +183,7 @@ def test_a_run_that_still_goes_on_is_no_unfinished_one(prod: Checked) -> None:
     )
     connection = psycopg2.connect(prod.url)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [KEY])
+        cursor.execute("SELECT pg_advisory_lock(%s)", [KEY_OF_DATABASE])
         document = prod.check()
     connection.close()
 

@@ -88,7 +88,7 @@ def check_versioned(position: Position, found: Catalog) -> tuple[Finding, ...]:
 def check_journal(
     project: Project,
     target: Target,
-    entries: dict[str, Entry],
+    entries: Mapping[str, Entry],
     rows: Sequence[str],
     running: Session | None,
 ) -> tuple[Finding, ...]:
@@ -234,7 +234,7 @@ def _ran_outside(
     gone = [
         entry.revision
         for entry in entries.values()
-        if entry.state == "applied" and entry.direction is Direction.UPGRADE and entry.revision not in there
+        if entry.is_applied and not entry.is_unassigned and entry.revision not in there
     ]
     found = []
     if late:

@@ -1,4 +1,4 @@
-"""What a role may do with a table and see of it, as SQL expressions."""
+"""What a role may do with a table and see of it, as SQL expressions over ``c``, a row of ``pg_class``."""
 
 _FOR_THIS_ROLE = """p.polrelid = c.oid AND p.polcmd IN ('r', '*')
           AND EXISTS (SELECT FROM unnest(p.polroles) AS r
@@ -9,10 +9,11 @@ HIDES_ROWS = f"""(row_security_active(c.oid)
                       AND p.polpermissive AND pg_get_expr(p.polqual, c.oid) = 'true')
               AND NOT EXISTS (SELECT FROM pg_policy p WHERE {_FOR_THIS_ROLE}
                               AND NOT p.polpermissive AND pg_get_expr(p.polqual, c.oid) <> 'true')))"""  # noqa: S608 - constants
-"""Of ``c``, a row of ``pg_class``: whether row level security may hide rows of it from this role."""
+"""Whether row level security may hide rows of the table from this role: no policy shows it all of them."""
 
-MAY_READ_JOURNAL = """coalesce((SELECT bool_and(has_schema_privilege(n.oid, 'USAGE')
-                                 AND has_table_privilege(c.oid, 'SELECT'))
-                 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                 WHERE n.nspname = 'af_db' AND c.relname IN ('journal', 'environment')), false)"""
-"""An SQL expression: whether there is a journal that this role may read."""
+_MAY_USE = "has_schema_privilege(c.relnamespace, 'USAGE')"
+
+MAY_READ = f"({_MAY_USE} AND has_table_privilege(c.oid, 'SELECT'))"
+
+MAY_WRITE = f"""({MAY_READ} AND has_table_privilege(c.oid, 'INSERT')
+     AND has_table_privilege(c.oid, 'UPDATE'))"""

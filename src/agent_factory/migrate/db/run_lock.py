@@ -1,4 +1,4 @@
-"""One run at a time: the session-level advisory lock on the connection that does the work.
+"""One run at a time on a version table: the session-level advisory lock on the connection that works.
 
 It is polled and never waited for: a session that blocks in ``pg_advisory_lock()`` deadlocks with the
 holder's CREATE INDEX CONCURRENTLY, which waits for every older transaction (measured, PostgreSQL 15).
@@ -6,6 +6,7 @@ Lock and work are on one connection, so they are lost together.
 """
 
 import contextlib
+import hashlib
 import os
 import random
 import time
@@ -20,12 +21,28 @@ from agent_factory.migrate.model.durations import show_duration
 from agent_factory.migrate.model.errors import AlreadyRunningError
 from agent_factory.migrate.model.events import Emit, WaitingForRun
 from agent_factory.migrate.model.session import Session
+from agent_factory.migrate.model.version_table import VersionTable
 
-KEY = int.from_bytes(b"af-db\x00\x00\x01")
-"""The same for every project: advisory locks are per database, and one run per database is the promise."""
+KEY_OF_DATABASE = int.from_bytes(b"af-db\x00\x00\x01")
+"""af-db up to 0.2 locks the whole database by this key. Runs share it, so that none of those runs beside."""
 
-STILL_HELD = f"CASE WHEN pg_advisory_unlock({KEY}) THEN pg_try_advisory_lock({KEY}) ELSE false END"
-"""An SQL expression: whether this session holds the lock. A query of pg_locks would take longer."""
+
+def key_of(table: VersionTable) -> int:
+    """Return the key of the runs on this version table, in this database: a number of 64 bits."""
+    named = "\0".join(("af-db run", table.schema or "", table.name))
+    return int.from_bytes(hashlib.sha256(named.encode()).digest()[:8], signed=True)
+
+
+def still_held_by(table: VersionTable) -> str:
+    """Return an SQL expression: whether this session holds the lock. Asking pg_locks would take longer."""
+    key = key_of(table)
+    return f"CASE WHEN pg_advisory_unlock({key}) THEN pg_try_advisory_lock({key}) ELSE false END"
+
+
+def find_holder(connection: sa.Connection, table: VersionTable) -> Session | None:
+    """Return the session that runs on this version table, or an af-db up to 0.2 on any; None without one."""
+    return server.lock_holder(connection, key_of(table)) or server.lock_holder(connection, KEY_OF_DATABASE)
+
 
 _FIRST_PAUSE_S = 0.025
 _LONGEST_PAUSE_S = 1.0
@@ -34,6 +51,7 @@ _TELL_EVERY_S = 5.0
 
 def take(
     connection: sa.Connection,
+    table: VersionTable,
     *,
     wait_s: float,
     emit: Emit,
@@ -41,7 +59,7 @@ def take(
     asking: Callable[[], contextlib.AbstractContextManager[None]],
     for_transaction: bool = False,
 ) -> None:
-    """Take the lock, telling who holds it while waiting.
+    """Take the lock of this version table, telling who holds it while waiting.
 
     ``asking`` is entered around each question to the server, for a watchdog to know of it.
     ``for_transaction`` takes the transaction-level lock, which a transaction pooler keeps apart as well; it
@@ -49,29 +67,35 @@ def take(
     Raises AlreadyRunningError.
     """
     function = "pg_try_advisory_xact_lock" if for_transaction else "pg_try_advisory_lock"
+    key = key_of(table)
 
     def try_once() -> bool:
         with asking():
-            # Twice, so that STILL_HELD can give one back and take it again without a moment in between.
-            return _ask(connection, function) and _ask(connection, function)
+            # Twice, so that a question whether it is held can give one back and take it again without a
+            # moment in between.
+            return (
+                _ask(connection, f"{function}_shared", KEY_OF_DATABASE)
+                and _ask(connection, function, key)
+                and _ask(connection, function, key)
+            )
 
-    def find_holder() -> Session | None:
+    def find() -> Session | None:
         with asking():
-            return server.lock_holder(connection, KEY)
+            return find_holder(connection, table)
 
     _poll(
         try_once,
-        find_holder,
+        find,
         wait_s=wait_s,
         emit=emit,
         check_stop=check_stop,
     )
 
 
-def still_held(connection: sa.Connection) -> bool:
-    """Say whether this session still holds the session-level lock."""
+def still_held(connection: sa.Connection, table: VersionTable) -> bool:
+    """Say whether this session still holds the session-level lock of this version table."""
     with own_cursor(connection) as cursor:
-        cursor.execute(f"SELECT {STILL_HELD}")
+        cursor.execute(f"SELECT {still_held_by(table)}")
         ((held,),) = cursor.fetchall()
         return bool(held)
 
@@ -149,8 +173,8 @@ def _already_running(holder: Session | None, wait_s: float) -> AlreadyRunningErr
     )
 
 
-def _ask(connection: sa.Connection, function: str) -> bool:
+def _ask(connection: sa.Connection, function: str, key: int) -> bool:
     with own_cursor(connection) as cursor:
-        cursor.execute(f"SELECT {function}(%s)", [KEY])
+        cursor.execute(f"SELECT {function}(%s)", [key])
         ((answer,),) = cursor.fetchall()
         return bool(answer)

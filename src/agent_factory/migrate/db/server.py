@@ -9,7 +9,6 @@ import sqlalchemy as sa
 
 from agent_factory.migrate.db.cursors import named_rows, own_cursor
 from agent_factory.migrate.db.driver import Values, psycopg2_connection
-from agent_factory.migrate.db.rights import MAY_READ_JOURNAL
 from agent_factory.migrate.db.sql import quoted
 from agent_factory.migrate.model.session import Session
 
@@ -28,8 +27,6 @@ class ServerFacts:
     is_read_only: bool
     statement_timeout_ms: int
     statement_timeout_source: str
-    may_read_journal: bool
-    may_write_journal: bool
 
     @property
     def behind_pooler(self) -> bool:
@@ -67,7 +64,7 @@ class Constraint:
     validate_command: str
 
 
-_FACTS = f"""
+_FACTS = """
 SELECT pg_backend_pid() AS pid,
        current_setting('server_version_num')::int AS version,
        current_user AS role,
@@ -75,16 +72,8 @@ SELECT pg_backend_pid() AS pid,
        pg_is_in_recovery() AS in_recovery,
        current_setting('default_transaction_read_only') = 'on' AS is_read_only,
        (SELECT setting::int FROM pg_settings WHERE name = 'statement_timeout') AS statement_timeout_ms,
-       (SELECT source FROM pg_settings WHERE name = 'statement_timeout') AS statement_timeout_source,
-       {MAY_READ_JOURNAL} AS may_read_journal,
-       coalesce((SELECT bool_and(has_schema_privilege(n.oid, 'USAGE')
-                                 AND has_table_privilege(c.oid, 'SELECT')
-                                 AND has_table_privilege(c.oid, 'INSERT')
-                                 AND has_table_privilege(c.oid, 'UPDATE'))
-                 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-                 WHERE n.nspname = 'af_db' AND c.relname IN ('journal', 'environment')), false)
-           AS may_write_journal
-"""  # noqa: S608 - a constant
+       (SELECT source FROM pg_settings WHERE name = 'statement_timeout') AS statement_timeout_source
+"""
 
 _SYSTEM_IDENTIFIER = "SELECT system_identifier::text FROM pg_control_system()"
 
@@ -144,12 +133,12 @@ def system_identifier(connection: sa.Connection) -> str | None:
 
 
 def lock_holder(connection: sa.Connection, key: int) -> Session | None:
-    """Return the session that holds the advisory lock of this 64-bit key."""
+    """Return the session that holds the advisory lock of this 64-bit key for itself alone."""
     sessions = _sessions(
         connection,
         """WHERE pid = (
             SELECT pid FROM pg_locks
-            WHERE locktype = 'advisory' AND granted AND objsubid = 1
+            WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND mode = 'ExclusiveLock'
               AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
               AND classid::int8 = %(high)s AND objid::int8 = %(low)s LIMIT 1)""",
         {"high": (key >> 32) & 0xFFFFFFFF, "low": key & 0xFFFFFFFF},

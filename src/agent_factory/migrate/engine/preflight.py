@@ -1,6 +1,6 @@
 """What a plan needs before it may run: a primary, a direct connection, the right database, valid history."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -9,6 +9,7 @@ from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.db import indexes, run_lock, server
 from agent_factory.migrate.db.sql import bare
 from agent_factory.migrate.journal import write as journal
+from agent_factory.migrate.journal.found import FoundJournal
 from agent_factory.migrate.journal.read import Edited, Entry, find_edited
 from agent_factory.migrate.model.durations import show_duration
 from agent_factory.migrate.model.errors import UNCHANGED, AlreadyRunningError, MigrationError, RefusedError
@@ -16,6 +17,7 @@ from agent_factory.migrate.model.events import Warned
 from agent_factory.migrate.model.options import RunOptions
 from agent_factory.migrate.model.plan import Plan, Revision
 from agent_factory.migrate.model.target import Environment, Target
+from agent_factory.migrate.model.version_table import Position, VersionTable
 from agent_factory.migrate.project import Project
 from agent_factory.url import DatabaseURL
 
@@ -103,24 +105,66 @@ def is_still_needed(project: Project, target: Target, plan: Plan, current: tuple
     )
 
 
+def check_table(table: VersionTable, position: Position, target: Target, plan: Plan) -> None:
+    """Raise RefusedError where env.py names another version table now than when the plan was made."""
+    if position.table != table:
+        raise RefusedError(
+            "plan-changed",
+            f"the version table was {table} when the plan was made, and is {position.table} now",
+            state="unchanged by this run",
+            next_steps=(f"review the new plan: {target.command(plan.command)}",),
+        )
+
+
+def check_journal(found: FoundJournal) -> None:
+    """Raise RefusedError for a journal that this role may not read: what is edited or unfinished is in it."""
+    if not found.may_read:
+        raise RefusedError(
+            "journal-not-read",
+            f"{found.role} may not read af_db.journal: edited and unfinished revisions would go unseen",
+            state=UNCHANGED,
+            next_steps=(
+                f"let its owner run: GRANT USAGE ON SCHEMA af_db TO {found.role}; "
+                f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA af_db TO {found.role}",
+                "or use the role that migrates this database",
+            ),
+        )
+
+
+def journal_warnings(found: FoundJournal | None) -> Iterator[Warned]:
+    """Yield what a run cannot keep of itself in the journal, or not as it should."""
+    if found is None or not found.may_write:
+        message = "this role may not write to the schema af_db: the run goes on without a journal"
+        yield Warned(code="no-journal", message=message)
+    elif not found.names_version_tables:
+        message = (
+            f"af_db.journal is in the format {found.format} of an older af-db, and {found.role} could not "
+            "change it: rows do not say of which version table they are, until its owner has run an upgrade"
+        )
+        yield Warned(code="old-journal", message=message)
+
+
 def find_refusals(
     connection: sa.Connection,
-    entries: dict[str, Entry],
+    entries: Mapping[str, Entry],
+    read_again: Callable[[], Mapping[str, Entry]],
     applied: Sequence[Revision],
     plan: Plan,
+    table: VersionTable,
     target: Target,
     options: RunOptions,
 ) -> Iterator[MigrationError]:
     """Yield what a run of this plan is refused for before anybody is asked: the database's name and history.
 
-    This role may read the journal; ``entries`` are its latest. What a run that still goes on has begun is
-    not refused but waited for, so the journal is read again after it was seen that there is none.
+    This role may read the journal; ``entries`` are its latest of the history of ``table``. What a run that
+    still goes on has begun is not refused but waited for, so they are read again, by ``read_again``, after it
+    was seen that there is none.
     """
 
     def check_begun() -> None:
         is_begun = any(entry.state == "started" for entry in entries.values())
-        if is_begun and server.lock_holder(connection, run_lock.KEY) is None:
-            check_unfinished(connection, journal.read(connection), plan, options)
+        if is_begun and run_lock.find_holder(connection, table) is None:
+            check_unfinished(connection, read_again(), plan, options)
 
     checks: tuple[Callable[[], object], ...] = (
         lambda: check_environment(journal.read_environment(connection), target, options),
@@ -187,7 +231,7 @@ def expected_environment(target: Target, options: RunOptions) -> str | None:
 
 
 def check_edited(
-    entries: dict[str, Entry], applied: Sequence[Revision], target: Target, options: RunOptions
+    entries: Mapping[str, Entry], applied: Sequence[Revision], target: Target, options: RunOptions
 ) -> tuple[Edited, ...]:
     """Return the edited revisions that were accepted by name; raise RefusedError for the others."""
     edited = find_edited(entries, applied)
@@ -212,7 +256,7 @@ def check_edited(
     return edited
 
 
-def indexes_begun(entries: dict[str, Entry], plan: Plan) -> tuple[str, ...]:
+def indexes_begun(entries: Mapping[str, Entry], plan: Plan) -> tuple[str, ...]:
     """Return the indexes, as SQL names them, that an unfinished run has begun to build for this plan.
 
     The next run goes on with them: it skips those that PostgreSQL has finished, and builds the others again.
@@ -229,7 +273,7 @@ def indexes_begun(entries: dict[str, Entry], plan: Plan) -> tuple[str, ...]:
 
 
 def check_unfinished(
-    connection: sa.Connection, entries: dict[str, Entry], plan: Plan, options: RunOptions
+    connection: sa.Connection, entries: Mapping[str, Entry], plan: Plan, options: RunOptions
 ) -> Unfinished:
     """Return what an earlier run began and did not finish.
 

@@ -33,6 +33,7 @@ from agent_factory.migrate.engine.statement_comparison import StatementCompariso
 from agent_factory.migrate.engine.supervision import supervise
 from agent_factory.migrate.engine.watch import Watch, has_written
 from agent_factory.migrate.journal import write as journal
+from agent_factory.migrate.journal.records import read_records
 from agent_factory.migrate.model.errors import MigrationError, Outcome, RefusedError, RolledBackError
 from agent_factory.migrate.model.events import (
     Emit,
@@ -47,6 +48,7 @@ from agent_factory.migrate.model.origin import Origin
 from agent_factory.migrate.model.plan import Plan, Revision
 from agent_factory.migrate.model.results import AppliedRevision
 from agent_factory.migrate.model.target import Target
+from agent_factory.migrate.model.version_table import Position, VersionTable
 from agent_factory.migrate.project import Hooks, Project
 
 DROP_LOCK_TIMEOUT_S = 60.0
@@ -57,6 +59,7 @@ def run_plan(
     project: Project,
     target: Target,
     plan: Plan,
+    table: VersionTable,
     options: RunOptions,
     origin: Origin,
     emit: Emit,
@@ -65,6 +68,8 @@ def run_plan(
     expected: Mapping[str, ExpectedStatements] | None = None,
 ) -> tuple[AppliedRevision, ...]:
     """Run every revision of the plan and return what ran; empty when another run did it meanwhile.
+
+    ``table`` is the version table that the plan was made for, whose history runs, alone, under its lock.
 
     ``check_again`` is called under the lock, before the first revision, with the connection that works; it
     raises what makes the plan one that must not run any more. ``expected`` is what each revision is to send:
@@ -75,7 +80,7 @@ def run_plan(
     outcome is not known, InterruptedRunError for a signal, and CannotConnectError.
     """
     run_state = RunState(options.statement_timeout_s)
-    run = _Run(project, target, plan, options, origin, run_state, check_again, expected or {})
+    run = _Run(project, target, plan, table, options, origin, run_state, check_again, expected or {})
     with monitored(target, run_state):
         return supervise(run.work, run_state, emit)
 
@@ -88,6 +93,7 @@ class _Run:
         project: Project,
         target: Target,
         plan: Plan,
+        table: VersionTable,
         options: RunOptions,
         origin: Origin,
         run_state: RunState,
@@ -98,10 +104,11 @@ class _Run:
         self._project = project
         self._target = target
         self._plan = plan
+        self._table = table
         self._options = options
         self._state = run_state
         self._id = str(uuid.uuid4())
-        self._journal = RunJournal(self._id, plan.direction, origin)
+        self._journal = RunJournal(self._id, table, plan.direction, origin)
         self._is_postgresql = target.url.backend == "postgresql"
         self._application = f"af-db/{origin.af_db_version}/{self._id[:8]}"
         self._applied: list[AppliedRevision] = []
@@ -130,7 +137,9 @@ class _Run:
                 self._connection = connection
                 self._state.watch(watched_connection(connection) or sqlite3_connection(connection))
                 try:
-                    with locked_session(connection, self._target, self._options, self._state) as session:
+                    with locked_session(
+                        connection, self._target, self._table, self._options, self._state
+                    ) as session:
                         self._session = session
                         self._run_under_lock()
                 except (StoppedError, sa.exc.SQLAlchemyError, psycopg2.Error, ReconnectedError) as error:
@@ -148,13 +157,14 @@ class _Run:
     def _run_under_lock(self) -> None:
         connection = self._connection
         with self._state.asking():
-            current = alembic_project.read_current(self._project, connection)
-            if not preflight.is_still_needed(self._project, self._target, self._plan, current):
+            position = alembic_project.read_position(self._project, connection)
+            preflight.check_table(self._table, position, self._target, self._plan)
+            if not preflight.is_still_needed(self._project, self._target, self._plan, position.rows):
                 return
             if self._check_again is not None:
                 self._check_again(connection)
             if self._session.facts is not None:
-                self._look_at_the_past(self._session.facts)
+                self._look_at_the_past(position)
             else:
                 self._broken_before = foreign_keys.violations(connection)
         for name in self._unfinished.broken:
@@ -171,27 +181,32 @@ class _Run:
             else:
                 return
 
-    def _look_at_the_past(self, facts: server.ServerFacts) -> None:
+    def _look_at_the_past(self, position: Position) -> None:
         """Open the journal, and check under the lock what was checked before the question."""
         connection = self._connection
         invalid = {index.name for index in server.invalid_indexes(connection)}
         self._invalid_before = frozenset(invalid)
-        if not self._journal.open(connection, may_write=facts.may_write_journal):
-            message = "this role may not write to the schema af_db: the run goes on without a journal"
-            self._state.emit(Warned(code="no-journal", message=message))
-            if not facts.may_read_journal:
-                return
+        found = self._journal.open(connection)
+        if found is not None:
+            preflight.check_journal(found)
+        for warning in preflight.journal_warnings(found):
+            self._state.emit(warning)
+        if found is None:
+            return
         name = journal.read_environment(connection)
         stamp = preflight.check_environment(name, self._target, self._options)
-        entries = journal.read(connection)
+        records = read_records(self._project, connection, found, position)
+        entries = records.entries
         applied = alembic_project.applied_revisions(self._project, self._plan.before)
         accepted = preflight.check_edited(entries, applied, self._target, self._options)
         unfinished = preflight.check_unfinished(connection, entries, self._plan, self._options)
         if self._journal.is_open:
             if stamp is not None:
                 journal.write_environment(connection, stamp)
+            if records.found_out and found.names_version_tables:
+                journal.assign(connection, self._table, records)
             for edited in accepted:
-                journal.accept(connection, edited.revision, edited.file_sha256)
+                journal.accept(connection, entries[edited.revision], edited.file_sha256)
         self._watch.done = unfinished.done
         self._unfinished = unfinished
         self._invalid_before = frozenset(invalid.difference(map(bare, unfinished.broken)))

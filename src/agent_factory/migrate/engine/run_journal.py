@@ -10,8 +10,10 @@ from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.db.driver import watched_connection
 from agent_factory.migrate.engine.running_revision import RunningRevision
 from agent_factory.migrate.journal import write as journal
+from agent_factory.migrate.journal.found import FoundJournal
 from agent_factory.migrate.model.origin import Origin
 from agent_factory.migrate.model.plan import Direction
+from agent_factory.migrate.model.version_table import VersionTable
 
 
 class RunJournal:
@@ -20,10 +22,12 @@ class RunJournal:
     It knows which revision has a row that says "started": a part of that one may be committed.
     """
 
-    def __init__(self, run_id: str, direction: Direction, origin: Origin) -> None:
+    def __init__(self, run_id: str, table: VersionTable, direction: Direction, origin: Origin) -> None:
         self._run_id = run_id
+        self._table = table
         self._direction = direction
         self._origin = origin
+        self._run: journal.Run | None = None
         self._connection: sa.Connection | None = None
         self._marked: str | None = None
         self._earlier: tuple[str, ...] = ()
@@ -43,11 +47,19 @@ class RunJournal:
         """Say whether the revision has a row that says "started"."""
         return self._marked == running.revision.id
 
-    def open(self, connection: sa.Connection, *, may_write: bool) -> bool:
-        """Make the journal where it is missing; False, and nothing is written, where this role may not."""
-        if may_write or journal.prepare(connection):
+    def open(self, connection: sa.Connection) -> FoundJournal | None:
+        """Make the journal where it is missing, and return it; nothing is written where this role may not."""
+        found = journal.prepare(connection)
+        if found is not None and found.may_write:
             self._connection = connection
-        return self._connection is not None
+            self._run = journal.Run(
+                id=self._run_id,
+                table=self._table,
+                direction=self._direction,
+                origin=self._origin,
+                journal=found,
+            )
+        return found
 
     def started(self, running: RunningRevision, earlier: Sequence[str]) -> None:
         """Mark, in the transaction that is about to commit early, that the revision is no longer atomic.
@@ -69,16 +81,15 @@ class RunJournal:
 
         Where it is prepared it fails without the run lock, and in another transaction than it began in.
         """
-        if self._connection is None:
+        if self._connection is None or self._run is None:
             return b""
         if not self.checks_transaction:
-            return self._row(self._connection, running, "applied", running.committed, _remark(running))
+            committed, remark = running.committed, _remark(running)
+            return _row(self._connection, self._run, running, "applied", committed, remark)
         return journal.prepared_row(
             self._connection,
-            run_id=self._run_id,
+            self._run,
             revision=running.revision,
-            direction=self._direction,
-            origin=self._origin,
             statements=running.committed,
             seconds=running.seconds,
             mark=mark,
@@ -104,30 +115,29 @@ class RunJournal:
     def _write(
         self, running: RunningRevision, state: str, statements: Sequence[str], error: str | None = None
     ) -> None:
-        if self._connection is not None:
-            row = self._row(self._connection, running, state, statements, error)
+        if self._connection is not None and self._run is not None:
+            row = _row(self._connection, self._run, running, state, statements, error)
             with own_cursor(self._connection) as cursor:
                 cursor.execute(row)
 
-    def _row(
-        self,
-        connection: sa.Connection,
-        running: RunningRevision,
-        state: str,
-        statements: Sequence[str],
-        error: str | None = None,
-    ) -> bytes:
-        return journal.row(
-            connection,
-            run_id=self._run_id,
-            revision=running.revision,
-            direction=self._direction,
-            state=state,
-            origin=self._origin,
-            statements=statements,
-            seconds=running.seconds,
-            error=error,
-        )
+
+def _row(
+    connection: sa.Connection,
+    run: journal.Run,
+    running: RunningRevision,
+    state: str,
+    statements: Sequence[str],
+    error: str | None = None,
+) -> bytes:
+    return journal.row(
+        connection,
+        run,
+        revision=running.revision,
+        state=state,
+        statements=statements,
+        seconds=running.seconds,
+        error=error,
+    )
 
 
 def _remark(running: RunningRevision) -> str | None:

@@ -17,6 +17,7 @@ from agent_factory.migrate.engine.run_state import RunState
 from agent_factory.migrate.engine.watch import NO_TRANSACTION_TIMEOUT
 from agent_factory.migrate.model.options import RunOptions
 from agent_factory.migrate.model.target import Target
+from agent_factory.migrate.model.version_table import VersionTable
 
 CONNECTION_CHECK_INTERVAL = "1s"
 """How soon the server ends a session whose client is gone: measured, an orphan lives 0.6 s instead of 6.6."""
@@ -34,10 +35,12 @@ class RunSession:
     """The session that works, while the run lock is held.
 
     ``facts`` say who and where we are, None on SQLite. ``lock_connection`` holds the lock where a pooler
-    stands before the session that works; None where that one holds it itself.
+    stands before the session that works; None where that one holds it itself. ``table`` is the version table
+    that the lock is of.
     """
 
     connection: sa.Connection
+    table: VersionTable
     facts: server.ServerFacts | None = None
     lock_connection: sa.Connection | None = None
 
@@ -57,15 +60,16 @@ class RunSession:
                 cursor.execute("SELECT 1")  # the lock lives as long as this connection's transaction
         elif self.facts is not None:
             is_checked = row_checks and self.may_prepare
-            if not is_checked and not run_lock.still_held(self.connection):
+            if not is_checked and not run_lock.still_held(self.connection, self.table):
                 raise LockLostError
 
 
 @contextlib.contextmanager
 def locked_session(
-    connection: sa.Connection, target: Target, options: RunOptions, run_state: RunState
+    connection: sa.Connection, target: Target, table: VersionTable, options: RunOptions, run_state: RunState
 ) -> Iterator[RunSession]:
-    """Hold the run lock for the block: on the connection that works, or on another one behind a pooler.
+    """Hold the run lock of this version table for the block: on the connection that works, or on another one
+    behind a pooler.
 
     Raises AlreadyRunningError, and RefusedError for a server that is not to be migrated.
     """
@@ -74,7 +78,7 @@ def locked_session(
         with run_lock.held_on_folder(
             folder, wait_s=options.lock_wait_s, emit=run_state.emit, check_stop=run_state.check_stop
         ):
-            yield RunSession(connection=connection)
+            yield RunSession(connection=connection, table=table)
         return
     with run_state.asking():
         facts = server.read_facts(connection)
@@ -83,23 +87,29 @@ def locked_session(
     run_state.backend_pid = None if options.allow_pooler else facts.pid
     if not options.allow_pooler:
         _settle_session(connection)
-        _take(connection, options, run_state)
+        _take(connection, table, options, run_state)
         psycopg2_connection(connection).may_prepare = True
-        yield RunSession(connection=connection, facts=facts)
+        yield RunSession(connection=connection, table=table, facts=facts)
         return
     with connect(target) as lock_connection, lock_connection.begin():
         with own_cursor(lock_connection) as cursor:
             cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             cursor.execute(f"SELECT {NO_TRANSACTION_TIMEOUT}", {"local": True})
-        _take(lock_connection, options, run_state, for_transaction=True)
-        yield RunSession(connection=connection, facts=facts, lock_connection=lock_connection)
+        _take(lock_connection, table, options, run_state, for_transaction=True)
+        yield RunSession(connection=connection, table=table, facts=facts, lock_connection=lock_connection)
 
 
 def _take(
-    connection: sa.Connection, options: RunOptions, run_state: RunState, *, for_transaction: bool = False
+    connection: sa.Connection,
+    table: VersionTable,
+    options: RunOptions,
+    run_state: RunState,
+    *,
+    for_transaction: bool = False,
 ) -> None:
     run_lock.take(
         connection,
+        table,
         wait_s=options.lock_wait_s,
         emit=run_state.emit,
         check_stop=run_state.check_stop,

@@ -29,8 +29,9 @@ def describe_past(
     by = {
         revision.id: _applied_by(entries[revision.id])
         for revision in there
-        if entries and revision.id not in outside
+        if entries and revision.id not in outside and not entries[revision.id].is_unassigned
     }
+    shared = {revision.id for revision in there if entries} - outside - by.keys()
     return tuple(
         HistoryEntry(
             revision=revision,
@@ -40,6 +41,7 @@ def describe_past(
             is_outside=revision.id in outside,
             is_edited=revision.id in edited,
             difference=None,
+            is_of_unknown_table=revision.id in shared,
         )
         for revision in revisions
     )

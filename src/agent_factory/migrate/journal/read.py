@@ -4,13 +4,15 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agent_factory.migrate.journal.found import FoundJournal
 from agent_factory.migrate.model.origin import Origin
 from agent_factory.migrate.model.plan import Direction, Revision
+from agent_factory.migrate.model.version_table import VersionTable
 from agent_factory.migrate.revisions.normalise import file_sha256
 
 if TYPE_CHECKING:
@@ -19,7 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry(Origin):
-    """The last that the journal knows of a revision; ``state`` is ``started`` while it is unfinished."""
+    """The last that the journal knows of a revision; ``state`` is ``started`` while it is unfinished.
+
+    ``is_unassigned`` says that the row is of an unknown version table: it may be another history's.
+    """
 
     id: int
     revision: str
@@ -32,14 +37,26 @@ class Entry(Origin):
     started_at: datetime
     duration_s: float | None
     error: str | None
+    is_unassigned: bool = False
+
+    @property
+    def is_applied(self) -> bool:
+        """Whether it says that the revision was upgraded to its end, and not downgraded since."""
+        return self.state == "applied" and self.direction is Direction.UPGRADE
 
 
-_COLUMNS = tuple(field.name for field in fields(Entry))
-_LATEST = f"""
-SELECT DISTINCT ON (revision) {", ".join(_COLUMNS)}
+_COLUMNS = tuple(field.name for field in fields(Entry) if field.name != "is_unassigned")
+_LATEST_OF_TABLE = f"""
+SELECT DISTINCT ON (version_table IS NULL, revision, CASE WHEN version_table IS NULL THEN id END)
+       {", ".join(_COLUMNS)}, version_table IS NULL AS is_unassigned
 FROM af_db.journal
-WHERE state <> 'failed'
-ORDER BY revision, id DESC
+WHERE state <> 'failed' AND (version_table IS NULL OR
+      (version_table = %(name)s AND version_schema IS NOT DISTINCT FROM %(schema)s))
+ORDER BY version_table IS NULL, revision, CASE WHEN version_table IS NULL THEN id END, id DESC
+"""  # noqa: S608 - the names of fields
+_ALL = f"""
+SELECT {", ".join(_COLUMNS)}, true AS is_unassigned
+FROM af_db.journal WHERE state <> 'failed' ORDER BY id
 """  # noqa: S608 - the names of fields
 
 
@@ -52,11 +69,21 @@ class Edited:
     file_sha256: str
 
 
-def read_entries(cursor: "Cursor") -> dict[str, Entry]:
-    """Return the latest entry of each revision that ran; the failed ones in between do not count."""
-    cursor.execute(_LATEST)
-    entries = (_entry(dict(zip(_COLUMNS, row, strict=True))) for row in cursor.fetchall())
-    return {entry.revision: entry for entry in entries}
+def read_rows(
+    cursor: "Cursor", found: FoundJournal, table: VersionTable
+) -> tuple[dict[str, Entry], list[Entry]]:
+    """Return the latest entry of each revision that ran on this version table, and the rows that say of none.
+
+    The latter are oldest first for each revision. The failed ones count in neither.
+    """
+    if found.names_version_tables:
+        cursor.execute(_LATEST_OF_TABLE, {"schema": table.schema, "name": table.name})
+    else:
+        cursor.execute(_ALL)
+    names = (*_COLUMNS, "is_unassigned")
+    entries = [_entry(dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
+    own = {entry.revision: entry for entry in entries if not entry.is_unassigned}
+    return own, [replace(entry, is_unassigned=False) for entry in entries if entry.is_unassigned]
 
 
 def _entry(values: dict[str, Any]) -> Entry:
@@ -75,7 +102,7 @@ def find_edited(
     found = []
     for revision in applied:
         entry = entries.get(revision.id)
-        if entry is None or entry.direction is not Direction.UPGRADE or entry.state != "applied":
+        if entry is None or not entry.is_applied:
             continue
         now = sha256_of(revision.path)
         if now not in (entry.source_sha256, entry.accepted_sha256):
@@ -88,7 +115,5 @@ def ran_outside(entries: Mapping[str, Entry], applied: Sequence[Revision]) -> tu
     return tuple(
         revision.id
         for revision in applied
-        if (entry := entries.get(revision.id)) is None
-        or entry.state != "applied"
-        or entry.direction is not Direction.UPGRADE
+        if (entry := entries.get(revision.id)) is None or not entry.is_applied
     )

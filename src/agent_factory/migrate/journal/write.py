@@ -1,4 +1,4 @@
-"""The journal: what ran, who ran it, from which source, and how it ended.
+"""The journal: what ran on which version table, who ran it, from which source, and how it ended.
 
 It lives in the schema ``af_db`` of the database that is migrated, so that a row is written in the same
 transaction as Alembic's version row: both are there or neither is. ``alembic_version`` stays as Alembic has
@@ -6,8 +6,9 @@ it. PostgreSQL only. All times are the server's.
 """
 
 import difflib
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 
 import psycopg2
 import sqlalchemy as sa
@@ -16,13 +17,24 @@ from agent_factory.migrate.db import run_lock
 from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.db.driver import own_cursor_of, psycopg2_connection
 from agent_factory.migrate.db.transactions import IS_MARKED
-from agent_factory.migrate.journal.read import Entry, read_entries
+from agent_factory.migrate.journal.found import FORMAT, REMARK, FoundJournal, find_journal
+from agent_factory.migrate.journal.histories import Records
+from agent_factory.migrate.journal.read import Entry
+from agent_factory.migrate.model.errors import UNCHANGED, AlreadyRunningError
 from agent_factory.migrate.model.origin import Origin
 from agent_factory.migrate.model.plan import Direction, Revision
+from agent_factory.migrate.model.version_table import VersionTable
 from agent_factory.migrate.revisions.normalise import read_hashed, read_normalised
 from agent_factory.redaction import redact
 
-_CREATE = """
+_CHANGE = f"""
+ALTER TABLE af_db.journal
+    ADD COLUMN IF NOT EXISTS version_schema text, ADD COLUMN IF NOT EXISTS version_table text;
+COMMENT ON TABLE af_db.journal IS '{REMARK}';
+"""
+"""From format 1 to 2. Old rows keep NULL there until it is known which history they are of."""
+
+_CREATE = f"""
 CREATE SCHEMA IF NOT EXISTS af_db;
 CREATE TABLE IF NOT EXISTS af_db.journal (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -33,7 +45,7 @@ CREATE TABLE IF NOT EXISTS af_db.journal (
     source_sha256 text NOT NULL,
     source text NOT NULL,
     accepted_sha256 text,
-    statements text[] NOT NULL DEFAULT '{}',
+    statements text[] NOT NULL DEFAULT '{{}}',
     db_role text NOT NULL DEFAULT current_user,
     os_user text,
     host text,
@@ -44,8 +56,11 @@ CREATE TABLE IF NOT EXISTS af_db.journal (
     alembic_version text NOT NULL,
     started_at timestamptz NOT NULL,
     duration_s double precision,
-    error text
+    error text,
+    version_schema text,
+    version_table text
 );
+COMMENT ON TABLE af_db.journal IS '{REMARK}';
 CREATE TABLE IF NOT EXISTS af_db.environment (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     name text NOT NULL,
@@ -66,71 +81,135 @@ _COLUMNS = {
     "started_at": "double precision",
     "duration_s": "double precision",
     "error": "text",
+    "version_schema": "text",
+    "version_table": "text",
 }
 """The columns that a row is written with, and the types of their values; the start as seconds ago."""
 
+_OF_FORMAT_2 = ("version_schema", "version_table")
+
 _STATEMENT = "af_db_journal"
 
+_CHANGE_KEY = int.from_bytes(b"af-db\x00\x00\x02")
+"""The advisory lock of whoever makes the journal or changes its format: one for all histories."""
 
-def _insert(values: Mapping[str, str]) -> str:
-    """The statement that writes a row of these SQL values."""
+_CHANGE_LOCK_TIMEOUT = "100ms"
+_CHANGE_PAUSE_S = 0.2
+_CHANGE_FOR_S = 10.0
+_IN_THE_WAY = (
+    psycopg2.errors.LockNotAvailable,
+    psycopg2.errors.UniqueViolation,  # somebody makes the same at this moment, without the lock
+    psycopg2.errors.DuplicateTable,
+    psycopg2.errors.DuplicateSchema,
+)
+"""What another session is the cause of: it is tried again."""
+
+
+def _insert(values: Mapping[str, str], names: bool) -> str:
+    """The statement that writes a row of these SQL values; ``names`` a version table where the format can."""
     started_at = f"clock_timestamp() - make_interval(secs => {values['started_at']})"
     written = {**values, "started_at": started_at}
+    if not names:
+        written = {name: value for name, value in written.items() if name not in _OF_FORMAT_2}
     return f"INSERT INTO af_db.journal ({', '.join(written)}) SELECT {', '.join(written.values())}"
 
 
 _GIVEN = {name: f"%({name})s::{kind}" for name, kind in _COLUMNS.items()}
-_INSERT = _insert(_GIVEN)
 
 _DIFFERS = ("revision", "source_sha256", "source", "statements", "started_at", "error")
 """What differs between the rows of a run's applied revisions; ``duration_s`` is the age of the start."""
 
 _PLACES = {name: f"${number}" for number, name in enumerate(_DIFFERS, start=1)}
-# Where the lock is lost there is no run_id, which may not be: so the check costs no message.
-_WHILE_LOCKED = f"CASE WHEN {run_lock.STILL_HELD} THEN {_GIVEN['run_id']} END"
-# Likewise there is no state in another transaction than the one that the revision began in.
-_WHILE_MARKED = f"CASE WHEN {IS_MARKED} THEN {_GIVEN['state']} END"
-_PREPARE = f"({', '.join(_COLUMNS[name] for name in _DIFFERS)}) AS " + _insert(
-    {
-        **_GIVEN,
-        **_PLACES,
-        "duration_s": _PLACES["started_at"],
-        "run_id": _WHILE_LOCKED,
-        "state": _WHILE_MARKED,
-    }
-)
 _EXECUTE = f"EXECUTE {_STATEMENT} ({', '.join(f'%({name})s' for name in _DIFFERS)})"
 
 
-def is_kept(connection: sa.Connection) -> bool:
-    """Say whether the database has a journal, which this role may be able to read or not."""
-    with own_cursor(connection) as cursor:
-        cursor.execute(
-            "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-            " WHERE n.nspname = 'af_db' AND c.relname = 'journal')"
-        )
-        ((is_there,),) = cursor.fetchall()
-        return bool(is_there)
+def _prepare(still_held: str, names: bool) -> str:
+    # Where the lock is lost there is no run_id, which may not be: so the check costs no message.
+    while_locked = f"CASE WHEN {still_held} THEN {_GIVEN['run_id']} END"
+    # Likewise there is no state in another transaction than the one that the revision began in.
+    while_marked = f"CASE WHEN {IS_MARKED} THEN {_GIVEN['state']} END"
+    values = {
+        **_GIVEN,
+        **_PLACES,
+        "duration_s": _PLACES["started_at"],
+        "run_id": while_locked,
+        "state": while_marked,
+    }
+    return f"({', '.join(_COLUMNS[name] for name in _DIFFERS)}) AS {_insert(values, names)}"
 
 
-def prepare(connection: sa.Connection) -> bool:
-    """Make the schema and its tables where they are missing; False when this role may not. Commits."""
-    try:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What the rows of one run have in common: its id, whose history it moves, where to, and who runs it.
+
+    ``journal`` is the one that they are written to, in its format.
+    """
+
+    id: str
+    table: VersionTable
+    direction: Direction
+    origin: Origin
+    journal: FoundJournal
+
+    def values(self) -> dict[str, object]:
+        """The columns' values."""
+        return {
+            "run_id": self.id,
+            "direction": str(self.direction),
+            "version_schema": self.table.schema,
+            "version_table": self.table.name,
+            **asdict(self.origin),
+        }
+
+
+def prepare(connection: sa.Connection) -> FoundJournal | None:
+    """Make the journal where it is missing, bring it to this format, and return it as this role finds it.
+
+    None where there is none and this role may not make it. Where this role may not change its format, or
+    others use it all the time, it is returned as it is. Whoever makes or changes it holds a lock of its own:
+    runs of different histories do it at once. Commits. Raises RefusedError as ``find_journal`` does, and
+    AlreadyRunningError where another session keeps it from being made.
+    """
+    driver = psycopg2_connection(connection)
+    until = time.monotonic() + _CHANGE_FOR_S
+    while True:
         with own_cursor(connection) as cursor:
-            cursor.execute(_CREATE)
-            psycopg2_connection(connection).commit()
-    except psycopg2.errors.InsufficientPrivilege:
-        return False
-    return True
+            found = find_journal(cursor)
+            if found is not None and (found.format == FORMAT or not found.may_alter):
+                return found
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_CHANGE_KEY])
+            ((is_locked,),) = cursor.fetchall()
+            # Another may have made it between the first query and the lock.
+            if is_locked and find_journal(cursor) == found:
+                try:
+                    cursor.execute(f"SET LOCAL lock_timeout = '{_CHANGE_LOCK_TIMEOUT}'")
+                    cursor.execute(_CREATE if found is None else _CHANGE)
+                    driver.commit()
+                except psycopg2.errors.InsufficientPrivilege:
+                    return found
+                except _IN_THE_WAY:
+                    pass
+                else:
+                    return find_journal(cursor)
+        if time.monotonic() > until:
+            if found is not None:
+                return found
+            raise AlreadyRunningError(
+                "already-running",
+                "another session keeps the schema af_db from being made",
+                state=UNCHANGED,
+                next_steps=(
+                    "run the command again; see who: SELECT * FROM pg_locks WHERE locktype = 'advisory'",
+                ),
+            )
+        time.sleep(_CHANGE_PAUSE_S)
 
 
 def prepared_row(
     connection: sa.Connection,
+    run: Run,
     *,
-    run_id: str,
     revision: Revision,
-    direction: Direction,
-    origin: Origin,
     statements: Sequence[str],
     seconds: float,
     mark: str,
@@ -146,36 +225,30 @@ def prepared_row(
     """
     driver = psycopg2_connection(connection)
     if _STATEMENT not in driver.prepared:
-        run = _run_values(run_id, direction, origin)
-        driver.prepare(_STATEMENT, _PREPARE, run | {"state": "applied", "mark": mark})
+        statement = _prepare(run_lock.still_held_by(run.table), run.journal.names_version_tables)
+        driver.prepare(_STATEMENT, statement, run.values() | {"state": "applied", "mark": mark})
     with own_cursor_of(driver) as cursor:  # it sends nothing
         return bytes(cursor.mogrify(_EXECUTE, _revision_values(revision, statements, seconds, error)))
 
 
 def row(
     connection: sa.Connection,
+    run: Run,
     *,
-    run_id: str,
     revision: Revision,
-    direction: Direction,
     state: str,
-    origin: Origin,
     statements: Sequence[str] = (),
     seconds: float = 0.0,
     error: str | None = None,
 ) -> bytes:
     """Return the SQL that writes a row; ``seconds`` is how long ago the revision began."""
     values = (
-        _run_values(run_id, direction, origin)
+        run.values()
         | _revision_values(revision, statements, seconds, error)
         | {"state": state, "duration_s": None if state == "started" else seconds}
     )
     with own_cursor(connection) as cursor:
-        return bytes(cursor.mogrify(_INSERT, values))
-
-
-def _run_values(run_id: str, direction: Direction, origin: Origin) -> dict[str, object]:
-    return {"run_id": run_id, "direction": str(direction), **asdict(origin)}
+        return bytes(cursor.mogrify(_insert(_GIVEN, run.journal.names_version_tables), values))
 
 
 def _revision_values(
@@ -232,21 +305,25 @@ def close_mark(connection: sa.Connection, run_id: str, revision: str, committed:
         )
 
 
-def accept(connection: sa.Connection, revision: str, sha256: str) -> None:
+def accept(connection: sa.Connection, entry: Entry, sha256: str) -> None:
     """Note that a person accepted an edited file of this content in place of what ran. Commits."""
     with own_cursor(connection) as cursor:
-        cursor.execute(
-            "UPDATE af_db.journal SET accepted_sha256 = %s WHERE id = "
-            "(SELECT max(id) FROM af_db.journal WHERE revision = %s AND state = 'applied')",
-            [sha256, revision],
-        )
+        cursor.execute("UPDATE af_db.journal SET accepted_sha256 = %s WHERE id = %s", [sha256, entry.id])
         psycopg2_connection(connection).commit()
 
 
-def read(connection: sa.Connection) -> dict[str, Entry]:
-    """Return the latest entry of each revision that ran; the failed ones in between do not count."""
+def assign(connection: sa.Connection, table: VersionTable, records: Records) -> None:
+    """Write into the rows that say of no version table, and were found to be this one's, that they are.
+
+    Those of failures, which are in no records, go along. Commits.
+    """
     with own_cursor(connection) as cursor:
-        return read_entries(cursor)
+        cursor.execute(
+            "UPDATE af_db.journal SET version_schema = %s, version_table = %s"
+            " WHERE version_table IS NULL AND (%s OR (revision, source_sha256) IN %s)",
+            [table.schema, table.name, records.is_alone, tuple(records.found_out)],
+        )
+        psycopg2_connection(connection).commit()
 
 
 def difference(connection: sa.Connection, entry: Entry, revision: Revision) -> str:

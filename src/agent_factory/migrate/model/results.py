@@ -52,7 +52,8 @@ class HistoryEntry:
     """One revision, newest first. ``is_current`` says that ``alembic_version`` holds it.
 
     ``by`` is None when the database keeps no journal, and when something other than af-db applied the
-    revision, which ``is_outside`` says. ``is_edited`` says that the file changed since; ``difference`` is
+    revision, which ``is_outside`` says; and when the journal's rows of it are of an unknown version table,
+    which ``is_of_unknown_table`` says. ``is_edited`` says that the file changed since; ``difference`` is
     how, when it was asked for.
     """
 
@@ -63,16 +64,22 @@ class HistoryEntry:
     is_outside: bool
     is_edited: bool
     difference: str | None
+    is_of_unknown_table: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryResult:
-    """The whole history. ``unknown`` are revisions of the database that this checkout lacks."""
+    """The whole history. ``unknown`` are revisions of the database that this checkout lacks.
+
+    ``of_unknown_table`` are revisions that rows of the journal name without saying of which version table
+    they are: rows of an af-db up to 0.2, in a database that has several.
+    """
 
     database: str
     entries: tuple[HistoryEntry, ...]
     heads: tuple[str, ...]
     unknown: tuple[str, ...]
+    of_unknown_table: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:

@@ -11,6 +11,7 @@ from agent_factory.url import DatabaseURL
 if TYPE_CHECKING:
     from agent_factory.migrate.db.driver import Cursor
     from agent_factory.migrate.journal.read import Entry
+    from agent_factory.migrate.model.version_table import VersionTable
 
     _Found = tuple[list[tuple[object, ...]], Mapping[str, Entry] | None]
 
@@ -52,23 +53,32 @@ def _ask_postgresql(url: DatabaseURL, *, for_entries: bool) -> "_Found | None":
         connection = psycopg2.connect(**keywords(with_options(url, connect_options())))
         with contextlib.closing(connection), connection.cursor() as cursor:
             connection.set_session(readonly=True)
-            _table, is_there = resolve(cursor, _TABLE, None)
+            table, is_there = resolve(cursor, _TABLE, None)
             rows: list[tuple[object, ...]] = []
             if is_there:
                 cursor.execute(_SELECT)
                 rows = cursor.fetchall()
-            return rows, _ask_journal(cursor) if for_entries else None
+            if not for_entries:
+                return rows, None
+            is_all, entries = _ask_journal(cursor, table)
+            return (rows, entries) if is_all else None
     except (psycopg2.Error, RefusedError):
         return None
 
 
-def _ask_journal(cursor: "Cursor") -> "dict[str, Entry] | None":
-    from agent_factory.migrate.db.rights import MAY_READ_JOURNAL
-    from agent_factory.migrate.journal.read import read_entries
+def _ask_journal(cursor: "Cursor", table: "VersionTable") -> "tuple[bool, dict[str, Entry] | None]":
+    """Return whether the journal's entries of this history are all, and these; None where none can be read.
 
-    cursor.execute(f"SELECT {MAY_READ_JOURNAL}")
-    ((may_read,),) = cursor.fetchall()
-    return read_entries(cursor) if may_read else None
+    Rows that do not say of which version table they are take the project's files to tell.
+    """
+    from agent_factory.migrate.journal.found import find_journal
+    from agent_factory.migrate.journal.read import read_rows
+
+    found = find_journal(cursor)
+    if found is None or not found.may_read:
+        return True, None
+    own, unassigned = read_rows(cursor, found, table)
+    return not unassigned, own
 
 
 def _ask_sqlite(url: DatabaseURL) -> "_Found | None":

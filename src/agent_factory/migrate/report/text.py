@@ -175,7 +175,9 @@ class Report:
             ("state", ""),
         ]
         narrow = self._out.is_terminal and self._out.width < WIDE
-        has_journal = any(entry.by or entry.is_outside for entry in result.entries)
+        has_journal = any(
+            entry.by or entry.is_outside or entry.is_of_unknown_table for entry in result.entries
+        )
         if has_journal:
             columns.append(("when, by whom" if narrow else "when, how long, by whom", "dim"))
         rows = []
@@ -202,6 +204,11 @@ class Report:
                     self._out.line((line, ""))
         for unknown in result.unknown:
             self.note(f"the database is at {unknown}, which no file of this checkout has")
+        if result.of_unknown_table:
+            self.note(
+                "rows of the journal are of an unknown version table, since an older af-db wrote them: "
+                + show_revisions(result.of_unknown_table)
+            )
         self._several_heads(result.heads)
 
     def _environment(self, result: "EnvironmentResult") -> None:
@@ -253,7 +260,8 @@ def _heads(heads: tuple[str, ...]) -> str:
 
 def _applied_by(entry: HistoryEntry, *, narrow: bool) -> str:
     if entry.by is None:
-        return "not by af-db" if entry.is_outside else ""
+        unknown = "of an unknown version table" if entry.is_of_unknown_table else ""
+        return "not by af-db" if entry.is_outside else unknown
     by = entry.by
     if narrow:
         return f"{by.at:%Y-%m-%d %H:%M}, {by.os_user}"

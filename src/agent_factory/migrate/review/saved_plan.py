@@ -29,6 +29,7 @@ from agent_factory.migrate.db.sent_statements import (
 from agent_factory.migrate.model.errors import UNCHANGED, RefusedError, UsageError
 from agent_factory.migrate.model.plan import Direction
 from agent_factory.migrate.model.target import Target
+from agent_factory.migrate.model.version_table import VersionTable
 from agent_factory.migrate.review.hazards import DEPENDS_ON_DATA
 from agent_factory.migrate.revisions.contents import content_of
 from agent_factory.migrate.revisions.normalise import content_sha256
@@ -39,11 +40,13 @@ FORMAT = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Which database it is: its name and, for PostgreSQL, the server's system identifier."""
+    """Which database it is, by its name and, for PostgreSQL, the server's system identifier; and which
+    history of it, by the version table."""
 
     backend: str
     database: str
     system_identifier: str | None
+    version_table: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,13 +118,14 @@ class SavedPlan:
         }
 
 
-def identify(target: Target, connection: sa.Connection) -> Identity:
-    """Return which database it is that ``connection`` reads."""
+def identify(target: Target, connection: sa.Connection, table: VersionTable) -> Identity:
+    """Return which database it is that ``connection`` reads, and which history of it."""
     is_postgresql = target.url.backend == "postgresql"
     return Identity(
         backend=target.url.backend,
         database=target.name if is_postgresql else Path(target.name).name,
         system_identifier=server.system_identifier(connection) if is_postgresql else None,
+        version_table=str(table),
     )
 
 
@@ -287,6 +291,7 @@ def _of_identity(reviewed: Identity, present: Identity) -> list[str]:
         ("database", reviewed.database, present.database),
         ("kind of database", reviewed.backend, present.backend),
         ("server (system identifier)", reviewed.system_identifier, present.system_identifier),
+        ("version table", reviewed.version_table, present.version_table),
     )
 
 

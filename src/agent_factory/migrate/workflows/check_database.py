@@ -31,6 +31,8 @@ from agent_factory.migrate.db import run_lock, server
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.engine import preflight
 from agent_factory.migrate.journal import write as journal
+from agent_factory.migrate.journal.records import find as find_journal
+from agent_factory.migrate.journal.records import read_records
 from agent_factory.migrate.model.findings import (
     DATABASE_CODES,
     CheckResult,
@@ -134,21 +136,20 @@ def _check_records(
     notes: _Notes,
 ) -> None:
     """Check what af-db itself keeps in the database: the journal, and the environment name."""
-    facts = server.read_facts(read_connection)
-    if not facts.may_read_journal:
-        why = (
-            f"{facts.role} may not read af_db"
-            if journal.is_kept(read_connection)
-            else "the database has none"
-        )
+    kept = find_journal(read_connection)
+    if kept is None or not kept.may_read:
+        why = f"{kept.role} may not read af_db" if kept is not None else "the database has none"
         notes.skipped += [f"journal: {why}", f"environment name: {why}"]
         return
-    running = server.lock_holder(read_connection, run_lock.KEY)
-    entries = journal.read(read_connection)
-    notes.findings += check_journal(project, target, entries, position.rows, running)
+    running = run_lock.find_holder(read_connection, position.table)
+    records = read_records(project, read_connection, kept, position)
+    notes.findings += check_journal(project, target, records.entries, position.rows, running)
     notes.looked_at.append("the journal: edited and unfinished revisions, and what ran without af-db")
     expected = preflight.expected_environment(target, RunOptions(environment=environment))
     notes.findings += check_environment(target, journal.read_environment(read_connection), expected)
+    if records.unknown:
+        named = ", ".join(records.unknown)
+        notes.skipped.append(f"journal: rows that an older af-db wrote, of an unknown version table: {named}")
     notes.looked_at.append("the environment name")
     notes.looked_for |= _OF_RECORDS
 

@@ -5,6 +5,7 @@ import re
 from agent_factory.migrate.db import server
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.journal import write as journal
+from agent_factory.migrate.journal.records import find as find_journal
 from agent_factory.migrate.model.errors import NOT_TOUCHED, UNCHANGED, RefusedError, UsageError
 from agent_factory.migrate.model.events import ConfirmName
 from agent_factory.migrate.model.target import Target
@@ -31,16 +32,17 @@ def environment(target: Target, name: str | None, *, confirm: ConfirmName) -> En
             next_steps=(target.command("environment production"),),
         )
     with connect(target, read_only=True) as connection:
-        facts = server.read_facts(connection)
-        before = journal.read_environment(connection) if facts.may_read_journal else None
+        kept = find_journal(connection)
+        before = journal.read_environment(connection) if kept is not None and kept.may_read else None
     if name is None or name == before:
         return EnvironmentResult(database=str(target), before=before, name=before)
     confirm(before, name)
     with connect(target) as connection:
-        if not (facts.may_write_journal or journal.prepare(connection)):
+        kept = journal.prepare(connection)
+        if kept is None or not kept.may_write:
             raise RefusedError(
                 "permission-denied",
-                f"{facts.role} may not write to the schema af_db",
+                f"{server.read_facts(connection).role} may not write to the schema af_db",
                 state=UNCHANGED,
                 next_steps=("use the role that migrates this database",),
             )

@@ -1,7 +1,7 @@
 """A plan, rehearsed and reviewed, without running it."""
 
 import functools
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -11,19 +11,20 @@ import sqlalchemy as sa
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.catalog import Scope, read_catalog
 from agent_factory.migrate.checks.drift import drift_notes, find_drift
-from agent_factory.migrate.db import server
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.db.sent_statements import with_salt
 from agent_factory.migrate.db.sizes import table_sizes
 from agent_factory.migrate.engine import explain, place_in_revision, preflight
-from agent_factory.migrate.journal import write as journal
 from agent_factory.migrate.journal.read import Entry
+from agent_factory.migrate.journal.records import find as find_journal
+from agent_factory.migrate.journal.records import read_if_any, read_records
 from agent_factory.migrate.model.errors import UNCHANGED, RefusedError
 from agent_factory.migrate.model.events import Warned
 from agent_factory.migrate.model.options import RehearsalOptions, RunOptions
 from agent_factory.migrate.model.plan import Direction, Plan
 from agent_factory.migrate.model.target import Environment, Target
 from agent_factory.migrate.model.version import af_db_version, alembic_version
+from agent_factory.migrate.model.version_table import Position, VersionTable
 from agent_factory.migrate.project import Project
 from agent_factory.migrate.project.configuration import read_configuration
 from agent_factory.migrate.rehearsal.run import (
@@ -48,7 +49,7 @@ from agent_factory.migrate.review.hazards import (
     find_own_connections,
     find_refused,
 )
-from agent_factory.migrate.workflows.status import describe, read_journal
+from agent_factory.migrate.workflows.status import describe
 
 SAVED_SCOPE = Scope(leave_out_kinds=frozenset({"comment", "populated"}))
 """What of the catalog a saved plan depends on."""
@@ -73,15 +74,17 @@ def plan(
     With ``save_to`` the plan is written there, to be run by ``upgrade --plan`` within ``valid_for_s``.
     """
     with connect(target, read_only=True) as read_connection:
-        current = alembic_project.read_current(project, read_connection)
-        found = alembic_project.plan(project, target, direction, revision, current)
+        position = alembic_project.read_position(project, read_connection)
+        found = alembic_project.plan(project, target, direction, revision, position.rows)
         alembic_project.require_functions(project, found)
         warnings = (
             *alembic_project.warn_of_bytecode(found),
-            *_obstacles(project, target, found, read_connection, RunOptions(environment=environment)),
+            *_obstacles(project, target, found, position, read_connection, environment),
         )
         try:
-            reviewed, rehearsal = review_plan(project, target, found, read_connection, options)
+            reviewed, rehearsal = review_plan(
+                project, target, found, position.table, read_connection, options
+            )
         except RefusedError as error:
             error.message = "\n".join((error.message, *(warning.message for warning in warnings)))
             raise
@@ -92,6 +95,7 @@ def plan(
                     project,
                     target,
                     found,
+                    position.table,
                     read_connection,
                     rehearsal,
                     needed=needed_consents(reviewed),
@@ -112,22 +116,34 @@ def plan(
 
 
 def _obstacles(
-    project: Project, target: Target, found: Plan, read_connection: sa.Connection, options: RunOptions
+    project: Project,
+    target: Target,
+    found: Plan,
+    position: Position,
+    read_connection: sa.Connection,
+    environment: str | None,
 ) -> tuple[Warned, ...]:
     """Return what a run of the plan will be refused for, as far as this role may know; a plan is shown all
     the same."""
     if not found.steps or target.url.backend != "postgresql":
         return ()
     run = f"{target.environment} {found.direction}"
-    facts = server.read_facts(read_connection)
-    if not facts.may_read_journal:
-        if not journal.is_kept(read_connection):
-            return ()
-        message = f"whether {run} will refuse this is not known: {facts.role} may not read af_db"
+    kept = find_journal(read_connection)
+    if kept is None:
+        return ()
+    if not kept.may_read:
+        message = f"whether {run} will refuse this is not known: {kept.role} may not read af_db"
         return (Warned(code="journal-not-read", message=message),)
-    entries = journal.read(read_connection)
-    applied = alembic_project.applied_revisions(project, found.before)
-    refusals = preflight.find_refusals(read_connection, entries, applied, found, target, options)
+    refusals = preflight.find_refusals(
+        read_connection,
+        read_records(project, read_connection, kept, position).entries,
+        lambda: read_records(project, read_connection, kept, position).entries,
+        alembic_project.applied_revisions(project, found.before),
+        found,
+        position.table,
+        target,
+        RunOptions(environment=environment),
+    )
     return tuple(
         Warned(code=refusal.code, message=f"{run} will refuse: {refusal.message}") for refusal in refusals
     )
@@ -152,7 +168,12 @@ def not_compared(rehearsal: Rehearsal | None) -> tuple[Warned, ...]:
 
 
 def review_plan(
-    project: Project, target: Target, found: Plan, read_connection: sa.Connection, options: RehearsalOptions
+    project: Project,
+    target: Target,
+    found: Plan,
+    table: VersionTable,
+    read_connection: sa.Connection,
+    options: RehearsalOptions,
 ) -> tuple[Review, Rehearsal | None]:
     """Return what a plan would do; from a rehearsal, or from what Alembic can write without a database.
 
@@ -160,7 +181,8 @@ def review_plan(
     """
     if not options.wanted or not found.steps:
         return _without_rehearsal(project, found, () if options.wanted else ("--no-rehearsal",)), None
-    entries = read_journal(read_connection) or {}
+    records = read_if_any(project, read_connection, Position(table=table, rows=found.before))
+    entries = records.entries if records is not None else {}
     try:
         rehearsal = rehearse(
             project,
@@ -194,7 +216,7 @@ def review_plan(
     return reviewed, rehearsal
 
 
-def _looks_for_drift(target: Target, found: Plan, entries: dict[str, Entry]) -> bool:
+def _looks_for_drift(target: Target, found: Plan, entries: Mapping[str, Entry]) -> bool:
     """Drift is checked before production is upgraded; a downgrade is not to be held up by it.
 
     Nor is what goes on from an unfinished run: there, the tables have a part of the plan already.
@@ -215,6 +237,7 @@ def fingerprint(
     project: Project,
     target: Target,
     found: Plan,
+    table: VersionTable,
     connection: sa.Connection,
     rehearsal: Rehearsal | None,
     *,
@@ -250,7 +273,7 @@ def fingerprint(
             for step in found.steps
         ),
         env_py_sha256=saved_plan.file_sha256(alembic_project.env_py(project)),
-        identity=saved_plan.identify(target, connection),
+        identity=saved_plan.identify(target, connection, table),
         catalog_sha256=read_catalog(connection, SAVED_SCOPE).sha256,
         needed=needed,
         allowed=allowed,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.journal.records import read_all_entries
 from agent_factory.migrate.model.errors import NOT_TOUCHED, CannotConnectError, RefusedError
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.model.written import ConfirmRebase, RebasedFile, RebaseResult
@@ -35,7 +36,6 @@ from agent_factory.migrate.revisions.git_tree import (
     read_files,
 )
 from agent_factory.migrate.revisions.parse import FILE_NAME, RevisionFile, read_revision_file
-from agent_factory.migrate.workflows.status import read_journal
 
 
 def rebase(
@@ -216,8 +216,8 @@ def _check_not_applied(
     consent = f"or, if no database has to be kept: {target.command(f'rebase {flag_for([APPLIED], allow)}')}"
     try:
         with connect(target, read_only=True) as connection:
-            rows = alembic_project.read_current(project, connection)
-            entries = read_journal(connection) or {}
+            position = alembic_project.read_position(project, connection)
+            rows, entries = position.rows, read_all_entries(connection, position.table)
     except CannotConnectError as error:
         error.next_steps = (*error.next_steps, consent)
         raise

@@ -19,6 +19,7 @@ from agent_factory.migrate.model.options import RehearsalOptions
 from agent_factory.migrate.model.plan import Plan
 from agent_factory.migrate.model.results import AppliedRevision
 from agent_factory.migrate.model.target import Environment, Target
+from agent_factory.migrate.model.version_table import VersionTable
 from agent_factory.migrate.project import Project
 from agent_factory.migrate.rehearsal.run import COPIED, Rehearsal
 from agent_factory.migrate.review import saved_plan
@@ -49,12 +50,14 @@ class RehearsedRun:
         project: Project,
         target: Target,
         plan: Plan,
+        table: VersionTable,
         read_connection: sa.Connection,
         options: RehearsalOptions,
         saved: SavedPlan | None,
     ) -> None:
         self._target = target
         self._plan = plan
+        self._table = table
         self._saved = saved
         self._allowed = options.allow
         self._rehearsal: Rehearsal | None = None
@@ -62,7 +65,7 @@ class RehearsedRun:
         if target.environment is Environment.PROD and options.wanted:
             allowed = (*options.allow, *(saved.allowed if saved else ()))
             try:
-                review, self._rehearsal = review_plan(project, target, plan, read_connection, options)
+                review, self._rehearsal = review_plan(project, target, plan, table, read_connection, options)
             except RefusedError:
                 self._check_saved(project, read_connection)  # what has changed may be why it fails
                 raise
@@ -150,6 +153,7 @@ class RehearsedRun:
                 project,
                 self._target,
                 self._plan,
+                self._table,
                 connection,
                 self._rehearsal,
                 needed=self._saved.needed,

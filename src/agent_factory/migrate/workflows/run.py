@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,15 +13,17 @@ from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.db import server
 from agent_factory.migrate.db.connection import ReconnectedError, connect
 from agent_factory.migrate.engine import preflight, run_plan
-from agent_factory.migrate.journal import write as journal
 from agent_factory.migrate.journal.origin import find_origin
-from agent_factory.migrate.journal.read import ran_outside
+from agent_factory.migrate.journal.read import Entry, ran_outside
+from agent_factory.migrate.journal.records import find as find_journal
+from agent_factory.migrate.journal.records import read_records
 from agent_factory.migrate.model.errors import MigrationError, PartiallyAppliedError
 from agent_factory.migrate.model.events import Emit, Warned
 from agent_factory.migrate.model.options import RehearsalOptions, RunOptions
-from agent_factory.migrate.model.plan import Direction, Plan
+from agent_factory.migrate.model.plan import Direction, Plan, Revision
 from agent_factory.migrate.model.results import CurrentHead, RunResult
 from agent_factory.migrate.model.target import Environment, Target
+from agent_factory.migrate.model.version_table import Position, VersionTable
 from agent_factory.migrate.project import FilesRead, Project, files_read, open_project
 from agent_factory.migrate.workflows.child import on_project
 from agent_factory.migrate.workflows.status import describe, read_current
@@ -39,6 +42,7 @@ class _Prepared:
     """
 
     plan: Plan
+    table: VersionTable
     before: tuple[CurrentHead, ...]
     warnings: tuple[Warned, ...] = ()
     rehearsed: "RehearsedRun | None" = None
@@ -91,6 +95,7 @@ def run(
                 project,
                 target,
                 plan,
+                prepared.table,
                 options,
                 origin,
                 emit,
@@ -144,22 +149,23 @@ def _prepare(
     saved: "SavedPlan | None",
 ) -> _Prepared:
     """Plan and rehearse, over a connection that only reads. Raises what refuses the run."""
-    current = alembic_project.read_current(project, connection)
+    position = alembic_project.read_position(project, connection)
+    table, current = position.table, position.rows
     here = describe(project, current)
-    if saved is not None and _is_carried_out(saved, target, connection, current):
+    if saved is not None and _is_carried_out(saved, target, connection, position):
         done = Plan(direction=direction, target=revision, before=current, after=current, steps=())
-        return _Prepared(plan=done, before=here, is_nothing=True)
-    plan, warnings = _plan(project, target, connection, current, direction, revision, options)
+        return _Prepared(plan=done, table=table, before=here, is_nothing=True)
+    plan, warnings = _plan(project, target, connection, position, direction, revision, options)
     if not plan.steps and saved is None:
-        return _Prepared(plan=plan, before=here, is_nothing=True)
+        return _Prepared(plan=plan, table=table, before=here, is_nothing=True)
     rehearsed = None
     if saved is not None or (rehearsal.wanted and target.environment is Environment.PROD):
         # A hundred modules that a run without a rehearsal does not need.
         from agent_factory.migrate.workflows.rehearsed_run import RehearsedRun
 
-        rehearsed = RehearsedRun(project, target, plan, connection, rehearsal, saved)
+        rehearsed = RehearsedRun(project, target, plan, table, connection, rehearsal, saved)
         warnings = (*warnings, *rehearsed.warnings)
-    return _Prepared(plan=plan, before=here, warnings=warnings, rehearsed=rehearsed)
+    return _Prepared(plan=plan, table=table, before=here, warnings=warnings, rehearsed=rehearsed)
 
 
 def _result(prepared: _Prepared) -> "PlanResult | None":
@@ -180,36 +186,34 @@ def _announce(emit: Emit, plan: Plan, own: alembic_project.OwnConnection) -> Non
 
 
 def _is_carried_out(
-    saved: "SavedPlan", target: Target, read_connection: sa.Connection, current: tuple[str, ...]
+    saved: "SavedPlan", target: Target, read_connection: sa.Connection, position: Position
 ) -> bool:
     """Say whether a saved plan is done. Raises RefusedError where it is for another database or place."""
     from agent_factory.migrate.review import saved_plan
 
-    return saved_plan.is_carried_out(saved, saved_plan.identify(target, read_connection), current)
+    identity = saved_plan.identify(target, read_connection, position.table)
+    return saved_plan.is_carried_out(saved, identity, position.rows)
 
 
 def _plan(
     project: Project,
     target: Target,
     connection: sa.Connection,
-    current: tuple[str, ...],
+    position: Position,
     direction: Direction,
     revision: str,
     options: RunOptions,
 ) -> tuple[Plan, tuple[Warned, ...]]:
     """Return the plan and its warnings, or raise what refuses it, over a connection that cannot write."""
-    plan = alembic_project.plan(project, target, direction, revision, current)
+    plan = alembic_project.plan(project, target, direction, revision, position.rows)
     alembic_project.require_functions(project, plan)
     no_source = alembic_project.warn_of_bytecode(plan)
     if not plan.steps or target.url.backend != "postgresql":
         return plan, no_source
     facts = server.read_facts(connection)
     preflight.check_server(facts, target, options)
-    entries = journal.read(connection) if facts.may_read_journal else {}
-    applied = alembic_project.applied_revisions(project, current)
-    if facts.may_read_journal:
-        for refusal in preflight.find_refusals(connection, entries, applied, plan, target, options):
-            raise refusal
+    applied = alembic_project.applied_revisions(project, position.rows)
+    entries = _check_journal(project, connection, position, applied, plan, target, options)
     found = preflight.find_warnings(facts, server.invalid_indexes(connection), options)
     warnings = (*no_source, *found)
     outside = ran_outside(entries, applied) if entries else ()
@@ -217,6 +221,35 @@ def _plan(
         message = f"{', '.join(outside)} ran without af-db: it is not in the journal"
         warnings = (*warnings, Warned(code="ran-outside", message=message))
     return plan, warnings
+
+
+def _check_journal(
+    project: Project,
+    connection: sa.Connection,
+    position: Position,
+    applied: Sequence[Revision],
+    plan: Plan,
+    target: Target,
+    options: RunOptions,
+) -> Mapping[str, Entry]:
+    """Return the journal's entries, none where there is no journal. Raises what it refuses the plan for."""
+    kept = find_journal(connection)
+    if kept is None:
+        return {}
+    preflight.check_journal(kept)
+    entries = read_records(project, connection, kept, position).entries
+    for refusal in preflight.find_refusals(
+        connection,
+        entries,
+        lambda: read_records(project, connection, kept, position).entries,
+        applied,
+        plan,
+        position.table,
+        target,
+        options,
+    ):
+        raise refusal
+    return entries
 
 
 def _look_again(project: Project, target: Target, read_connection: sa.Connection) -> tuple[str, ...]:

@@ -6,11 +6,11 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from agent_factory.migrate import project as alembic_project
-from agent_factory.migrate.db import server
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.journal import write as journal
 from agent_factory.migrate.journal.applied import describe_past
 from agent_factory.migrate.journal.read import Entry
+from agent_factory.migrate.journal.records import read_if_any
 from agent_factory.migrate.model.results import (
     CurrentHead,
     CurrentResult,
@@ -37,21 +37,23 @@ def current(project: Project, target: Target, *, check_heads: bool = False) -> C
 def history(project: Project, target: Target, *, with_differences: bool = False) -> HistoryResult:
     """List every revision, newest first, with what the database and its journal have of them."""
     with connect(target, read_only=True) as connection:
-        found = alembic_project.read_current(project, connection)
-        entries = read_journal(connection)
+        position = alembic_project.read_position(project, connection)
+        found = position.rows
+        records = read_if_any(project, connection, position)
         listed = describe_past(
             alembic_project.revisions(project),
             applied=alembic_project.ancestors(project, found),
             current=found,
-            entries=entries,
+            entries=records.entries if records is not None else None,
         )
-        if with_differences and entries:
-            listed = tuple(_with_difference(entry, entries, connection) for entry in listed)
+        if with_differences and records is not None:
+            listed = tuple(_with_difference(entry, records.entries, connection) for entry in listed)
     return HistoryResult(
         database=str(target),
         entries=listed,
         heads=project.heads,
         unknown=tuple(head for head in found if not alembic_project.is_known(project, head)),
+        of_unknown_table=records.unknown if records is not None else (),
     )
 
 
@@ -62,13 +64,6 @@ def _with_difference(
         return entry
     difference = journal.difference(connection, entries[entry.revision.id], entry.revision)
     return replace(entry, difference=difference)
-
-
-def read_journal(connection: sa.Connection) -> dict[str, Entry] | None:
-    """Return the journal's latest entries, or None when the database has none that this role may read."""
-    if connection.dialect.name != "postgresql" or not server.read_facts(connection).may_read_journal:
-        return None
-    return journal.read(connection)
 
 
 def read_current(project: Project, target: Target) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import pytest
 
 from agent_factory.migrate.db import run_lock
 from agent_factory.migrate.engine.run_session import LockLostError, RunSession, durable_commit
+from agent_factory.migrate.model.version_table import VersionTable
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,9 @@ def test_commits_are_durable_and_wait_for_standbys_as_configured(given: str, use
     assert durable_commit(given) == used
 
 
+TABLE = VersionTable(schema="public", name="alembic_version")
+
+
 class Asked:
     """Answers whether the lock is held, and counts the questions."""
 
@@ -30,7 +34,7 @@ class Asked:
         self.held = held
         self.times = 0
 
-    def __call__(self, _connection: Any) -> bool:
+    def __call__(self, _connection: Any, _table: VersionTable) -> bool:
         self.times += 1
         return self.held
 
@@ -38,7 +42,7 @@ class Asked:
 def session(*, may_prepare: bool, facts: Any = "of a PostgreSQL") -> RunSession:
     driver = SimpleNamespace(may_prepare=may_prepare)
     connection: Any = SimpleNamespace(connection=SimpleNamespace(dbapi_connection=driver))
-    return RunSession(connection=connection, facts=facts)
+    return RunSession(connection=connection, table=TABLE, facts=facts)
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,12 @@ PLAN = saved_plan.SavedPlan(
         saved_plan.SavedRevision(id="003", file="003_orders.py", sha256="cd" * 32, statements=None),
     ),
     env_py_sha256="ef" * 32,
-    identity=saved_plan.Identity(backend="postgresql", database="shop", system_identifier="7123"),
+    identity=saved_plan.Identity(
+        backend="postgresql",
+        database="shop",
+        system_identifier="7123",
+        version_table="public.alembic_version",
+    ),
     catalog_sha256="01" * 32,
     needed=("deletes-data",),
     allowed=(),
