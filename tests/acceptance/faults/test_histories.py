@@ -233,3 +233,26 @@ def test_a_plan_that_was_saved_for_one_tenant_is_not_run_for_another(
 
     assert (refused.code, refused.error["code"]) == (4, "stale-plan")
     assert f"{tenants[0]}.alembic_version in the plan" in refused.error["message"]
+
+
+def test_what_another_history_did_meanwhile_is_no_difference_from_the_rehearsal(
+    shop: AlembicProject, mail: AlembicProject, database: Database, scratch_server: str
+) -> None:
+    """The check after a run compares the whole database, and the other one has made its tables by then."""
+    for project in (shop, mail):
+        assert migrate(project, database.url, "001").code == 0
+    database.build_gate()
+    database.execute("CREATE TABLE beside.rows_are_not_copied AS SELECT 1 AS one")
+    if_real = WAIT_AT_GATE.replace(
+        "BEGIN LOOP EXIT WHEN", "BEGIN LOOP EXIT WHEN NOT EXISTS (SELECT FROM beside.rows_are_not_copied) OR"
+    )
+    shop.add("002", "001", lines(if_real, make_table("shop_2")), name="002_step_002.py")
+    rehearsed = {"AF_DB_REHEARSAL": "true", "AF_DB_SCRATCH_URL": scratch_server}
+    allowed = ("--allow", "drift,lock-held-through-statements,depends-on-data")
+    with migrating(shop, database.url, *allowed, environment=rehearsed) as run:
+        run.wait_for_statement("beside.gate")
+        assert migrate(mail, database.url).applied == ["002"]
+        database.open_gate()
+        ended = run.end()
+
+    assert (ended.code, ended.applied) == (0, ["002"]), ended.outcome.out

@@ -49,6 +49,24 @@ def read_if_any(project: Project, connection: sa.Connection, position: Position)
     return read_records(project, connection, found, position)
 
 
+def newest_of_others(connection: sa.Connection, table: VersionTable) -> int:
+    """Return the id of the newest row of other histories than this table's; 0 where none can be known.
+
+    Where it has grown, another history has run meanwhile.
+    """
+    found = find(connection) if connection.dialect.name == "postgresql" else None
+    if found is None or not found.may_read or not found.names_version_tables:
+        return 0
+    with own_cursor(connection) as cursor:
+        cursor.execute(
+            "SELECT coalesce(max(id), 0) FROM af_db.journal"
+            " WHERE (version_schema, version_table) IS DISTINCT FROM (%s::text, %s::text)",
+            [table.schema, table.name],
+        )
+        ((newest,),) = cursor.fetchall()
+        return int(newest)
+
+
 def read_all_entries(connection: sa.Connection, table: VersionTable) -> Mapping[str, Entry]:
     """Return the latest entries of what may have run on this table, rows of an unknown one included.
 

@@ -106,14 +106,20 @@ class Rehearsal:
     def _as_a_copy_keeps(self, catalog: Catalog) -> Catalog:
         return without_settings(catalog, self.unkept, also_of_objects=True)
 
-    def find_surprises(self, reached: Catalog) -> tuple[Difference, ...]:
+    def find_surprises(self, reached: Catalog, *, others_ran: bool = False) -> tuple[Difference, ...]:
         """Return where the original, after the plan, differs from the copy after it.
 
-        Where the copy differed from the start is left out: the plan did not change it.
+        Where the copy differed from the start is left out: the plan did not change it. So is, where other
+        histories of the database have run meanwhile, what this plan changed nothing of: that may be theirs.
         """
         other = {(item.kind, item.name) for item in self.copied_otherwise}
         differences = compare(self._as_a_copy_keeps(self.after), self._as_a_copy_keeps(reached))
-        return tuple(item for item in differences if (item.kind, item.name) not in other)
+        own = changed_between(self.before, self.after)
+        return tuple(
+            item
+            for item in differences
+            if (item.kind, item.name) not in other and not (others_ran and (item.kind, item.name) not in own)
+        )
 
 
 class RehearsalFailedError(Exception):

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from agent_factory.migrate.catalog import Difference, compare, read_catalog
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.db.sent_statements import ExpectedStatements
+from agent_factory.migrate.journal.records import newest_of_others
 from agent_factory.migrate.model.errors import (
     UNCHANGED,
     CannotConnectError,
@@ -61,6 +62,7 @@ class RehearsedRun:
         self._saved = saved
         self._allowed = options.allow
         self._rehearsal: Rehearsal | None = None
+        self._newest_of_others = 0
         self.result: PlanResult | None = None
         if target.environment is Environment.PROD and options.wanted:
             allowed = (*options.allow, *(saved.allowed if saved else ()))
@@ -98,6 +100,7 @@ class RehearsedRun:
         self._check_saved(project, connection)
         if self._rehearsal is None:
             return
+        self._newest_of_others = newest_of_others(connection, self._table)
         changed = compare(self._rehearsal.original, read_catalog(connection, COPIED))
         if changed:
             raise RefusedError(
@@ -114,6 +117,7 @@ class RehearsedRun:
         try:
             with connect(self._target, read_only=True) as connection:
                 reached = read_catalog(connection, COPIED)
+                others_ran = newest_of_others(connection, self._table) != self._newest_of_others
         except (CannotConnectError, sa.exc.SQLAlchemyError, psycopg2.Error) as error:
             raise PartiallyAppliedError(
                 "not-looked-at",
@@ -121,7 +125,7 @@ class RehearsedRun:
                 state=f"at {', '.join(self._plan.after) or 'base'}",
                 next_steps=(f"when the database answers again: {self._target.command('check')}",),
             ) from error
-        differences = self._rehearsal.find_surprises(reached)
+        differences = self._rehearsal.find_surprises(reached, others_ran=others_ran)
         if differences:
             raise PartiallyAppliedError(
                 "not-as-rehearsed",
