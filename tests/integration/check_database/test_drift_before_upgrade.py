@@ -105,6 +105,25 @@ def test_partitions_that_a_job_makes_are_no_drift(partitioned: Checked, made: li
     assert partitioned.run("upgrade", "--yes").code == 0
 
 
+ROW_SECURITY = """
+op.execute("ALTER TABLE ev ENABLE ROW LEVEL SECURITY")
+op.execute("ALTER TABLE ev FORCE ROW LEVEL SECURITY")
+op.execute("CREATE POLICY own ON ev USING (user_id > 0)")
+"""
+
+
+def test_partitions_never_have_the_row_level_security_of_their_table(partitioned: Checked) -> None:
+    (partitioned.project.versions / "004_step_004.py").unlink()
+    partitioned.project.add("004", "003", ROW_SECURITY)
+    assert partitioned.run("upgrade", "--yes", "--no-rehearsal").code == 0
+    partitioned.execute(OF_2025)
+
+    assert partitioned.findings() == {}
+
+    partitioned.execute("CREATE POLICY by_hand ON ev_2025 USING (true)")
+    assert partitioned.findings()["drift"]["object"] == "public.ev_2025"
+
+
 @pytest.mark.parametrize(
     "change",
     [

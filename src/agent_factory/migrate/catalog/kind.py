@@ -30,7 +30,8 @@ class Field:
     older one instead. ``same`` says why two databases of one schema have it in common: after dump and
     restore, on two minor releases, on two machines. A setting is how an object is kept or used, not what it
     is: where it differs in a fresh copy, it can be left out of a comparison. What is ``of_server`` another
-    server need not have in common, and is compared within one database alone.
+    server need not have in common, and is compared within one database alone. What ``is_printed``, PostgreSQL
+    may spell differently once it has parsed its own words.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Field:
     same: str
     is_setting: bool = False
     of_server: bool = False
+    is_printed: bool = False
     before: tuple[int, str] | None = None
 
     def of(self, one: CatalogObject) -> str | None:
@@ -115,6 +117,11 @@ class Kind:
         return frozenset(
             field.name for field in self.fields if field.is_setting and field not in self.defined_by
         )
+
+    @property
+    def printed(self) -> frozenset[str]:
+        """The names of the fields that PostgreSQL prints from what it has parsed."""
+        return frozenset(field.name for field in self.fields if field.is_printed)
 
 
 def by_name(kinds: Iterable[Kind]) -> dict[str, Kind]:

@@ -4,7 +4,7 @@ The one to compare with was migrated from its beginning on a throwaway server. O
 materialized view holds rows are not compared: they hang on the roles and the rows of the real one.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from agent_factory.migrate.catalog import (
     Catalog,
@@ -12,17 +12,23 @@ from agent_factory.migrate.catalog import (
     Difference,
     Key,
     compare,
+    in_words_of,
     is_attached,
+    with_defaults_of,
     without_settings,
 )
 from agent_factory.migrate.db.sql import bare, schema_of
 from agent_factory.migrate.model.findings import Finding, finding, is_ignored
 from agent_factory.migrate.project.configuration import Configuration
-from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
-from agent_factory.migrate.rehearsal.run import History, Rehearsal
+from agent_factory.migrate.rehearsal.history import History
+from agent_factory.migrate.rehearsal.rehearsed import touched_by
+from agent_factory.migrate.rehearsal.run import Rehearsal
 
 _OF_PARTITIONS = ("PARTITION OF ", "PARTITION BY ", "WITH (")
 """Clauses by which a partition may differ from its table, which has no storage of its own."""
+
+_NOT_PASSED_ON = frozenset({"ENABLE ROW LEVEL SECURITY", "FORCE ROW LEVEL SECURITY"})
+"""Clauses that a partition may lack."""
 
 
 def find_drift(rehearsal: Rehearsal, configuration: Configuration) -> tuple[Difference, ...]:
@@ -31,11 +37,17 @@ def find_drift(rehearsal: Rehearsal, configuration: Configuration) -> tuple[Diff
     Empty where no history was replayed. The copy has to show it as well: that is on the server of the
     replay, and servers of two versions print some definitions differently.
     """
-    if rehearsal.history is None or rehearsal.history.catalog is None:
+    history = rehearsal.history
+    if history is None or history.catalog is None:
         return ()
-    expected, original, copied = (
-        without_settings(catalog, rehearsal.unkept)
-        for catalog in (rehearsal.history.catalog, rehearsal.original, rehearsal.before)
+    expected = without_settings(history.catalog, rehearsal.unkept)
+    original, copied = (
+        in_words_of(
+            expected,
+            with_defaults_of(expected, without_settings(catalog, rehearsal.unkept), history.computed),
+            history.spellings,
+        )
+        for catalog in (rehearsal.original, rehearsal.before)
     )
     differences = compare_with_migrations(expected, original)
     if rehearsal.is_copied:
@@ -78,27 +90,21 @@ def _plain_partitions(catalog: Catalog, extra: Collection[str]) -> frozenset[str
 
 
 def _is_like_its_parent(one: CatalogObject, objects: Mapping[Key, CatalogObject]) -> bool:
-    """Say whether it belongs to the same thing of the parent table, and is like it."""
+    """Say whether it belongs to the same thing of the parent table, and is like it.
+
+    PostgreSQL never gives a partition the row level security of its table.
+    """
     parent = objects.get(one.parent) if one.parent is not None and is_attached(one) else None
     if parent is None or one.kind not in ("table", "column"):
         return parent is not None  # PostgreSQL attaches only what is the same
-    clauses = {clause for clause in (*one.clauses, *parent.clauses) if not clause.startswith(_OF_PARTITIONS)}
-    return clauses <= {*one.clauses} & {*parent.clauses}
+    differing = {*one.clauses} ^ {*parent.clauses}
+    may_lack = {*parent.clauses} & _NOT_PASSED_ON
+    return all(clause.startswith(_OF_PARTITIONS) for clause in differing - may_lack)
 
 
 def _is_looked_at(difference: Difference, schemas: Collection[str] | None) -> bool:
     schema = schema_of(difference.table or difference.name)
     return schemas is None or (schema is not None and bare(schema) in schemas)
-
-
-def touched_by(revisions: Iterable[RehearsedRevision]) -> frozenset[str]:
-    """Return the tables and types that these revisions lock or change, as the database calls them."""
-    touched = set()
-    for revision in revisions:
-        for statement in revision.statements:
-            touched |= {effect.first_name or effect.table for effect in statement.effects}
-            touched |= {change.table for change in statement.changes}
-    return frozenset(touched)
 
 
 def is_invalid_index(difference: Difference) -> bool:
@@ -121,6 +127,17 @@ def said(difference: Difference) -> str:
     if difference.expected is None:
         return f"{difference.kind} {difference.name} is made by no migration"
     return f"{difference.kind} {difference.name} is not as the migrations make it"
+
+
+def computed_default_finding(key: Key, expected: Catalog, found: Catalog) -> Finding:
+    """Return the finding of a default that the migrations make another one each time, named by its key."""
+    shown = [one.definition for catalog in (expected, found) for one in catalog.objects if one.key == key]
+    return finding(
+        "default-made-at-run-time",
+        f"the default of {' '.join(key)} is computed when its revision runs: each database has another",
+        object=key[1],
+        details=tuple(f"{word:<9} {text}" for word, text in zip(("one run", "found"), shown, strict=True)),
+    )
 
 
 def drift_finding(difference: Difference) -> Finding:

@@ -31,8 +31,8 @@ from agent_factory.migrate.model.errors import UsageError
 from agent_factory.migrate.model.findings import CannotCheckError, Finding, finding
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.project import Models, Project
+from agent_factory.migrate.rehearsal.copies import COPIED
 from agent_factory.migrate.rehearsal.replay import ReplayFailedError, migrate_to
-from agent_factory.migrate.rehearsal.run import COPIED
 from agent_factory.migrate.rehearsal.scratch import ScratchUnavailableError
 
 _DROP = {"table": "TABLE", "enum": "TYPE", "domain": "DOMAIN", "sequence": "SEQUENCE"}

@@ -37,8 +37,8 @@ from agent_factory.migrate.model.findings import CannotCheckError, Finding, find
 from agent_factory.migrate.model.plan import Direction, Plan, Revision
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.project import Hooks, OwnConnection, Project
+from agent_factory.migrate.rehearsal.copies import COPIED
 from agent_factory.migrate.rehearsal.replay import ReplayFailedError, failures_named, migrate_to
-from agent_factory.migrate.rehearsal.run import COPIED
 from agent_factory.migrate.rehearsal.scratch import ScratchUnavailableError
 
 _MOST_DETAILS = 20

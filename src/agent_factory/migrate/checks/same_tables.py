@@ -13,9 +13,10 @@ from agent_factory.migrate.model.locks import LockMode
 from agent_factory.migrate.model.plan import Direction, Revision
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.project import Project
+from agent_factory.migrate.rehearsal.copies import RehearsalFailedError
 from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
 from agent_factory.migrate.rehearsal.replay import Blank, ReplayFailedError, blank_database, migrate_to
-from agent_factory.migrate.rehearsal.run import RehearsalFailedError, run_traced
+from agent_factory.migrate.rehearsal.run import run_traced
 from agent_factory.migrate.rehearsal.scratch import Scratch, ScratchUnavailableError
 from agent_factory.migrate.revisions.contents import content_of
 from agent_factory.migrate.revisions.normalise import text_of

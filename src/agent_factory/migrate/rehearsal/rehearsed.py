@@ -1,5 +1,6 @@
 """What a rehearsal hands over of each revision."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agent_factory.migrate.model.plan import Revision
@@ -22,3 +23,13 @@ class RehearsedRevision:
     connections: tuple[OwnConnection, ...] = ()
     reads: tuple[TracedRead, ...] = ()
     outside_files: tuple[OutsideFile, ...] = ()
+
+
+def touched_by(revisions: Iterable[RehearsedRevision]) -> frozenset[str]:
+    """Return the tables and types that these revisions lock or change, as the database calls them."""
+    touched = set()
+    for revision in revisions:
+        for statement in revision.statements:
+            touched |= {effect.first_name or effect.table for effect in statement.effects}
+            touched |= {change.table for change in statement.changes}
+    return frozenset(touched)

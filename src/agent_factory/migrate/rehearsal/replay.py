@@ -5,7 +5,7 @@ locale and settings; its roles are not, so owners and rights are nothing to comp
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from agent_factory.migrate import project as alembic_project
-from agent_factory.migrate.catalog import Catalog, Scope, read_catalog
+from agent_factory.migrate.catalog import Catalog, Key, Scope, find_other_constants, read_catalog
 from agent_factory.migrate.db import server
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.model.plan import Direction, Plan
@@ -21,6 +21,7 @@ from agent_factory.migrate.model.target import Environment, Target
 from agent_factory.migrate.project import Hooks, Project
 from agent_factory.migrate.rehearsal.scratch import (
     Scratch,
+    ScratchUnavailableError,
     another_database,
     copy_settings,
     read_locale,
@@ -138,6 +139,39 @@ def made_by_migrations(
     migrate_to(project, blank.target, revisions, limit_s)
     with connect(blank.target, read_only=True) as connection:
         return read_catalog(connection, scope)
+
+
+def find_computed_defaults(
+    project: Project,
+    target: Target,
+    read_connection: sa.Connection,
+    made: Catalog,
+    found: Catalog,
+    revisions: tuple[str, ...],
+    scope: Scope,
+    *,
+    beside: Scratch | None,
+    scratch_url: str | None = None,
+    limit_s: float | None = None,
+    tables: Collection[str] | None = None,
+) -> frozenset[Key]:
+    """Return what has a default that the migrations make another one each time.
+
+    ``made`` is what they have made. Where ``found`` has another constant as default, in these ``tables``
+    (None for all), they are run once more. Nothing is returned where that fails: then it is drift.
+    """
+    differing = find_other_constants(made, found)
+    if tables is not None:
+        differing &= {one.key for one in made.objects if one.table in tables}
+    if not differing:
+        return frozenset()
+    try:
+        with blank_database(target, read_connection, scratch_url=scratch_url, beside=beside) as blank:
+            return differing & find_other_constants(
+                made, made_by_migrations(project, blank, revisions, scope, limit_s)
+            )
+    except (ReplayFailedError, ScratchUnavailableError):
+        return frozenset()
 
 
 @contextlib.contextmanager

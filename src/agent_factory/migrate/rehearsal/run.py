@@ -8,64 +8,53 @@ import contextlib
 import functools
 import inspect
 import os
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import sqlalchemy as sa
 
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.catalog import (
+    NO_SPELLINGS,
     NONE_UNKEPT,
     Catalog,
     Difference,
-    Scope,
+    Key,
+    Spellings,
     UnkeptSettings,
     changed_between,
     compare,
+    find_constant_defaults,
+    find_other_constants,
     find_unkept_settings,
+    in_words_of,
+    learn_spellings,
     read_catalog,
+    spelled_differently,
+    with_defaults_of,
     without_settings,
 )
+from agent_factory.migrate.db import server
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.db.driver import watched_connection
 from agent_factory.migrate.db.sent_statements import SentListener, SentStatement, SentStatements
 from agent_factory.migrate.db.watched_file import watched_file
 from agent_factory.migrate.model.plan import Plan
-from agent_factory.migrate.model.target import Environment, Target
+from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.project import Hooks, OwnConnection, Project
-from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision
+from agent_factory.migrate.rehearsal.copies import COPIED, Copy, RehearsalFailedError, copy_of
+from agent_factory.migrate.rehearsal.history import History, replay_history
+from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision, touched_by
 from agent_factory.migrate.rehearsal.replay import (
-    OF_ROLES_AND_ROWS,
     ReplayFailedError,
-    blank_database,
     failures_named,
-    made_by_migrations,
-    migrate_to,
-    scratch_like,
 )
 from agent_factory.migrate.rehearsal.scratch import (
-    CannotCopyError,
-    Scratch,
     ScratchUnavailableError,
-    copy_schema,
 )
-from agent_factory.migrate.rehearsal.temporary_folders import temporary_folder
+from agent_factory.migrate.rehearsal.spellings import Printed, find_spellings, restored_spellings
 from agent_factory.migrate.rehearsal.time_limit import time_limit
 from agent_factory.migrate.rehearsal.trace import Place, Trace, tracing
-from agent_factory.url import DatabaseURL
-
-COPIED = Scope(leave_out_kinds=OF_ROLES_AND_ROWS, one_server=False)
-"""What a copy of a schema has: it is made without rows, and without owners and rights, on another server."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
-    """What the migrations up to the plan make of an empty database; ``catalog`` None and why not."""
-
-    catalog: Catalog | None
-    why_not: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +77,8 @@ class Rehearsal:
     sent: Mapping[str, tuple[SentStatement, ...]]
     is_copied: bool
     failed: frozenset[str] = frozenset()
+    spellings: Spellings = NO_SPELLINGS
+    computed: frozenset[Key] = frozenset()
     history: History | None = None
 
     @functools.cached_property
@@ -101,19 +92,19 @@ class Rehearsal:
     @functools.cached_property
     def copied_otherwise(self) -> tuple[Difference, ...]:
         """Where else the copy differed from the original at the start: not changed by the plan."""
-        return compare(self._as_a_copy_keeps(self.before), self._as_a_copy_keeps(self.original))
+        return self._compare(self.before, self.original, self.spellings)
 
-    def _as_a_copy_keeps(self, catalog: Catalog) -> Catalog:
-        return without_settings(catalog, self.unkept, also_of_objects=True)
-
-    def find_surprises(self, reached: Catalog, *, others_ran: bool = False) -> tuple[Difference, ...]:
+    def find_surprises(
+        self, reached: Catalog, spellings: Spellings = NO_SPELLINGS, *, others_ran: bool = False
+    ) -> tuple[Difference, ...]:
         """Return where the original, after the plan, differs from the copy after it.
 
         Where the copy differed from the start is left out: the plan did not change it. So is, where other
         histories of the database have run meanwhile, what this plan changed nothing of: that may be theirs.
+        ``spellings`` are what is known of the original's words since then.
         """
         other = {(item.kind, item.name) for item in self.copied_otherwise}
-        differences = compare(self._as_a_copy_keeps(self.after), self._as_a_copy_keeps(reached))
+        differences = self._compare(self.after, reached, self.spellings | spellings)
         own = changed_between(self.before, self.after)
         return tuple(
             item
@@ -121,15 +112,16 @@ class Rehearsal:
             if (item.kind, item.name) not in other and not (others_ran and (item.kind, item.name) not in own)
         )
 
+    def may_be_other_words(self, reached: Catalog) -> bool:
+        """Say whether a surprise may be one thing in other words, which only a server can tell."""
+        return bool(spelled_differently(self.after, in_words_of(self.after, reached, self.spellings)))
 
-class RehearsalFailedError(Exception):
-    """A revision failed on the copy: ``cause`` is what it raised, ``notes`` how the copy differs."""
-
-    def __init__(self, cause: BaseException, revision: str, notes: tuple[str, ...]) -> None:
-        super().__init__(f"{revision}: {cause}")
-        self.cause = cause
-        self.revision = revision
-        self.notes = notes
+    def _compare(self, copy: Catalog, original: Catalog, spellings: Spellings) -> tuple[Difference, ...]:
+        expected, found = (
+            without_settings(catalog, self.unkept, also_of_objects=True) for catalog in (copy, original)
+        )
+        found = with_defaults_of(expected, found, self.computed)
+        return compare(expected, in_words_of(expected, found, spellings))
 
 
 class NotRehearsedError(Exception):
@@ -168,24 +160,37 @@ def rehearse(
     """
     with (
         alembic_project.copied(target.url),
-        _copy(project, target, plan, read_connection, scratch_url, limit_s) as copy,
+        copy_of(project, target, plan, read_connection, scratch_url, limit_s) as copy,
         connect(copy.target) as connection,
     ):
         original = read_catalog(read_connection, COPIED)
-        for name in without_indexes:
-            with connection.begin():
-                connection.exec_driver_sql(f"DROP INDEX IF EXISTS {name}")
+        _drop_indexes(connection, without_indexes)
         before = read_catalog(connection, COPIED)
+        spellings = _spellings_of(
+            copy,
+            Printed(catalog=before, target=copy.target, connection=connection),
+            Printed(catalog=original, target=target, connection=read_connection),
+            scratch_url,
+        )
         sent, reused = SentStatements(), list[str]()
         find_place = functools.partial(_find_place, plan, sent)
         with _recorded(connection, sent), tracing(connection, find_place=find_place) as trace:
             revisions = _run(project, connection, plan, trace, sent, reused, copy.notes, limit_s)
         after = read_catalog(connection, COPIED)
+        if copy.scratch is not None and copy.scratch.major != _major(read_connection):
+            # Two versions print what the plan makes in words of their own.
+            reached = Printed(catalog=after, target=copy.target, connection=connection)
+            spellings |= restored_spellings(reached, COPIED, copy.scratch, scratch_url)
+        computed = _find_computed(
+            project, target, plan, read_connection, before, after, scratch_url, limit_s, without_indexes
+        )
         history = None
         if with_history and copy.is_migrated:
-            history = History(catalog=before)
+            history = History(catalog=before, spellings=spellings)
         elif with_history:
-            history = _replay(project, target, plan, read_connection, copy, scratch_url, limit_s)
+            touched = touched_by(revisions)
+            was = Printed(catalog=original, target=target, connection=read_connection)
+            history = replay_history(project, plan, was, copy, spellings, touched, scratch_url, limit_s)
         return Rehearsal(
             revisions=revisions,
             server=copy.server,
@@ -197,6 +202,8 @@ def rehearse(
             sent=sent.by_revision(),
             is_copied=not copy.is_migrated,
             failed=copy.failed,
+            spellings=spellings,
+            computed=computed,
             history=history,
         )
 
@@ -233,110 +240,63 @@ def _find_place(plan: Plan, sent: SentStatements) -> Place:
     return Place(line=frame.f_lineno if frame is not None else None, sent=sent.count)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Copy:
-    target: Target
-    server: str
-    schema_from: str
-    notes: tuple[str, ...]
-    scratch: Scratch | None = None
-    is_migrated: bool = False
-    failed: frozenset[str] = frozenset()
+def _drop_indexes(connection: sa.Connection, names: Sequence[str]) -> None:
+    for name in names:
+        with connection.begin():
+            connection.exec_driver_sql(f"DROP INDEX IF EXISTS {name}")
 
 
-@contextlib.contextmanager
-def _copy(
+def _find_computed(
     project: Project,
     target: Target,
     plan: Plan,
     read_connection: sa.Connection,
+    before: Catalog,
+    after: Catalog,
     scratch_url: str | None,
     limit_s: float,
-) -> Iterator[_Copy]:
-    if target.url.backend == "sqlite":
-        with _copied_file(target) as path:
-            url = DatabaseURL(backend="sqlite", database=str(path))
-            yield _Copy(
-                target=Target(url=url, environment=Environment.LOCAL),
-                server="SQLite",
-                schema_from="a copy of the file",
-                notes=(),
-            )
-        return
-    with scratch_like(target, read_connection, scratch_url=scratch_url) as scratch:
-        yield _give_schema(project, target, plan, read_connection, scratch, limit_s)
+    without_indexes: Sequence[str],
+) -> frozenset[Key]:
+    """Return what has a default that the plan makes another one each time.
 
-
-@contextlib.contextmanager
-def _copied_file(target: Target) -> Iterator[Path]:
-    source = Path(target.url.database)
-    with temporary_folder("rehearsal") as folder:
-        path = folder / source.name
-        if source.exists():
-            with (
-                contextlib.closing(
-                    sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)
-                ) as original,
-                contextlib.closing(sqlite3.connect(path)) as copy,
-            ):
-                original.backup(copy)
-        yield path
-
-
-def _give_schema(
-    project: Project,
-    target: Target,
-    plan: Plan,
-    read_connection: sa.Connection,
-    scratch: Scratch,
-    limit_s: float,
-) -> _Copy:
-    """Give the scratch database production's schema, else what the migrations make."""
-    try:
-        copied = copy_schema(target, read_connection, scratch)
-    except CannotCopyError as error:
-        notes = (*scratch.gaps, f"the schema could not be copied: {error}")
-        try:
-            migrate_to(project, scratch.target, plan.before, limit_s)
-        except ReplayFailedError as failure:
-            raise RehearsalFailedError(failure.cause, failure.revision, notes) from failure
-        return _Copy(
-            target=scratch.target,
-            server=scratch.origin,
-            schema_from=f"the migrations up to {', '.join(plan.before) or 'base'}",
-            notes=notes,
-            scratch=scratch,
-            is_migrated=True,
-        )
-    with connect(scratch.target) as connection:
-        alembic_project.stamp(project, connection, plan.before)
-    return _Copy(
-        target=scratch.target,
-        server=scratch.origin,
-        schema_from="a copy of the database's own",
-        notes=(*scratch.gaps, *copied.gaps),
-        scratch=scratch,
-        failed=copied.failed,
+    Where it gives a constant as default that none of its files has, it is run on another copy.
+    """
+    was, now = find_constant_defaults(before), find_constant_defaults(after)
+    files = [step.path.read_bytes().decode(errors="replace") for step in plan.steps]
+    unwritten = frozenset(
+        key
+        for key, constant in now.items()
+        if was.get(key) != constant and not any(constant in text for text in files)
     )
-
-
-def _replay(
-    project: Project,
-    target: Target,
-    plan: Plan,
-    read_connection: sa.Connection,
-    copy: _Copy,
-    scratch_url: str | None,
-    limit_s: float,
-) -> History:
-    """Make what the migrations make up to the plan, beside the copy; say so where they do not run."""
+    if not unwritten:
+        return frozenset()
     try:
-        with blank_database(target, read_connection, scratch_url=scratch_url, beside=copy.scratch) as blank:
-            return History(catalog=made_by_migrations(project, blank, plan.before, COPIED, limit_s))
-    except ReplayFailedError as error:
-        return History(catalog=None, why_not=f"the migrations do not run on an empty database: {error}")
-    except ScratchUnavailableError as error:
-        return History(catalog=None, why_not=str(error))
+        with (
+            copy_of(project, target, plan, read_connection, scratch_url, limit_s) as copy,
+            connect(copy.target) as connection,
+            time_limit(connection, limit_s),
+            failures_named(plan) as began,
+        ):
+            _drop_indexes(connection, without_indexes)
+            alembic_project.run(project, connection, plan, Hooks(started=began.append))
+            return unwritten & find_other_constants(after, read_catalog(connection, COPIED))
+    except (ReplayFailedError, RehearsalFailedError, ScratchUnavailableError):
+        return frozenset()  # then a difference is one
+
+
+def _spellings_of(copy: Copy, made: Printed, original: Printed, scratch_url: str | None) -> Spellings:
+    """Return which clauses of the copy, before the plan, and of the original are one thing in other words.
+
+    What was copied is the original in the words that come of a dump. What the migrations have made is
+    compared with it.
+    """
+    if copy.scratch is None or not copy.is_migrated:
+        return learn_spellings(original.catalog, made.catalog)
+    return find_spellings(made, original, COPIED, beside=copy.scratch, scratch_url=scratch_url)
+
+
+def _major(read_connection: sa.Connection) -> int:
+    return server.read_facts(read_connection).version // 10_000
 
 
 def _run(

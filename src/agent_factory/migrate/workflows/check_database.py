@@ -6,14 +6,19 @@ import sqlalchemy as sa
 
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.catalog import (
+    NO_SPELLINGS,
     Catalog,
     Difference,
     Scope,
+    Spellings,
     UnkeptSettings,
     compare,
     find_unkept_settings,
+    in_words_of,
+    learn_spellings,
     read_catalog,
     some_setting_differs,
+    with_defaults_of,
     without_settings,
 )
 from agent_factory.migrate.checks.database import (
@@ -26,7 +31,12 @@ from agent_factory.migrate.checks.database import (
     has_finding_of_its_own,
     newest_known,
 )
-from agent_factory.migrate.checks.drift import compare_with_migrations, confirmed, drift_finding
+from agent_factory.migrate.checks.drift import (
+    compare_with_migrations,
+    computed_default_finding,
+    confirmed,
+    drift_finding,
+)
 from agent_factory.migrate.db import run_lock, server
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.engine import preflight
@@ -51,10 +61,12 @@ from agent_factory.migrate.rehearsal.replay import (
     Blank,
     ReplayFailedError,
     blank_database,
+    find_computed_defaults,
     made_by_migrations,
     scratch_like,
 )
 from agent_factory.migrate.rehearsal.scratch import CannotCopyError, ScratchUnavailableError, copy_schema
+from agent_factory.migrate.rehearsal.spellings import Printed, find_spellings
 
 _OF_RECORDS = frozenset(
     {
@@ -63,7 +75,7 @@ _OF_RECORDS = frozenset(
     }
 )
 _OF_INDEXES = frozenset({"invalid-index", "index-in-progress", "constraint-not-valid"})
-_OF_DRIFT = frozenset({"drift"})
+_OF_DRIFT = frozenset({"drift", "default-made-at-run-time"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -176,17 +188,23 @@ def _find_drift(
         with blank_database(target, read_connection, scratch_url=options.scratch_url) as blank:
             expected = made_by_migrations(project, blank, at, scope)
             differences = compare_with_migrations(expected, found)
-            is_other_version = _is_other_version(blank, read_connection)
-            if differences and (is_other_version or some_setting_differs(expected, found)):
-                copied = _catalog_of_copy(target, read_connection, blank, scope, options)
-                if copied is not None:
-                    catalog, failed = copied
-                    unkept = find_unkept_settings(found, catalog, failed=failed)
-                    differences = _confirmed_by_copy(expected, found, catalog, unkept, is_other_version)
-                    notes.skipped += [
-                        f"drift: {setting} of each {kind}: a copy of the schema does not keep it"
-                        for kind, setting in unkept.of_kinds
-                    ]
+            if differences:
+                computed = find_computed_defaults(
+                    project,
+                    target,
+                    read_connection,
+                    expected,
+                    found,
+                    at,
+                    scope,
+                    beside=blank.scratch,
+                    scratch_url=options.scratch_url,
+                )
+                notes.findings += [computed_default_finding(key, expected, found) for key in sorted(computed)]
+                found = with_defaults_of(expected, found, computed)
+                differences = _not_of_server(
+                    target, read_connection, blank, expected, found, scope, options, notes
+                )
             where = f"drift: {len(found.objects)} objects, against the migrations run on {blank.server}"
             lacking = f" (not there: {'; '.join(blank.gaps)})" if blank.gaps else ""
     except ScratchUnavailableError as error:
@@ -199,6 +217,48 @@ def _find_drift(
     notes.looked_at.append(f"{where}{lacking}")
     notes.looked_for |= _OF_DRIFT
     return differences
+
+
+def _not_of_server(
+    target: Target,
+    read_connection: sa.Connection,
+    blank: Blank,
+    expected: Catalog,
+    found: Catalog,
+    scope: Scope,
+    options: RehearsalOptions,
+    notes: _Notes,
+) -> tuple[Difference, ...]:
+    """Return the differences that are somebody's doing: not the words or the settings of a server.
+
+    Databases are restored beside the blank one only where something differs that this may explain.
+    """
+    differences = compare_with_migrations(expected, found)
+    if not differences or blank.scratch is None:
+        return differences
+    is_other_version = _is_other_version(blank, read_connection)
+    copied, spellings = None, NO_SPELLINGS
+    if is_other_version or some_setting_differs(expected, found):
+        copied = _catalog_of_copy(target, read_connection, blank, scope, options)
+    if copied is not None:
+        spellings = learn_spellings(found, copied[0])
+    with connect(blank.target, read_only=True) as connection:
+        spellings = find_spellings(
+            Printed(catalog=expected, target=blank.target, connection=connection),
+            Printed(catalog=found, target=target, connection=read_connection),
+            scope,
+            beside=blank.scratch,
+            scratch_url=options.scratch_url,
+            known=spellings,
+        )
+    if copied is None:
+        return compare_with_migrations(expected, in_words_of(expected, found, spellings))
+    unkept = find_unkept_settings(found, copied[0], failed=copied[1])
+    notes.skipped += [
+        f"drift: {setting} of each {kind}: a copy of the schema does not keep it"
+        for kind, setting in unkept.of_kinds
+    ]
+    return _confirmed_by_copy(expected, found, copied[0], unkept, spellings, is_other_version)
 
 
 def _drift_not_looked_for(why: str, target: Target, notes: _Notes, *, is_asked: bool = False) -> None:
@@ -235,14 +295,22 @@ def _is_other_version(blank: Blank, read_connection: sa.Connection) -> bool:
 
 
 def _confirmed_by_copy(
-    expected: Catalog, found: Catalog, copied: Catalog, unkept: UnkeptSettings, is_other_version: bool
+    expected: Catalog,
+    found: Catalog,
+    copied: Catalog,
+    unkept: UnkeptSettings,
+    spellings: Spellings,
+    is_other_version: bool,
 ) -> tuple[Difference, ...]:
     """Return the differences but those that are nobody's doing, as a copy of the schema shows.
 
     A setting that differs in the copy is PostgreSQL's own affair. On a server of another major version,
-    what the copy has as the migrations make it is only printed differently there: PostgreSQL 15 qualifies the
-    columns of a view, 16 does not (measured).
+    what the copy has as the migrations make it is no difference: PostgreSQL 18 has names for NOT NULL, 17 has
+    none.
     """
-    expected, found, copied = (without_settings(one, unkept) for one in (expected, found, copied))
+    expected = without_settings(expected, unkept)
+    found, copied = (
+        in_words_of(expected, without_settings(one, unkept), spellings) for one in (found, copied)
+    )
     differences = compare_with_migrations(expected, found)
     return confirmed(differences, compare(expected, copied)) if is_other_version else differences

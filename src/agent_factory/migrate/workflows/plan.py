@@ -1,7 +1,7 @@
 """A plan, rehearsed and reviewed, without running it."""
 
 import functools
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -27,12 +27,8 @@ from agent_factory.migrate.model.version import af_db_version, alembic_version
 from agent_factory.migrate.model.version_table import Position, VersionTable
 from agent_factory.migrate.project import Project
 from agent_factory.migrate.project.configuration import read_configuration
-from agent_factory.migrate.rehearsal.run import (
-    NotRehearsedError,
-    Rehearsal,
-    RehearsalFailedError,
-    rehearse,
-)
+from agent_factory.migrate.rehearsal.copies import RehearsalFailedError
+from agent_factory.migrate.rehearsal.run import NotRehearsedError, Rehearsal, rehearse
 from agent_factory.migrate.rehearsal.scratch import ScratchUnavailableError
 from agent_factory.migrate.review import saved_plan
 from agent_factory.migrate.review.build import (
@@ -158,13 +154,29 @@ def not_compared(rehearsal: Rehearsal | None) -> tuple[Warned, ...]:
         warnings.append(f"a copy does not keep the {unkept}; the comparison after the run leaves it out")
     if rehearsal.copied_otherwise:
         names = [f"{item.kind} {item.name}" for item in rehearsal.copied_otherwise]
-        left = len(names) - NAMED_OBJECTS
-        named = ", ".join(names[:NAMED_OBJECTS]) + (f" and {left} more" if left > 0 else "")
         count = f"{len(names)} object{'s' if len(names) > 1 else ''}"
         warnings.append(
-            f"{count} differ in the copy, and the comparison after the run leaves them out: {named}"
+            f"{count} differ in the copy, and the comparison after the run leaves them out: {_named(names)}"
         )
-    return tuple(Warned(code="not-compared", message=message) for message in warnings)
+    return (
+        *(Warned(code="not-compared", message=message) for message in warnings),
+        *_computed_defaults(rehearsal),
+    )
+
+
+def _computed_defaults(rehearsal: Rehearsal) -> tuple[Warned, ...]:
+    """Name the defaults that the migrations or the plan make another one each time."""
+    of_history = rehearsal.history.computed if rehearsal.history is not None else frozenset()
+    names = [name for _, name in sorted(rehearsal.computed | of_history)]
+    if not names:
+        return ()
+    message = f"computed when the revision runs, and not compared: the default of {_named(names)}"
+    return (Warned(code="default-made-at-run-time", message=message),)
+
+
+def _named(names: Sequence[str]) -> str:
+    left = len(names) - NAMED_OBJECTS
+    return ", ".join(names[:NAMED_OBJECTS]) + (f" and {left} more" if left > 0 else "")
 
 
 def review_plan(

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import psycopg2
 import sqlalchemy as sa
 
-from agent_factory.migrate.catalog import Difference, compare, read_catalog
+from agent_factory.migrate.catalog import NO_SPELLINGS, Catalog, Difference, Spellings, compare, read_catalog
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.db.sent_statements import ExpectedStatements
 from agent_factory.migrate.journal.records import newest_of_others
@@ -22,7 +22,11 @@ from agent_factory.migrate.model.results import AppliedRevision
 from agent_factory.migrate.model.target import Environment, Target
 from agent_factory.migrate.model.version_table import VersionTable
 from agent_factory.migrate.project import Project
-from agent_factory.migrate.rehearsal.run import COPIED, Rehearsal
+from agent_factory.migrate.rehearsal.copies import COPIED
+from agent_factory.migrate.rehearsal.replay import scratch_like
+from agent_factory.migrate.rehearsal.run import Rehearsal
+from agent_factory.migrate.rehearsal.scratch import ScratchUnavailableError
+from agent_factory.migrate.rehearsal.spellings import Printed, restored_spellings
 from agent_factory.migrate.review import saved_plan
 from agent_factory.migrate.review.build import PlanResult
 from agent_factory.migrate.review.consents import DRIFT, flag_for, needs_consent
@@ -61,6 +65,7 @@ class RehearsedRun:
         self._table = table
         self._saved = saved
         self._allowed = options.allow
+        self._scratch_url = options.scratch_url
         self._rehearsal: Rehearsal | None = None
         self._newest_of_others = 0
         self.result: PlanResult | None = None
@@ -118,6 +123,11 @@ class RehearsedRun:
             with connect(self._target, read_only=True) as connection:
                 reached = read_catalog(connection, COPIED)
                 others_ran = newest_of_others(connection, self._table) != self._newest_of_others
+                differences = self._rehearsal.find_surprises(reached, others_ran=others_ran)
+                if differences and self._rehearsal.may_be_other_words(reached):
+                    differences = self._rehearsal.find_surprises(
+                        reached, self._learn(reached, connection), others_ran=others_ran
+                    )
         except (CannotConnectError, sa.exc.SQLAlchemyError, psycopg2.Error) as error:
             raise PartiallyAppliedError(
                 "not-looked-at",
@@ -125,7 +135,6 @@ class RehearsedRun:
                 state=f"at {', '.join(self._plan.after) or 'base'}",
                 next_steps=(f"when the database answers again: {self._target.command('check')}",),
             ) from error
-        differences = self._rehearsal.find_surprises(reached, others_ran=others_ran)
         if differences:
             raise PartiallyAppliedError(
                 "not-as-rehearsed",
@@ -136,6 +145,15 @@ class RehearsedRun:
                     "did a revision act differently on these rows, or did somebody change the schema?",
                 ),
             )
+
+    def _learn(self, reached: Catalog, connection: sa.Connection) -> Spellings:
+        """Return in what other words the reached schema is printed once it is restored, as the copy was."""
+        try:
+            with scratch_like(self._target, connection, scratch_url=self._scratch_url) as scratch:
+                printed = Printed(catalog=reached, target=self._target, connection=connection)
+                return restored_spellings(printed, COPIED, scratch, self._scratch_url)
+        except ScratchUnavailableError:
+            return NO_SPELLINGS
 
     def _drifted(self, drift: Sequence[Difference], flag: str) -> RefusedError:
         remedies = [f"{item.remedy};" for item in drift if item.remedy]

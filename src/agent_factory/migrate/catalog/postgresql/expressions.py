@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 DUMPED = "only a statement sets it, and pg_dump writes that statement"
 NAMES = "names, with their schemas"
-PRINTED = "PostgreSQL prints it from what it has parsed, as pg_dump does"
-"""Not for every text: ``CHECK (x IN ('a', 'b'))`` on a varchar is printed differently once restored."""
+PRINTED = (
+    "PostgreSQL prints it from what it has parsed, as pg_dump does; two spellings of one thing are equal"
+)
+"""The reason of every field that ``is_printed``."""
 
 
 def role(oid: str) -> str:

@@ -312,6 +312,14 @@ _DATABASE = (
 
 _IGNORES = (
     Rule(
+        code="default-made-at-run-time",
+        level=Level.NOTE,
+        text="a revision makes the same default whenever it runs",
+        help="`server_default=str(utcnow())` is computed once, by Python: new rows get that moment for ever. "
+        "Where each row is to have its own, have the database compute it: `server_default=sa.func.now()`. It "
+        "is no drift: two runs of the migrations differ in it.",
+    ),
+    Rule(
         code="ignore-without-reason",
         level=Level.ERROR,
         text="every ignore in [tool.af-db] has a reason",

@@ -36,12 +36,14 @@ DEFAULT = Field(
     "default",
     "CASE a.attgenerated WHEN '' THEN 'DEFAULT ' || pg_get_expr(x.adbin, x.adrelid) END",
     PRINTED,
+    is_printed=True,
 )
 GENERATION = Field(
     "generation",
     "CASE WHEN a.attgenerated <> '' THEN 'GENERATED ALWAYS AS (' || pg_get_expr(x.adbin, x.adrelid) || ') '"
     " || CASE a.attgenerated WHEN 's' THEN 'STORED' ELSE 'VIRTUAL' END END",
     PRINTED,
+    is_printed=True,
 )
 IDENTITY = Field(
     "identity",

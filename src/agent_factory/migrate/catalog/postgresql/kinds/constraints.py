@@ -21,7 +21,8 @@ from agent_factory.migrate.catalog.statements import own_name
 _DEFINITION = Field(
     "definition",
     "pg_get_constraintdef(k.oid)",
-    f"{PRINTED}; some conditions (IN on a varchar) are printed in other words after a restore: reported",
+    PRINTED,
+    is_printed=True,
 )
 
 _OF_TABLE = Query(

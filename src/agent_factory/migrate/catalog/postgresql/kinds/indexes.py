@@ -16,7 +16,7 @@ _INDEX = Query(
     ),
     address="'INDEX ' || r.schema || '.' || quote_ident(c.relname)",
     fields=(
-        Field("definition", "pg_get_indexdef(c.oid)", PRINTED),
+        Field("definition", "pg_get_indexdef(c.oid)", PRINTED, is_printed=True),
         Field(
             "validity",
             "CASE WHEN NOT (i.indisvalid AND i.indisready AND i.indislive) THEN 'INVALID' END",

@@ -30,11 +30,14 @@ _POLICY = Query(
         _PERMISSIVE,
         _COMMAND,
         Field("roles", f"'TO ' || {_ROLES}", "names, sorted; a scratch server of our own has the roles"),
-        Field("condition", "'USING (' || pg_get_expr(p.polqual, p.polrelid) || ')'", PRINTED),
+        Field(
+            "condition", "'USING (' || pg_get_expr(p.polqual, p.polrelid) || ')'", PRINTED, is_printed=True
+        ),
         Field(
             "condition for new rows",
             "'WITH CHECK (' || pg_get_expr(p.polwithcheck, p.polrelid) || ')'",
             PRINTED,
+            is_printed=True,
         ),
     ),
     source="relations r JOIN pg_policy p ON p.polrelid = r.oid",

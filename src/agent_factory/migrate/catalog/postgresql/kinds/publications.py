@@ -29,6 +29,7 @@ _MEMBERS = Field(
     "tables",
     f"CASE WHEN p.puballtables THEN '{_FOR_ALL}' ELSE 'FOR ' || {_TABLES_AND_SCHEMAS} END",
     f"{NAMES}, sorted; row filters: {PRINTED}",
+    is_printed=True,
     # Row filters, lists of columns and whole schemas came with version 15.
     before=(15_00_00, f"CASE WHEN p.puballtables THEN '{_FOR_ALL}' ELSE 'FOR TABLE ' || {_TABLES} END"),
 )

@@ -43,6 +43,7 @@ _ROUTINE = Query(
             "definition",
             f"CASE p.prokind WHEN 'a' THEN {_AGGREGATE} ELSE rtrim(pg_get_functiondef(p.oid), E'\\n') END",
             f"{PRINTED}; a body in quotes is kept to the letter",
+            is_printed=True,
         ),
     ),
     source="schemas s JOIN pg_proc p ON p.pronamespace = s.oid",

@@ -14,7 +14,10 @@ _RULE = Query(
     table="r.name",
     parent=("r.kind", "r.name"),
     address="'RULE ' || quote_ident(w.rulename) || ' ON ' || r.name",
-    fields=(Field("definition", "rtrim(pg_get_ruledef(w.oid), ';')", PRINTED), enabled("w.ev_enabled")),
+    fields=(
+        Field("definition", "rtrim(pg_get_ruledef(w.oid), ';')", PRINTED, is_printed=True),
+        enabled("w.ev_enabled"),
+    ),
     source="relations r JOIN pg_rewrite w ON w.ev_class = r.oid",
     where="w.rulename <> '_RETURN'",
     comment_of=("pg_rewrite", "w.oid", "0"),

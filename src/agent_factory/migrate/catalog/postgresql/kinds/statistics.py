@@ -5,7 +5,7 @@ from agent_factory.migrate.catalog.objects import CatalogObject
 from agent_factory.migrate.catalog.postgresql.expressions import DUMPED, PRINTED
 from agent_factory.migrate.catalog.statements import drop, statements
 
-_DEFINITION = Field("definition", "pg_get_statisticsobjdef(x.oid)", PRINTED)
+_DEFINITION = Field("definition", "pg_get_statisticsobjdef(x.oid)", PRINTED, is_printed=True)
 _TARGET = Field(
     "statistics target",
     "CASE WHEN x.stxstattarget >= 0 THEN 'SET STATISTICS ' || x.stxstattarget END",

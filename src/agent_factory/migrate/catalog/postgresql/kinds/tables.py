@@ -27,7 +27,9 @@ PERSISTENCE = Field("persistence", "CASE c.relpersistence WHEN 'u' THEN 'UNLOGGE
 COLUMNS = Field(
     "columns of a view",
     f"CASE WHEN c.relkind IN ('v', 'm') THEN '(' || {_VIEW_COLUMNS} || ')' END",
-    "names and types in the order of the view, which pg_dump keeps; no column number is read",
+    f"names and types in the order of the view, which pg_dump keeps; no column number is read; the defaults:"
+    f" {PRINTED}",
+    is_printed=True,
 )
 PARENTS = Field(
     "parents",
@@ -35,6 +37,7 @@ PARENTS = Field(
     " THEN 'PARTITION OF ' || parents.names || ' ' || pg_get_expr(c.relpartbound, c.oid)"
     " ELSE 'INHERITS (' || parents.names || ')' END",
     f"names in the order of INHERITS; the bound: {PRINTED}",
+    is_printed=True,
 )
 ACCESS_METHOD = Field(
     "access method",
@@ -77,7 +80,8 @@ CLUSTER_INDEX = Field(
 VIEW_QUERY = Field(
     "query of a view",
     "CASE WHEN c.relkind IN ('v', 'm') THEN 'AS ' || btrim(pg_get_viewdef(c.oid), ' ;') END",
-    f"{PRINTED}; two major versions may print it differently",
+    PRINTED,
+    is_printed=True,
 )
 
 _RELATION = Query(
@@ -99,6 +103,7 @@ _RELATION = Query(
             "partition key",
             "CASE c.relkind WHEN 'p' THEN 'PARTITION BY ' || pg_get_partkeydef(c.oid) END",
             PRINTED,
+            is_printed=True,
         ),
         ACCESS_METHOD,
         Field("foreign server", f"CASE c.relkind WHEN 'f' THEN {_FOREIGN_SERVER} END", DUMPED),

@@ -19,7 +19,10 @@ _TRIGGER = Query(
         " JOIN relations r2 ON r2.oid = p.tgrelid WHERE p.oid = t.tgparentid), r.name)",
     ),
     address="'TRIGGER ' || quote_ident(t.tgname) || ' ON ' || r.name",
-    fields=(Field("definition", "pg_get_triggerdef(t.oid)", PRINTED), enabled("t.tgenabled")),
+    fields=(
+        Field("definition", "pg_get_triggerdef(t.oid)", PRINTED, is_printed=True),
+        enabled("t.tgenabled"),
+    ),
     source="relations r JOIN pg_trigger t ON t.tgrelid = r.oid",
     where=f"NOT t.tgisinternal AND {not_of_extension('pg_trigger', 't.oid')}",
     comment_of=("pg_trigger", "t.oid", "0"),

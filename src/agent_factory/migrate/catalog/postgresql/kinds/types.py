@@ -33,6 +33,7 @@ _DEFAULT = Field(
     "default",
     "CASE t.typtype WHEN 'd' THEN 'DEFAULT ' || pg_get_expr(t.typdefaultbin, 0) END",
     PRINTED,
+    is_printed=True,
 )
 _NOT_NULL = Field("not null", "CASE WHEN t.typnotnull THEN 'NOT NULL' END", DUMPED)
 
