@@ -58,8 +58,9 @@ def check_place(
     pending = _pending(project, rows)
     if pending and not unknown:
         count = len(pending)
+        upgrade = "upgrade" if len(project.heads) == 1 else "upgrade heads"
         message = f"the database is at {at}, {count} revision{'s' if count > 1 else ''} behind"
-        found.append(finding("behind", message, details=_shown(pending), remedy=target.command("upgrade")))
+        found.append(finding("behind", message, details=_shown(pending), remedy=target.command(upgrade)))
     return tuple(found)
 
 

@@ -34,13 +34,17 @@ def describe_current(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurrentResult:
-    """Where the database is. ``heads`` are the newest revisions of this checkout."""
+    """Where the database is. ``heads`` are the newest revisions of this checkout.
+
+    ``branches`` are their labels, where each head has one of its own: branches that are meant to stay apart.
+    """
 
     database: str
     current: tuple[CurrentHead, ...]
     heads: tuple[str, ...]
     at_head: bool
     check_heads: bool
+    branches: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:
@@ -73,6 +77,7 @@ class HistoryResult:
 
     ``of_unknown_table`` are revisions that rows of the journal name without saying of which version table
     they are: rows of an af-db up to 0.2, in a database that has several.
+    ``branches`` are the labels of the heads, where each has one of its own.
     """
 
     database: str
@@ -80,6 +85,7 @@ class HistoryResult:
     heads: tuple[str, ...]
     unknown: tuple[str, ...]
     of_unknown_table: tuple[str, ...] = ()
+    branches: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:

@@ -22,6 +22,7 @@ from agent_factory.migrate.project.opened_files import OpenedFiles
 from agent_factory.migrate.project.own_folders import OwnFolders
 from agent_factory.migrate.revisions.contents import content_of, is_bytecode
 from agent_factory.migrate.revisions.faults import describe_heads
+from agent_factory.migrate.revisions.graph import own_labels
 from agent_factory.migrate.revisions.normalise import content_sha256
 
 
@@ -152,12 +153,9 @@ def plan(
             "multiple-heads",
             f"the database has {len(current)} heads, {', '.join(current)}: {revision} could mean either",
             state=NOT_TOUCHED,
-            next_steps=(
-                "join them: af-db local merge",
-                f"or say which: {target.command(f'downgrade BRANCH@{revision}')}, or a revision's id",
-            ),
+            next_steps=_say_which(project, target, current, f"downgrade {{branch}}@{revision}"),
         )
-    with _revision_errors(project, target, revision, current):
+    with _revision_errors(project, target, direction, revision, current):
         if direction is Direction.UPGRADE:
             found = list(project.script.iterate_revisions(revision, current, implicit_base=True))[::-1]
         elif not current and revision == "base":
@@ -198,13 +196,34 @@ def warn_of_bytecode(plan: Plan) -> tuple[Warned, ...]:
     return (Warned(code="no-source", message=message),)
 
 
-def several_heads(heads: Sequence[str]) -> UsageError:
+def find_branches(project: Project, heads: Sequence[str]) -> tuple[str, ...]:
+    """Return a label for each of these heads, where each has one of its own: they are meant to stay apart."""
+    return own_labels([project.script.get_revision(head).branch_labels for head in heads])
+
+
+def several_heads(project: Project) -> UsageError:
     """Return the error of a history with several heads, where one is meant."""
+    next_steps = ("join them: af-db local merge", "or name one of them, or `heads` for all")
     return UsageError(
         "multiple-heads",
-        describe_heads(heads),
+        describe_heads(project.heads),
         state=NOT_TOUCHED,
-        next_steps=("join them: af-db local merge", "or name one of them, or `heads` for all"),
+        next_steps=() if find_branches(project, project.heads) else next_steps,
+    )
+
+
+def _say_which(
+    project: Project, target: Target, heads: Sequence[str], command: str, of_all: str | None = None
+) -> tuple[str, ...]:
+    """Return what to type where one of several heads is meant; ``command`` is of one ``{branch}``."""
+    branches = find_branches(project, heads)
+    all_of_them = (f"all of them: {target.command(of_all)}",) if of_all is not None else ()
+    if not branches:
+        which = target.command(command.format(branch="BRANCH"))
+        return ("join them: af-db local merge", *all_of_them, f"or say which: {which}, or a revision's id")
+    return (
+        *all_of_them,
+        *(f"{branch} alone: {target.command(command.format(branch=branch))}" for branch in branches),
     )
 
 
@@ -231,7 +250,7 @@ def as_revision(script: Script) -> Revision:
 
 @contextlib.contextmanager
 def _revision_errors(
-    project: Project, target: Target, revision: str, current: Sequence[str]
+    project: Project, target: Target, direction: Direction, revision: str, current: Sequence[str]
 ) -> Iterator[None]:
     """Translate what Alembic says of a revision that leads nowhere."""
     at = ", ".join(current) or "base"
@@ -239,7 +258,12 @@ def _revision_errors(
     try:
         yield
     except MultipleHeads as error:
-        raise several_heads(project.heads) from error
+        next_steps = _say_which(
+            project, target, project.heads, f"{direction} {{branch}}@head", f"{direction} heads"
+        )
+        raise UsageError(
+            "multiple-heads", describe_heads(project.heads), state=NOT_TOUCHED, next_steps=next_steps
+        ) from error
     except ResolutionError as error:
         raise UsageError(
             "unknown-revision",

@@ -125,6 +125,7 @@ def _current(
         heads=history.effective_heads,
         at_head=set(rows) == set(history.effective_heads),
         check_heads="--check-heads" in question.flags,
+        branches=history.branches,
     )
 
 

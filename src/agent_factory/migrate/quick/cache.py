@@ -15,7 +15,7 @@ from typing import Any
 
 from agent_factory.migrate.model.user_cache import user_cache_folder
 
-FORMAT = 5
+FORMAT = 6
 """Rises when what is kept changes its meaning."""
 
 RACY_NS = 2_000_000_000

@@ -38,13 +38,15 @@ class Layout:
 class History:
     """The revisions of a project that is plain in everything. ``heads`` are sorted.
 
-    ``effective_heads`` are those of them that no other revision depends on. ``paths`` are the files, in
+    ``effective_heads`` are those of them that no other revision depends on, ``branches`` their labels where
+    they are meant to stay apart. ``paths`` are the files, in
     Alembic's order, and ``details`` what was kept of each, in a form that few answers take time to read.
     """
 
     ids: Sequence[str]
     heads: tuple[str, ...]
     effective_heads: tuple[str, ...]
+    branches: tuple[str, ...]
     paths: Sequence[str]
     details: bytes
 
@@ -92,6 +94,7 @@ def _kept(cached: Mapping[str, Any], details: bytes) -> History | None:
         ids=cached["ids"],
         heads=tuple(cached["heads"]),
         effective_heads=tuple(cached["effective_heads"]),
+        branches=tuple(cached["branches"]),
         paths=cached["paths"],
         details=details,
     )
@@ -127,6 +130,7 @@ def _read_all(
         ids=[declared.id for _sha256, declared in read],
         heads=graph.heads,
         effective_heads=graph.effective_heads,
+        branches=graph.branches,
         paths=list(stamps),
         details=json.dumps(
             [[sha256, *_values(declared)] for sha256, declared in read], separators=(",", ":")
@@ -143,6 +147,7 @@ def _read_all(
             "ids": history.ids,
             "heads": history.heads,
             "effective_heads": history.effective_heads,
+            "branches": history.branches,
         },
         history.details,
         newest_ns=max(stamp[1] for stamp in [*stamps.values(), *filter(None, project_stamps)] or [(0, 0, 0)]),

@@ -164,7 +164,7 @@ class Report:
         if result.check_heads and not result.at_head:
             at = show_revisions([head.revision for head in result.current])
             self.note(f"not at head: the database is at {at}, the checkout's {_heads(result.heads)}")
-        self._several_heads(result.heads)
+        self._several_heads(result.heads, result.branches)
 
     def _history(self, result: HistoryResult) -> None:
         columns = [
@@ -209,7 +209,7 @@ class Report:
                 "rows of the journal are of an unknown version table, since an older af-db wrote them: "
                 + show_revisions(result.of_unknown_table)
             )
-        self._several_heads(result.heads)
+        self._several_heads(result.heads, result.branches)
 
     def _environment(self, result: "EnvironmentResult") -> None:
         self._out.line((result.name or "(no environment name)", "bold"))
@@ -244,8 +244,11 @@ class Report:
         if result.written:
             self.note("check it: af-db check, then: af-db local upgrade")
 
-    def _several_heads(self, heads: tuple[str, ...]) -> None:
-        if len(heads) > 1:
+    def _several_heads(self, heads: tuple[str, ...], branches: tuple[str, ...]) -> None:
+        if branches:
+            named = (f"{head} ({label})" for head, label in zip(heads, branches, strict=True))
+            self.note(f"{_heads(tuple(named))}: branches that stay apart")
+        elif len(heads) > 1:
             self.note(f"{_heads(heads)}; join them: af-db local merge")
 
     def _shown(self, path: Path) -> str:

@@ -18,7 +18,7 @@ def create(project: Project, target: Target, message: str, *, empty: bool = Fals
     """
     require_words(message)
     if len(project.heads) > 1:
-        raise alembic_project.several_heads(project.heads)
+        raise alembic_project.several_heads(project)
     if empty:
         revision = alembic_project.create_empty(project, message)
         return CreateResult(revision=revision, path=revision.path, notes=())

@@ -31,6 +31,7 @@ def current(project: Project, target: Target, *, check_heads: bool = False) -> C
         heads=project.effective_heads,
         at_head=set(found) == set(project.effective_heads),
         check_heads=check_heads,
+        branches=alembic_project.find_branches(project, project.effective_heads),
     )
 
 
@@ -54,6 +55,7 @@ def history(project: Project, target: Target, *, with_differences: bool = False)
         heads=project.heads,
         unknown=tuple(head for head in found if not alembic_project.is_known(project, head)),
         of_unknown_table=records.unknown if records is not None else (),
+        branches=alembic_project.find_branches(project, project.heads),
     )
 
 

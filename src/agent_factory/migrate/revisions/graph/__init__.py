@@ -2,5 +2,6 @@
 
 from agent_factory.migrate.revisions.graph.declared import Declared, read_declared
 from agent_factory.migrate.revisions.graph.graph import Graph, build_graph
+from agent_factory.migrate.revisions.graph.labels import own_labels
 
-__all__ = ["Declared", "Graph", "build_graph", "read_declared"]
+__all__ = ["Declared", "Graph", "build_graph", "own_labels", "read_declared"]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from agent_factory.migrate.revisions.graph.declared import Declared
+from agent_factory.migrate.revisions.graph.labels import own_labels
 
 _PLAIN_ID = re.compile(r"[^@:+\-\s]+")
 """What Alembic takes for a part of an id; it reads the other characters as something else."""
@@ -16,12 +17,20 @@ _SYMBOLS = frozenset({"base", "head", "heads", "current"})
 class Graph:
     """A history that Alembic takes. ``heads`` are the revisions that none follows, sorted.
 
-    ``parents`` has every revision, with those that it follows, in the order of the files.
+    ``parents`` has every revision, with those that it follows, in the order of the files; ``labels`` has
+    those that declare some.
     """
 
     parents: dict[str, tuple[str, ...]]
     depends_on: dict[str, tuple[str, ...]]
     heads: tuple[str, ...]
+    labels: dict[str, tuple[str, ...]]
+
+    @property
+    def branches(self) -> tuple[str, ...]:
+        """A label for each effective head, where each has one of its own: they are meant to stay apart."""
+        lines = [_reached([head], lambda each: self.parents[each]) for head in self.effective_heads]
+        return own_labels([{label for each in line for label in self.labels.get(each, ())} for line in lines])
 
     @property
     def effective_heads(self) -> tuple[str, ...]:
@@ -96,6 +105,7 @@ def build_graph(declared: Sequence[Declared]) -> Graph | None:
         parents=parents,
         depends_on=depends_on,
         heads=tuple(sorted(parents.keys() - {name for each in declared for name in each.parents})),
+        labels={each.id: tuple(each.labels) for each in declared if each.labels},
     )
     return graph if len(graph.oldest_first()) == len(parents) else None
 
