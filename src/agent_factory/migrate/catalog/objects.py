@@ -1,7 +1,8 @@
 """A catalog as plain data: every object of a database's schemas, in SQL's words."""
 
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 
 Key = tuple[str, str]
 """Kind and name: what an object is known by within its catalog."""
@@ -54,6 +55,10 @@ class Catalog:
 
     backend: str
     objects: tuple[CatalogObject, ...]
+
+    def without_kinds(self, kinds: Collection[str]) -> "Catalog":
+        """Return the catalog without the objects of these kinds."""
+        return replace(self, objects=tuple(one for one in self.objects if one.kind not in kinds))
 
     @property
     def sha256(self) -> str:

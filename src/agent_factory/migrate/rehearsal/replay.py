@@ -16,6 +16,7 @@ from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.catalog import Catalog, Key, Scope, find_other_constants, read_catalog
 from agent_factory.migrate.db import server
 from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.db.sql import quoted
 from agent_factory.migrate.model.plan import Direction, Plan
 from agent_factory.migrate.model.target import Environment, Target
 from agent_factory.migrate.project import Hooks, Project
@@ -40,12 +41,14 @@ one: who owns what and what roles may do hangs on who ran the migrations."""
 class Blank:
     """An empty database to migrate, gone after the block that it was made for. ``server`` says where it is.
 
-    ``scratch`` is None on SQLite. ``gaps`` are how it differs from the original.
+    ``scratch`` is None on SQLite, and ``role``, who makes what is made there, empty. ``gaps`` are how it
+    differs from the original.
     """
 
     target: Target
     server: str
     scratch: Scratch | None
+    role: str = ""
     gaps: tuple[str, ...] = ()
 
 
@@ -86,6 +89,7 @@ def blank_database(
             target=scratch.target,
             server=scratch.origin,
             scratch=scratch,
+            role=quoted(scratch.url.user or ""),
             gaps=(*scratch.gaps, *copied.gaps),
         )
 

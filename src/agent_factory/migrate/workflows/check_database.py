@@ -37,6 +37,7 @@ from agent_factory.migrate.checks.drift import (
     confirmed,
     drift_finding,
 )
+from agent_factory.migrate.checks.rights import check_rights
 from agent_factory.migrate.db import run_lock, server
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.engine import preflight
@@ -75,7 +76,7 @@ _OF_RECORDS = frozenset(
     }
 )
 _OF_INDEXES = frozenset({"invalid-index", "index-in-progress", "constraint-not-valid"})
-_OF_DRIFT = frozenset({"drift", "default-made-at-run-time"})
+_OF_DRIFT = frozenset({"drift", "default-made-at-run-time", "unexpected-grant"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -110,7 +111,8 @@ def check_database(
             one_server=False,
             version_table=table.name,
         )
-        found = read_catalog(read_connection, scope)
+        rights = read_catalog(read_connection, _with_rights(scope))
+        found = rights.without_kinds(scope.leave_out_kinds)
         notes.looked_at.append("where the database is, and its version table")
         has_key = alembic_project.version_table_has_key(read_connection, table)
         notes.findings += [
@@ -121,7 +123,7 @@ def check_database(
             _check_records(project, target, read_connection, position, environment, notes)
         else:
             notes.skipped += ["journal: SQLite has none", "environment name: SQLite has none"]
-        drift = _find_drift(project, target, read_connection, position, found, scope, options, notes)
+        drift = _find_drift(project, target, read_connection, position, rights, scope, options, notes)
         if target.url.backend == "postgresql":
             notes.looked_at += ["INVALID indexes", "constraints left NOT VALID"]
             notes.looked_for |= _OF_INDEXES
@@ -171,12 +173,16 @@ def _find_drift(
     target: Target,
     read_connection: sa.Connection,
     position: Position,
-    found: Catalog,
+    rights: Catalog,
     scope: Scope,
     options: RehearsalOptions,
     notes: _Notes,
 ) -> tuple[Difference, ...]:
-    """Return where the database is not what its migrations make, or say why that cannot be known."""
+    """Return where the database is not what its migrations make, or say why that cannot be known.
+
+    ``rights`` is its catalog, with owners and grants, which have findings of their own.
+    """
+    found = rights.without_kinds(scope.leave_out_kinds)
     at = newest_known(project, position.rows)
     if not options.wanted:
         notes.skipped.append("drift: no throwaway database is wanted (--no-rehearsal, AF_DB_REHEARSAL=false)")
@@ -186,7 +192,15 @@ def _find_drift(
         return ()
     try:
         with blank_database(target, read_connection, scratch_url=options.scratch_url) as blank:
-            expected = made_by_migrations(project, blank, at, scope)
+            made = made_by_migrations(project, blank, at, _with_rights(scope))
+            expected = made.without_kinds(scope.leave_out_kinds)
+            if blank.scratch is not None:
+                notes.findings += check_rights(
+                    made,
+                    rights,
+                    migrated_as=blank.role,
+                    is_other_version=_is_other_version(blank, read_connection),
+                )
             differences = compare_with_migrations(expected, found)
             if differences:
                 computed = find_computed_defaults(
@@ -217,6 +231,11 @@ def _find_drift(
     notes.looked_at.append(f"{where}{lacking}")
     notes.looked_for |= _OF_DRIFT
     return differences
+
+
+def _with_rights(scope: Scope) -> Scope:
+    """Return the scope with owners, grants and default privileges."""
+    return replace(scope, leave_out_kinds=scope.leave_out_kinds & {"populated"})
 
 
 def _not_of_server(

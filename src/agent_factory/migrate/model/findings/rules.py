@@ -306,11 +306,19 @@ _DATABASE = (
         level=Level.ERROR,
         text="the database has what its migrations make, and nothing else",
         help="Somebody changed it by hand. The next migration may fail there, and a new database would "
-        "differ. Undo the change, or put it into a revision. Owners and grants are not compared.",
+        "differ. Undo the change, or put it into a revision.",
     ),
 )
 
 _IGNORES = (
+    Rule(
+        code="unexpected-grant",
+        level=Level.ERROR,
+        text="nobody has rights that neither a migration nor a default privilege gives",
+        help="Whoever has it reads or changes the rows of a table without row level security: an error. With "
+        "row level security, and of what holds no rows, it is a note. Revoke it, put it into a revision, or "
+        "ignore it for the role that is named, with the reason.",
+    ),
     Rule(
         code="default-made-at-run-time",
         level=Level.NOTE,
