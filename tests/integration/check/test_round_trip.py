@@ -473,3 +473,24 @@ def test_without_a_rehearsal_the_revisions_still_run_on_sqlite(
     (found,) = (item for item in document["findings"] if item["code"] in CODES)
     assert (found["code"], found["message"].partition(":")[0]) == ("upgrade-fails", "on SQLite")
     assert "up and down: on PostgreSQL: --no-rehearsal" in document["skipped"]
+
+
+CHECKED = (
+    "CREATE TABLE checked (id int PRIMARY KEY, status varchar(20) CONSTRAINT ck CHECK (status IN ('a', 'b')))"
+)
+WIDER = "ALTER TABLE checked ALTER COLUMN status TYPE varchar({})"
+
+
+def test_a_condition_that_comes_back_in_other_words_is_the_same(
+    af_db: CommandLine, project: AlembicProject
+) -> None:
+    """ALTER TYPE prints the condition and parses that."""
+    on_postgresql = 'if op.get_bind().dialect.name == "postgresql":\n    op.execute("{}")'
+    project.add("004", "003", on_postgresql.format(CHECKED), on_postgresql.format("DROP TABLE checked"))
+    project.add("005", "004", on_postgresql.format(WIDER.format(30)), on_postgresql.format(WIDER.format(20)))
+    assert check(af_db, project.root) == ([], [])
+
+    other = "ALTER TABLE checked DROP CONSTRAINT ck, ADD CONSTRAINT ck CHECK (status IN ('a', 'c'))"
+    project.add("006", "005", on_postgresql.format(WIDER.format(40)), on_postgresql.format(other))
+    told = the_one(check(af_db, project.root)[0][:1], "downgrade-differs", "006")
+    assert any("constraint public.checked.ck" in line for line in told["details"])

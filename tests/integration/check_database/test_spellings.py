@@ -11,16 +11,18 @@ import pytest
 from agent_factory.migrate.catalog import Catalog, read_catalog, spelled_differently
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.model.target import Environment, Target
+from agent_factory.migrate.rehearsal.scratch.installations import find_pg_dump
 from agent_factory.url import parse_url
 from tests.commands import CommandLine
-from tests.integration.catalog.databases import installations
 from tests.integration.check_database.conftest import Checked
 from tests.integration.check_database.spelled import EVERY_KIND, SPELLED
-from tests.postgres import FOR_SCRATCH, Server, new_database, throwaway_server
+from tests.postgres import FOR_SCRATCH, Server, new_database, server_folders, throwaway_server
 from tests.projects import AlembicProject, make_project
 
 IN_EVERY_TEST_RUN = (16, 18)
 """The versions of the wheel; others are of this machine."""
+
+OLDEST = 15
 
 ADD_COLUMN = 'op.execute("ALTER TABLE app.t ADD COLUMN n int")'
 RENAME_COLUMN = 'op.execute("ALTER TABLE app.t RENAME COLUMN status TO state")'
@@ -34,23 +36,24 @@ op.execute("ALTER TABLE app.t ADD COLUMN n int")
 def servers() -> list[object]:
     return [
         pytest.param(
-            (item.major, item.major),
-            id=f"postgresql-{item.major}",
-            marks=[] if item.major in IN_EVERY_TEST_RUN else [pytest.mark.slow],
+            (major, major),
+            id=f"postgresql-{major}",
+            marks=[] if major in IN_EVERY_TEST_RUN else [pytest.mark.slow],
         )
-        for item in installations()
+        for major in sorted(server_folders())
+        if major >= OLDEST
     ]
 
 
 @pytest.fixture(scope="module", params=servers())
-def servers_of_major(request: pytest.FixtureRequest) -> Iterator[tuple[Server, Server]]:
+def servers_of_major(request: pytest.FixtureRequest) -> Iterator[tuple[Server, Server, int]]:
     """Production's server and one for rehearsals, of each version."""
     major, of_scratch = request.param
     with (
         throwaway_server(major) as server,
         throwaway_server(of_scratch, settings=FOR_SCRATCH) as scratch,
     ):
-        yield server, scratch
+        yield server, scratch, major
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +75,10 @@ def history(tmp_path: Path) -> AlembicProject:
 def production(
     af_db: CommandLine,
     history: AlembicProject,
-    servers_of_major: tuple[Server, Server],
+    servers_of_major: tuple[Server, Server, int],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Restored]:
-    server, scratch = servers_of_major
+    server, scratch, major = servers_of_major
     monkeypatch.setenv("AF_DB_REHEARSAL", "true")
     monkeypatch.setenv("AF_DB_SCRATCH_URL", scratch.url("postgres"))
     where = parse_url(server.url("postgres"))
@@ -83,17 +86,18 @@ def production(
         first = Checked(af_db=af_db, project=history, url=made, group="prod")
         outcome = first.run("upgrade", "--yes", "--no-rehearsal")
         assert outcome.code == 0, outcome.err
-        restore(server, made, restored)
+        restore(server, major, made, restored)
         second = Checked(af_db=af_db, project=history, url=restored, group="prod")
         yield Restored(made=first, restored=second)
 
 
-def restore(server: Server, made: str, restored: str) -> None:
+def restore(server: Server, major: int, made: str, restored: str) -> None:
+    """Dump and restore it, with the clients of the server's version, or of a newer one where it has none."""
+    pg_dump = find_pg_dump(major, near=server.bin_dir)
+    assert pg_dump is not None
     environment = {"PATH": os.defpath, "LC_ALL": "C"}
-    dump = subprocess.run(
-        [server.bin_dir / "pg_dump", made], env=environment, capture_output=True, check=True
-    )
-    psql: list[str | Path] = [server.bin_dir / "psql", "-q", "-X", "-v", "ON_ERROR_STOP=1", restored]
+    dump = subprocess.run([pg_dump, made], env=environment, capture_output=True, check=True)
+    psql: list[str | Path] = [pg_dump.with_name("psql"), "-q", "-X", "-v", "ON_ERROR_STOP=1", restored]
     subprocess.run(psql, env=environment, input=dump.stdout, capture_output=True, check=True)
 
 

@@ -29,6 +29,7 @@ _BUILT_IN = {
 _OPENS_NOTHING = {"SCHEMA": {"USAGE": False}}
 """What anybody may have, since it shows no row; a platform gives it to its own roles."""
 
+_TO_READ = {"SELECT": False}
 _OF_ROWS = frozenset({"SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE"})
 _SINCE_17 = "MAINTAIN"
 _DEFAULTS = re.compile(
@@ -78,12 +79,13 @@ class _Grant:
 
 
 def check_rights(
-    expected: Catalog, found: Catalog, *, migrated_as: str, is_other_version: bool
+    expected: Catalog, found: Catalog, *, migrated_as: str, checked_as: str, is_other_version: bool
 ) -> tuple[Finding, ...]:
     """Return what is not as the migrations set it, and the grants that nothing accounts for.
 
     Both catalogs have owners, grants and default privileges; ``migrated_as`` is the role that has made what
-    is expected. What one of them lacks altogether is not compared: that is drift of another kind.
+    is expected, ``checked_as`` the one that reads for this check, and may read. What one of them lacks
+    altogether is not compared: that is drift of another kind.
     """
     there = {one.key for one in expected.objects} & {one.key for one in found.objects}
     wanted, given = (
@@ -95,7 +97,7 @@ def check_rights(
     return (
         *map(drift_finding, _other_owners(expected, owners, migrated_as)),
         *map(drift_finding, _missing(wanted, given, owners)),
-        *_unexpected(wanted, given, owners, found),
+        *_unexpected(wanted, given, owners, found, checked_as),
     )
 
 
@@ -142,7 +144,11 @@ def _missing(
 
 
 def _unexpected(
-    wanted: Iterable[_Grant], given: Iterable[_Grant], owners: Mapping[str, str], catalog: Catalog
+    wanted: Iterable[_Grant],
+    given: Iterable[_Grant],
+    owners: Mapping[str, str],
+    catalog: Catalog,
+    reader: str,
 ) -> Iterator[Finding]:
     """Yield the grants that nothing accounts for: one finding for each role, and for each level."""
     expected = {grant.one.key: grant.privileges for grant in wanted}
@@ -155,6 +161,7 @@ def _unexpected(
         owner = _owner_of(grant, owners)
         extra = _beyond(grant.privileges, expected.get(grant.one.key, _NONE))
         extra = _beyond(extra, _OPENS_NOTHING.get(grant.word, _NONE))
+        extra = _beyond(extra, _TO_READ if grant.grantee == reader else _NONE)
         for default in defaults:
             extra = _beyond(extra, default.gives(grant, owner))
         if extra:

@@ -4,6 +4,7 @@ Three runs for each revision, so the work grows with their number, not with its 
 """
 
 import contextlib
+import functools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -14,10 +15,18 @@ import psycopg2
 import sqlalchemy as sa
 
 from agent_factory.migrate import project as alembic_project
-from agent_factory.migrate.catalog import Catalog, Scope, compare, read_catalog
+from agent_factory.migrate.catalog import (
+    Catalog,
+    Scope,
+    Spellings,
+    compare,
+    in_words_of,
+    read_catalog,
+    spelled_differently,
+)
+from agent_factory.migrate.checks.additions import adds_not_null, labels_added
 from agent_factory.migrate.checks.causes import is_of_sqlite, is_on_purpose, line_of, may_be_the_rows, origin
 from agent_factory.migrate.checks.env_py import broken_there
-from agent_factory.migrate.checks.expressible import plain
 from agent_factory.migrate.checks.hints import Hints, read_hints
 from agent_factory.migrate.checks.made_up_rows import Filler
 from agent_factory.migrate.checks.rows import Step, columns_of, compare_rows, read_rows
@@ -31,7 +40,6 @@ from agent_factory.migrate.checks.throwaway import (
 )
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.db.driver import psycopg2_connection, sqlite3_connection
-from agent_factory.migrate.db.sql import LITERAL
 from agent_factory.migrate.model.errors import UsageError
 from agent_factory.migrate.model.findings import CannotCheckError, Finding, finding
 from agent_factory.migrate.model.plan import Direction, Plan, Revision
@@ -40,6 +48,7 @@ from agent_factory.migrate.project import Hooks, OwnConnection, Project
 from agent_factory.migrate.rehearsal.copies import COPIED
 from agent_factory.migrate.rehearsal.replay import ReplayFailedError, failures_named, migrate_to
 from agent_factory.migrate.rehearsal.scratch import ScratchUnavailableError
+from agent_factory.migrate.rehearsal.spellings import Printed
 
 _MOST_DETAILS = 20
 
@@ -119,6 +128,7 @@ def _check_on(
         project=project,
         steps=steps,
         empty=lambda: databases.empty(backend),
+        find_spellings=functools.partial(databases.find_spellings, scope=scope),
         scope=scope,
         filler=Filler(hints=hints),
     )
@@ -139,12 +149,14 @@ def _file(project: Project, revision: str) -> Path:
 class _RoundTrip:
     """All revisions up, down and up again on one database, as long as each leaves it as the next needs it.
 
-    ``empty`` makes the first one, and another where a revision has left something else.
+    ``empty`` makes the first one, and another where a revision has left something else; ``find_spellings``
+    says which clauses of two of them are one thing in other words.
     """
 
     project: Project
     steps: tuple[Revision, ...]
     empty: Callable[[], AbstractContextManager[Target]]
+    find_spellings: Callable[[Printed, Printed], Spellings]
     scope: Scope
     filler: Filler
     findings: list[Finding] = field(default_factory=list)
@@ -152,6 +164,8 @@ class _RoundTrip:
     _last: Step | None = None
     """What the database has after the last step: the next one need not read it again."""
     _was_emptied: bool = False
+    _targets: dict[sa.Connection, Target] = field(default_factory=dict)
+    """How each connection was made."""
     _statements: list[str] = field(default_factory=list)
     """What the last run of a revision has sent."""
 
@@ -186,6 +200,7 @@ class _RoundTrip:
             with connect(target) as connection:
                 alembic_project.prepare(self.project, connection)
             with connect(target) as connection:
+                self._targets[connection] = target
                 yield connection
 
     def _begin_after(self, connection: sa.Connection, steps: tuple[Revision, ...]) -> None:
@@ -219,7 +234,8 @@ class _RoundTrip:
             current = alembic_project.read_current(self.project, connection)
             return step.id in current and self._last.catalog == up.catalog
         down = self._read(connection)
-        labels = _labels_added(before.catalog, down.catalog)
+        down = replace(down, catalog=self._in_words_of(before.catalog, down.catalog, connection, step))
+        labels = labels_added(before.catalog, down.catalog)
         if labels:
             said = f"{step.id} cannot be downgraded: PostgreSQL removes no label from an enum"
             self._add("irreversible", step, said, labels)
@@ -299,6 +315,30 @@ class _RoundTrip:
         with connection.begin():
             self.filler.fill(connection, catalog, since=since)
 
+    def _in_words_of(
+        self, expected: Catalog, found: Catalog, connection: sa.Connection, step: Revision
+    ) -> Catalog:
+        """Return what was found, after the downgrade of a revision, in the words from before its upgrade.
+
+        ALTER TABLE prints a condition and parses it again, which leaves it in other words. Those from before
+        are printed by another database, which is migrated to there.
+        """
+        if connection.dialect.name != "postgresql" or not spelled_differently(expected, found):
+            return found
+        earlier = self.steps[: self.steps.index(step)]
+        with self._database() as another:
+            try:
+                self._run_once(another, Direction.UPGRADE, *earlier)
+            except ReplayFailedError:
+                return found
+            spellings = self.find_spellings(
+                Printed(catalog=expected, target=self._targets[another], connection=another),
+                Printed(catalog=found, target=self._targets[connection], connection=connection),
+            )
+            another.rollback()
+        connection.rollback()
+        return in_words_of(expected, found, spellings)
+
     def _refuses_rows(self, step: Revision, before: Step, up: Catalog) -> None:
         """A new column that no row can have, in a table for which none could be made up."""
         columns = columns_of(before.catalog)
@@ -310,7 +350,7 @@ class _RoundTrip:
                     and column not in columns[table]
                     and not has_rows
                     and re.search(r"^(?!.*\b(?:DEFAULT|GENERATED)\b).*\bNOT NULL", definition)
-                    and any(_adds_not_null(statement, table, column) for statement in self._statements)
+                    and any(adds_not_null(statement, table, column) for statement in self._statements)
                 ):
                     said = f"fails where {table} has rows: {column} is NOT NULL without a default"
                     self._add("upgrade-fails", step, f"upgrade() of {step.id} {said}")
@@ -351,28 +391,3 @@ class _RoundTrip:
         self, code: str, step: Revision, message: str, details: Sequence[str] = (), *, line: int | None = None
     ) -> None:
         self.findings.append(finding(code, message, file=step.path, line=line, details=tuple(details)))
-
-
-def _labels_added(before: Catalog, down: Catalog) -> list[str]:
-    """The enums that have labels besides those of before, where nothing else differs."""
-    found = []
-    for item in compare(before, down):
-        old, new = (re.findall(LITERAL, text or "") for text in (item.expected, item.found))
-        if item.kind != "enum" or not old or [label for label in new if label in old] != old:
-            return []
-        found.append(f"{item.name}: {', '.join(label for label in new if label not in old)}")
-    return found
-
-
-def _adds_not_null(statement: str, table: str, column: str) -> bool:
-    """Say whether a statement adds this column as one that is NOT NULL and has no default at first either."""
-    name = re.escape(plain(column))
-    match = re.search(
-        rf"\bADD\s+(?:COLUMN\s+)?(?:IF\s+NOT\s+EXISTS\s+)?\"?{name}\"?\s+(?P<of>.*?)(?:,\s*(?:ADD|ALTER|DROP)\b|;|$)",
-        statement,
-        re.IGNORECASE | re.DOTALL,
-    )
-    if match is None or plain(table).rpartition(".")[2] not in statement:
-        return False
-    words = match["of"].upper()
-    return "NOT NULL" in words and not re.search(r"\b(DEFAULT|GENERATED)\b", words)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from agent_factory.migrate.catalog import Scope, Spellings
 from agent_factory.migrate.model.findings import CannotCheckError, Finding
 from agent_factory.migrate.model.options import RehearsalOptions
 from agent_factory.migrate.model.target import Environment, Target
@@ -15,6 +16,7 @@ from agent_factory.migrate.rehearsal.scratch import (
     another_database,
     scratch_database,
 )
+from agent_factory.migrate.rehearsal.spellings import Printed, find_spellings
 from agent_factory.migrate.rehearsal.temporary_folders import temporary_folder
 from agent_factory.url import DatabaseURL
 
@@ -73,6 +75,11 @@ class ThrowawayDatabases:
         except ScratchUnavailableError as error:
             self.unavailable = error
             raise
+
+    def find_spellings(self, expected: Printed, found: Printed, scope: Scope) -> Spellings:
+        """Return which clauses of two of these databases are one thing in other words."""
+        scratch_url = self._options.scratch_url
+        return find_spellings(expected, found, scope, beside=self._start(), scratch_url=scratch_url)
 
     def _start(self) -> Scratch:
         if self._server is None:

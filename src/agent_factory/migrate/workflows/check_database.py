@@ -40,6 +40,7 @@ from agent_factory.migrate.checks.drift import (
 from agent_factory.migrate.checks.rights import check_rights
 from agent_factory.migrate.db import run_lock, server
 from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.db.sql import quoted
 from agent_factory.migrate.engine import preflight
 from agent_factory.migrate.journal import write as journal
 from agent_factory.migrate.journal.records import find as find_journal
@@ -199,6 +200,7 @@ def _find_drift(
                     made,
                     rights,
                     migrated_as=blank.role,
+                    checked_as=quoted(server.read_facts(read_connection).role),
                     is_other_version=_is_other_version(blank, read_connection),
                 )
             differences = compare_with_migrations(expected, found)
