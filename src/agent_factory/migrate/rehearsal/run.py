@@ -274,8 +274,8 @@ def _find_computed(
         with (
             copy_of(project, target, plan, read_connection, scratch_url, limit_s) as copy,
             connect(copy.target) as connection,
-            time_limit(connection, limit_s),
             failures_named(plan) as began,
+            time_limit(connection, limit_s),
         ):
             _drop_indexes(connection, without_indexes)
             alembic_project.run(project, connection, plan, Hooks(started=began.append))

@@ -2,7 +2,7 @@
 
 from agent_factory.migrate.catalog.kind import Field, Kind, Query
 from agent_factory.migrate.catalog.objects import CatalogObject
-from agent_factory.migrate.catalog.postgresql.expressions import DUMPED, NAMES, PRINTED, relation
+from agent_factory.migrate.catalog.postgresql.expressions import DUMPED, NAMES, relation
 from agent_factory.migrate.catalog.statements import create, drop, statements
 
 _FOR_ALL = "FOR ALL TABLES"
@@ -28,8 +28,7 @@ _GENERATED = """CASE to_jsonb(p) ->> 'pubgencols' WHEN 's' THEN ', publish_gener
 _MEMBERS = Field(
     "tables",
     f"CASE WHEN p.puballtables THEN '{_FOR_ALL}' ELSE 'FOR ' || {_TABLES_AND_SCHEMAS} END",
-    f"{NAMES}, sorted; row filters: {PRINTED}",
-    is_printed=True,
+    f"{NAMES}, sorted; row filters, of operators that are printed in one way alone",
     # Row filters, lists of columns and whole schemas came with version 15.
     before=(15_00_00, f"CASE WHEN p.puballtables THEN '{_FOR_ALL}' ELSE 'FOR TABLE ' || {_TABLES} END"),
 )

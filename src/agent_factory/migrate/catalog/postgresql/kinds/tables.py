@@ -12,10 +12,13 @@ from agent_factory.migrate.catalog.statements import changed_fields, drop
 
 _VIEW_COLUMNS = """
     (SELECT string_agg(
-        quote_ident(a.attname) || ' ' || format_type(a.atttypid, a.atttypmod)
-        || coalesce(' DEFAULT ' || pg_get_expr(x.adbin, x.adrelid), ''), ', ' ORDER BY a.attnum)
-     FROM pg_attribute a LEFT JOIN pg_attrdef x ON x.adrelid = a.attrelid AND x.adnum = a.attnum
-     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)"""
+        quote_ident(a.attname) || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum)
+     FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)"""
+_VIEW_DEFAULTS = """
+    (SELECT 'DEFAULTS (' || string_agg(
+        quote_ident(a.attname) || ' ' || pg_get_expr(x.adbin, x.adrelid), ', ' ORDER BY a.attnum) || ')'
+     FROM pg_attribute a JOIN pg_attrdef x ON x.adrelid = a.attrelid AND x.adnum = a.attnum
+     WHERE a.attrelid = c.oid)"""
 _STORAGE_OPTIONS = """
     (SELECT string_agg(o, ', ' ORDER BY o COLLATE "C") FROM (
         SELECT unnest(c.reloptions) UNION ALL SELECT 'toast.' || unnest(toast.reloptions)) AS o (o))"""
@@ -27,8 +30,12 @@ PERSISTENCE = Field("persistence", "CASE c.relpersistence WHEN 'u' THEN 'UNLOGGE
 COLUMNS = Field(
     "columns of a view",
     f"CASE WHEN c.relkind IN ('v', 'm') THEN '(' || {_VIEW_COLUMNS} || ')' END",
-    f"names and types in the order of the view, which pg_dump keeps; no column number is read; the defaults:"
-    f" {PRINTED}",
+    "names and types in the order of the view, which pg_dump keeps; no column number is read",
+)
+VIEW_DEFAULTS = Field(
+    "defaults of a view's columns",
+    f"CASE c.relkind WHEN 'v' THEN {_VIEW_DEFAULTS} END",
+    PRINTED,
     is_printed=True,
 )
 PARENTS = Field(
@@ -98,6 +105,7 @@ _RELATION = Query(
         Field("kind", "upper(r.kind)", "a constant for each relkind"),
         Field("type", "CASE WHEN c.reloftype <> 0 THEN 'OF ' || format_type(c.reloftype, NULL) END", NAMES),
         COLUMNS,
+        VIEW_DEFAULTS,
         PARENTS,
         Field(
             "partition key",
