@@ -25,14 +25,16 @@ def run_on_terminal(
     answers: Mapping[str, str] | None = None,
     columns: int = 100,
     environment: Mapping[str, str] | None = None,
+    typed_ahead: str = "",
 ) -> Outcome:
     """Run ``af-db`` on a pseudo-terminal; type each answer when its question has appeared.
 
-    Everything the terminal showed is ``out``.
+    ``typed_ahead`` is typed before the command starts. Everything the terminal showed is ``out``.
     """
     waiting = dict(answers or {})
     controller, terminal = pty.openpty()
     ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    os.write(controller, typed_ahead.encode())
     whole = bare_environment(url) | {"TERM": "xterm-256color"} | dict(environment or {})
     process: subprocess.Popen[bytes] | WarmProcess
     if can_be_warm(environment or {}):

@@ -81,6 +81,58 @@ def test_a_downgrade_of_production_wants_the_databases_name(
         assert at(project, postgresql_url) == after
 
 
+def test_keys_that_were_pressed_before_a_question_do_not_answer_it(
+    project: AlembicProject, postgresql_url: str
+) -> None:
+    name = parse_url(postgresql_url).database
+    upgrade = run_on_terminal(
+        *("prod", "upgrade"),
+        cwd=project.root,
+        url=postgresql_url,
+        typed_ahead=f"y{ENTER}y{ENTER}",
+        answers={"[y/n]": f"n{ENTER}"},
+    )
+    assert (upgrade.code, at(project, postgresql_url)) == (4, "(no revision)"), upgrade.out
+    run_process("prod", "upgrade", "--yes", cwd=project.root, url=postgresql_url)
+
+    downgrade = run_on_terminal(
+        *("prod", "downgrade", "-1"),
+        cwd=project.root,
+        url=postgresql_url,
+        typed_ahead=f"{name}{ENTER}",
+        answers={"to downgrade it": f"no{ENTER}"},
+    )
+
+    assert (downgrade.code, at(project, postgresql_url)) == (4, "003 (head)"), downgrade.out
+
+
+def test_an_answer_that_is_none_is_asked_again_and_what_followed_it_is_no_answer(
+    project: AlembicProject, postgresql_url: str
+) -> None:
+    outcome = run_on_terminal(
+        *("prod", "upgrade"),
+        cwd=project.root,
+        url=postgresql_url,
+        answers={"[y/n]": f"what?{ENTER}y{ENTER}", "enter Y or N": f"n{ENTER}"},
+    )
+
+    assert (outcome.code, at(project, postgresql_url)) == (4, "(no revision)"), outcome.out
+
+
+def test_a_question_stands_alone_in_its_line(project: AlembicProject, postgresql_url: str) -> None:
+    outcome = run_on_terminal(
+        *("prod", "upgrade"),
+        cwd=project.root,
+        url=postgresql_url,
+        answers={"[y/n]": f"n{ENTER}"},
+        environment={"AF_DB_REHEARSAL": "true"},
+    )
+
+    (line,) = [line for line in outcome.out.splitlines() if "[y/n]" in line]
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line.rpartition("\x1b[2K")[2]).rpartition("\r")[2]
+    assert shown.startswith("Run 3 revisions on "), outcome.out
+
+
 def test_a_downgrade_with_yes_still_warns(project: AlembicProject, postgresql_url: str) -> None:
     run_process("prod", "upgrade", "--yes", cwd=project.root, url=postgresql_url)
 

@@ -1,7 +1,9 @@
 """A terminal with a person before it. This is the only module that imports Rich."""
 
+import contextlib
+import sys
 from collections.abc import Iterable, Sequence
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich import box
 from rich.console import Console
@@ -23,6 +25,8 @@ class TerminalScreen(Screen):
         # Rich answers NO_COLOR itself. Markup would eat [brackets] of names and messages.
         self._console = _Console(file=stream, markup=False, highlight=False, emoji=False)
         self.width = self._console.width
+        # Rich draws boxes that the terminal's encoding has, but not spinners.
+        self._spinner = "line" if self._console.options.ascii_only else "dots"
         self._progress: Progress | None = None
 
     def line(self, *parts: Part) -> None:
@@ -60,7 +64,7 @@ class TerminalScreen(Screen):
         """Show a line that moves while something takes its time, with the seconds it has taken."""
         self.stop()
         self._progress = Progress(
-            SpinnerColumn(),
+            SpinnerColumn(self._spinner),
             TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True)),
             TimeElapsedColumn(),
             console=self._console,
@@ -76,6 +80,7 @@ class TerminalScreen(Screen):
 
     def ask(self, question: str) -> bool:
         """Ask yes or no; the end of the input is a no."""
+        self.stop()  # what is left of a moving line would stand beside the question
         try:
             return _YesOrNo.ask(Text(clean(question)), console=self._console, default=False)
         except EOFError:
@@ -84,14 +89,37 @@ class TerminalScreen(Screen):
 
     def ask_for(self, question: str) -> str:
         """Ask for a word; the end of the input is an empty one."""
+        self.stop()
         try:
-            return Prompt.ask(Text(clean(question)), console=self._console, default="", show_default=False)
+            return _Word.ask(Text(clean(question)), console=self._console, default="", show_default=False)
         except EOFError:
             self._console.print()
             return ""
 
 
-class _YesOrNo(Confirm):
+class _Unanswered:
+    """A prompt that no key answers which was pressed before it was shown, nor before it is shown again."""
+
+    @classmethod
+    def get_input(cls, *arguments: Any, **options: Any) -> str:
+        _forget_keys()
+        answer: str = super().get_input(*arguments, **options)  # type: ignore[misc] # of the prompt beside it
+        return answer
+
+
+def _forget_keys() -> None:
+    """Drop what was typed and not read yet: whoever typed it has not seen what is asked now."""
+    with contextlib.suppress(ImportError, OSError, ValueError, AttributeError):
+        import termios
+
+        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
+
+
+class _Word(_Unanswered, Prompt):
+    pass
+
+
+class _YesOrNo(_Unanswered, Confirm):
     def process_response(self, value: str) -> bool:
         return super().process_response({"yes": "y", "no": "n"}.get(value.strip().lower(), value))
 
