@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote
 
+from agent_factory.plain_text import without_nul
 from agent_factory.redaction import register_secret
 
 if TYPE_CHECKING:
@@ -105,6 +106,8 @@ def parse_url(text: str) -> DatabaseURL:
 
     Raises MalformedURLError, which names the part that is wrong and shows nothing of the URL but its scheme.
     """
+    if without_nul(unquote(text, errors="surrogateescape")) != unquote(text, errors="surrogateescape"):
+        raise MalformedURLError("it holds a NUL, or bytes that are no UTF-8")
     scheme, separator, rest = text.strip().partition("://")
     if not separator or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme):
         raise MalformedURLError("it does not begin with postgresql:// or sqlite:///")

@@ -344,6 +344,7 @@ def test_rows_of_another_version_table_are_not_this_history(
 def test_a_history_that_the_output_has_no_characters_for_is_left(
     project: AlembicProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    project.add("004", "003", message="Jos\u00e9", name="004_jose.py")
     written = io.BytesIO()
     monkeypatch.chdir(project.root)
     monkeypatch.delenv("DATABASE_URL", raising=False)

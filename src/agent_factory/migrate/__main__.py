@@ -1,8 +1,10 @@
 """``python -m agent_factory.migrate``, and the console script ``af-db``."""
 
+import contextlib
 import gc
 import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 
 
@@ -15,10 +17,15 @@ def main() -> None:
             os.fstat(number)
         except OSError:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest that is free
-    for stream in ("stdout", "stderr"):
-        if getattr(sys, stream) is None:
-            # Nobody listens, and nothing may fail for that.
-            setattr(sys, stream, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            # Closed by the caller (>&-): nobody listens, and nothing may fail for that.
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
+        elif name != "stdin" and isinstance(stream, TextIOWrapper):
+            # What the encoding has no character for must not keep anybody from the rest.
+            with contextlib.suppress(OSError):  # it flushes
+                stream.reconfigure(errors="backslashreplace")
     try:
         from agent_factory.migrate.quick import answer
 

@@ -14,6 +14,7 @@ from agent_factory.migrate.checks.hints import Hints, checks_of, foreign_keys_of
 from agent_factory.migrate.checks.made_up_values import FLAVOURS, literal
 from agent_factory.migrate.checks.rows import count_rows, execute, select
 from agent_factory.migrate.db.sql import in_quotes
+from agent_factory.plain_text import text_of
 
 ROWS = 2
 """Rows in each table: two, since one never breaks a unique constraint."""
@@ -164,7 +165,7 @@ class Filler:
                 with connection.begin_nested():
                     execute(connection, _insert(name_of(table), row))
             except _NoParentError as error:
-                return str(error)
+                return text_of(error)
             except sa.exc.DBAPIError as error:
                 why = _said(error)
             else:
@@ -312,7 +313,7 @@ def _insert(name: str, row: Mapping[str, object]) -> str:
 
 
 def _said(error: sa.exc.DBAPIError) -> str:
-    return str(error.orig).strip().partition("\n")[0]
+    return text_of(error.orig or error).strip().partition("\n")[0]
 
 
 def _keys(connection: sa.Connection, parent: str, columns: Sequence[str]) -> list[tuple[Any, ...]]:

@@ -34,6 +34,7 @@ from agent_factory.migrate.project import Models, Project
 from agent_factory.migrate.rehearsal.copies import COPIED
 from agent_factory.migrate.rehearsal.replay import ReplayFailedError, migrate_to
 from agent_factory.migrate.rehearsal.scratch import ScratchUnavailableError
+from agent_factory.plain_text import text_of
 
 _DROP = {"table": "TABLE", "enum": "TYPE", "domain": "DOMAIN", "sequence": "SEQUENCE"}
 
@@ -69,7 +70,7 @@ def check_models(
             if backend == SQLITE and not uses_sqlite:
                 skipped.append(f"on {backend}: the models cannot be made there: {error}")
             else:
-                found.append((backend, (finding("models-fail", str(error)),)))
+                found.append((backend, (finding("models-fail", text_of(error)),)))
     if not (found or broken):
         raise CannotCheckError(*skipped)
     return Looked(findings=reported_once([*found, *broken]), skipped=tuple(skipped), made=bool(found))
@@ -150,7 +151,7 @@ def _failures() -> Iterator[None]:
             warnings.simplefilter("ignore", sa.exc.SAWarning)
             yield
     except Exception as error:
-        said = str(error.orig if isinstance(error, sa.exc.DBAPIError) and error.orig else error)
+        said = text_of(error.orig if isinstance(error, sa.exc.DBAPIError) and error.orig else error)
         raise _ModelsFailError(said.strip().partition("\n")[0] or type(error).__name__) from error
 
 

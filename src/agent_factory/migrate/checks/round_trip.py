@@ -49,6 +49,7 @@ from agent_factory.migrate.rehearsal.copies import COPIED
 from agent_factory.migrate.rehearsal.replay import ReplayFailedError, failures_named, migrate_to
 from agent_factory.migrate.rehearsal.scratch import ScratchUnavailableError
 from agent_factory.migrate.rehearsal.spellings import Printed
+from agent_factory.plain_text import text_of
 
 _MOST_DETAILS = 20
 
@@ -226,7 +227,7 @@ class _RoundTrip:
         error = self._run(connection, Direction.DOWNGRADE, step, up.catalog)
         if error is not None:
             if is_on_purpose(error.cause, step.path):
-                said = str(error.cause).strip().partition("\n")[0] or type(error.cause).__name__
+                said = text_of(error.cause).strip().partition("\n")[0] or type(error.cause).__name__
                 self._add("irreversible", step, f"{step.id} cannot be downgraded: {said}")
             else:
                 self._failed("downgrade-fails", step, "downgrade()", error)
@@ -384,7 +385,7 @@ class _RoundTrip:
     def _failed(self, code: str, step: Revision, function: str, error: ReplayFailedError) -> None:
         if alembic_project.refused_in(error.cause) is not None:
             return  # that it was refused is reported, and what it would do nobody knows
-        said = str(error).removeprefix(f"{error.revision}: ")
+        said = text_of(error).removeprefix(f"{error.revision}: ")
         self._add(code, step, f"{function} of {step.id} fails: {said}", line=line_of(error.cause, step.path))
 
     def _add(

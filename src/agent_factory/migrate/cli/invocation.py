@@ -23,6 +23,7 @@ from agent_factory.migrate.model.errors import (
     UsageError,
 )
 from agent_factory.migrate.report.screen import reader_may_leave
+from agent_factory.migrate.revisions.config_file import entered, find_config, working_directory
 from agent_factory.redaction import redact
 
 if TYPE_CHECKING:
@@ -57,13 +58,13 @@ class Invocation:
     def __init__(self, context: typer.Context) -> None:
         self._given = context.params
         chosen = self._given["config"] or context.find_root().obj
-        self._config: Path | None = chosen.absolute() if chosen else None
+        self._started_in = working_directory()
+        self._config: Path | None = self._started_in / chosen if chosen else None
         self._json = self._given["json"] or self._given.get("form") == "json"
         self._progress = self._given.get("progress", ProgressForm.AUTO)
         self._command = context.command_path.removeprefix("af-db ")
         self._called = f"af-db -c {shlex.quote(str(chosen))}" if chosen else "af-db"
         self._typed = tuple(words_typed(context))
-        self._started_in = Path.cwd()
         self._url: DatabaseURL | None = None
         self._undo = contextlib.ExitStack()
 
@@ -88,11 +89,9 @@ class Invocation:
     @cached_property
     def config_path(self) -> Path:
         """The file of ``--config``, or the nearest one; its folder becomes the working directory."""
-        from agent_factory.migrate.revisions.config_file import find_config
-
         config_path = self._config or find_config(self._started_in)
         if config_path.is_file():
-            self._undo.enter_context(contextlib.chdir(config_path.parent))
+            self._undo.enter_context(entered(config_path.parent))
         return config_path
 
     def call(

@@ -257,6 +257,13 @@ def psycopg2_connection(connection: sa.Connection) -> WatchedConnection:
     return cast(WatchedConnection, connection.connection.dbapi_connection)
 
 
+def encodings_of(driver: psycopg2.extensions.connection) -> tuple[str, ...]:
+    """Return, by Python's names, the encodings that a text has to fit into on its way into this database."""
+    # What a database without an encoding (SQL_ASCII) was given by one client, another could not read.
+    named = (driver.encoding, driver.info.parameter_status("server_encoding") or "")
+    return tuple(psycopg2.extensions.encodings.get(name, name) for name in named)
+
+
 def own_cursor_of(driver: psycopg2.extensions.connection) -> Cursor:
     """Return a cursor for af-db's own statements on a connection that may be watched."""
     return driver.cursor(cursor_factory=OwnCursor if isinstance(driver, WatchedConnection) else Cursor)

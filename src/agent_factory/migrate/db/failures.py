@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from agent_factory.migrate.model.errors import NOT_TOUCHED, CannotConnectError
 from agent_factory.migrate.model.target import Target
+from agent_factory.plain_text import text_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -352,7 +353,7 @@ def _message(error: Exception) -> str:
         detail = getattr(diagnostics, "message_detail", None) or ""
         # "Failing row contains (...)" shows a whole row, password hashes included.
         return f"{primary}: {detail}" if detail and "row contains" not in detail else str(primary)
-    return " ".join(str(original).split())
+    return " ".join(text_of(original).split())
 
 
 def _fill(text: str, target: Target, relation: str = "NAME") -> str:

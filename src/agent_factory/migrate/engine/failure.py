@@ -24,6 +24,7 @@ from agent_factory.migrate.model.session import Session
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.project import Project
 from agent_factory.migrate.revisions.normalise import source_line
+from agent_factory.plain_text import text_of
 
 
 class InvalidIndexError(Exception):
@@ -50,7 +51,7 @@ class RunFailedError(Exception):
         left_index: str | None = None,
         blockers: tuple[Session, ...] = (),
     ) -> None:
-        super().__init__(str(cause))
+        super().__init__(text_of(cause))
         self.cause = cause
         self.running = running
         self.lost_session = lost_session
@@ -190,19 +191,19 @@ def explain(error: BaseException, target: Target) -> tuple[str, str, tuple[str, 
     if isinstance(error, TransactionEndedError):
         return (
             "ends-transaction",
-            str(error),
+            text_of(error),
             ("leave COMMIT and ROLLBACK to af-db; if one is needed: op.get_context().autocommit_block()",),
         )
     if isinstance(error, InvalidIndexError):
         return (
             "invalid-index",
-            str(error),
+            text_of(error),
             (f"remove it, then run again: DROP INDEX CONCURRENTLY {error.name}",),
         )
     if isinstance(error, MigrationError):
         return error.code, error.message, error.next_steps
     if isinstance(error, StoppedError | ReconnectedError):
-        return "stopped", str(error) or "stopped", ()
+        return "stopped", text_of(error) or "stopped", ()
     return _explain_by_itself(error)
 
 
@@ -214,8 +215,8 @@ def _explain_by_itself(error: BaseException) -> tuple[str, str, tuple[str, ...]]
     code, hint = getattr(error, "code", None), getattr(error, "hint", None)
     steps = (hint,) if isinstance(hint, str) else ()
     if isinstance(code, str):
-        return code, str(error).removesuffix(hint or "").rstrip(), steps
-    return "revision-failed", f"{type(error).__name__}: {error}", steps
+        return code, text_of(error).removesuffix(hint or "").rstrip(), steps
+    return "revision-failed", f"{type(error).__name__}: {text_of(error)}", steps
 
 
 def _place_in_env_py(error: BaseException, project: Project) -> str:

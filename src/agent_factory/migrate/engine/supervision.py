@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from agent_factory.migrate.engine.run_state import RunState
 from agent_factory.migrate.model.events import Emit, Event, Warned
+from agent_factory.plain_text import text_of
 
 TICK_S = 0.05
 ABORT_AFTER_CANCELLING_S = 5.0
@@ -69,7 +70,7 @@ def _show(event: Event, emit: Emit) -> None:
     try:
         emit(event)
     except BaseException as error:  # noqa: BLE001 - whatever it is
-        what = f"{type(event).__name__} could not be shown: {type(error).__name__}: {error}"
+        what = f"{type(event).__name__} could not be shown: {type(error).__name__}: {text_of(error)}"
         with contextlib.suppress(BaseException):
             emit(Warned(code="event-not-shown", message=what))
 

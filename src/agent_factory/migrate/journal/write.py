@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 
 import psycopg2
+import psycopg2.extensions
 import sqlalchemy as sa
 
 from agent_factory.migrate.db import run_lock
 from agent_factory.migrate.db.cursors import own_cursor
-from agent_factory.migrate.db.driver import own_cursor_of, psycopg2_connection
+from agent_factory.migrate.db.driver import encodings_of, own_cursor_of, psycopg2_connection
 from agent_factory.migrate.db.transactions import IS_MARKED
 from agent_factory.migrate.journal.found import FORMAT, REMARK, FoundJournal, find_journal
 from agent_factory.migrate.journal.histories import Records
@@ -25,6 +26,7 @@ from agent_factory.migrate.model.origin import Origin
 from agent_factory.migrate.model.plan import Direction, Revision
 from agent_factory.migrate.model.version_table import VersionTable
 from agent_factory.migrate.revisions.normalise import read_hashed, read_normalised
+from agent_factory.plain_text import fitting
 from agent_factory.redaction import redact
 
 _CHANGE = f"""
@@ -226,9 +228,10 @@ def prepared_row(
     driver = psycopg2_connection(connection)
     if _STATEMENT not in driver.prepared:
         statement = _prepare(run_lock.still_held_by(run.table), run.journal.names_version_tables)
-        driver.prepare(_STATEMENT, statement, run.values() | {"state": "applied", "mark": mark})
+        driver.prepare(_STATEMENT, statement, _kept_values(driver, run) | {"state": "applied", "mark": mark})
     with own_cursor_of(driver) as cursor:  # it sends nothing
-        return bytes(cursor.mogrify(_EXECUTE, _revision_values(revision, statements, seconds, error)))
+        values = _revision_values(driver, revision, statements, seconds, error)
+        return bytes(cursor.mogrify(_EXECUTE, values))
 
 
 def row(
@@ -242,27 +245,44 @@ def row(
     error: str | None = None,
 ) -> bytes:
     """Return the SQL that writes a row; ``seconds`` is how long ago the revision began."""
+    driver = psycopg2_connection(connection)
     values = (
-        run.values()
-        | _revision_values(revision, statements, seconds, error)
+        _kept_values(driver, run)
+        | _revision_values(driver, revision, statements, seconds, error)
         | {"state": state, "duration_s": None if state == "started" else seconds}
     )
     with own_cursor(connection) as cursor:
         return bytes(cursor.mogrify(_insert(_GIVEN, run.journal.names_version_tables), values))
 
 
+def _kept_values(driver: psycopg2.extensions.connection, run: Run) -> dict[str, object]:
+    return {
+        name: kept_text(driver, value) if isinstance(value, str) else value
+        for name, value in run.values().items()
+    }
+
+
 def _revision_values(
-    revision: Revision, statements: Sequence[str], seconds: float, error: str | None
+    driver: psycopg2.extensions.connection,
+    revision: Revision,
+    statements: Sequence[str],
+    seconds: float,
+    error: str | None,
 ) -> dict[str, object]:
     source, sha256 = read_hashed(revision.path)
     return {
         "revision": revision.id,
         "source_sha256": sha256,
-        "source": redact(source),
-        "statements": [redact(statement) for statement in statements],
+        "source": kept_text(driver, source),
+        "statements": [kept_text(driver, statement) for statement in statements],
         "started_at": seconds,
-        "error": redact(error) if error else None,
+        "error": kept_text(driver, error) if error else None,
     }
+
+
+def kept_text(driver: psycopg2.extensions.connection, text: str) -> str:
+    """Return a text as the journal keeps it: without secrets, in characters that this database can hold."""
+    return fitting(redact(text), encodings_of(driver))
 
 
 def lost_lock(error: BaseException) -> bool:
@@ -290,7 +310,7 @@ def note_statement(connection: sa.Connection, run_id: str, revision: str, statem
         cursor.execute(
             "UPDATE af_db.journal SET statements = statements || %s::text "
             "WHERE run_id = %s AND revision = %s AND state = 'started'",
-            [redact(statement), run_id, revision],
+            [kept_text(psycopg2_connection(connection), statement), run_id, revision],
         )
 
 
@@ -301,7 +321,10 @@ def close_mark(connection: sa.Connection, run_id: str, revision: str, committed:
             "UPDATE af_db.journal SET statements = %s::text[], "
             "state = CASE WHEN %s THEN 'started' ELSE 'failed' END "
             "WHERE run_id = %s AND revision = %s AND state = 'started'",
-            [[redact(statement) for statement in committed], bool(committed), run_id, revision],
+            [
+                [kept_text(psycopg2_connection(connection), statement) for statement in committed],
+                *(bool(committed), run_id, revision),
+            ],
         )
 
 
@@ -334,7 +357,9 @@ def difference(connection: sa.Connection, entry: Entry, revision: Revision) -> s
     return "".join(
         difflib.unified_diff(
             source.splitlines(keepends=True),
-            redact(read_normalised(revision.path)).splitlines(keepends=True),
+            kept_text(psycopg2_connection(connection), read_normalised(revision.path)).splitlines(
+                keepends=True
+            ),
             f"{revision.path.name} as applied",
             f"{revision.path.name} now",
         )

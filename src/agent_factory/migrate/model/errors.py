@@ -10,6 +10,8 @@ from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Any
 
+from agent_factory.plain_text import without_nul
+
 
 class ExitCode(IntEnum):
     """How ``af-db`` ends. The README, the help and the tests read this table."""
@@ -84,6 +86,7 @@ class MigrationError(Exception):
         file: Path | None = None,
         line: int | None = None,
     ) -> None:
+        message = without_nul(message)
         super().__init__(message)
         self.code = code
         self.message = message

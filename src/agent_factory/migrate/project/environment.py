@@ -37,6 +37,7 @@ from agent_factory.migrate.project.pipe import doing
 from agent_factory.migrate.project.refusals import is_refused_write, program_steps
 from agent_factory.migrate.project.version_rows import VersionRows
 from agent_factory.migrate.project.version_table import resolve_version_table
+from agent_factory.plain_text import text_of
 
 ENV_PY_CONTRACT = """connection = context.config.attributes.get("connection")
 if connection is not None:
@@ -365,7 +366,7 @@ def _line_in_env_py(project: Project, trace: Sequence[traceback.FrameSummary]) -
 def _broken(project: Project, error: BaseException, line: int | None) -> UsageError:
     location = project.script.env_py_location
     cause = error.orig if isinstance(error, sa.exc.DBAPIError) and error.orig else error
-    said = str(error) if cause is error else str(cause).strip().partition("\n")[0]
+    said = text_of(error) if cause is error else text_of(cause).strip().partition("\n")[0]
     message = f"{location}, line {line or '?'}: {type(cause).__name__}: {said}"
     next_steps: tuple[str, ...] = ("correct env.py; plain Alembic stops at the same place: alembic current",)
     if is_refused_write(cause):

@@ -24,6 +24,7 @@ from agent_factory.migrate.revisions.contents import content_of, is_bytecode
 from agent_factory.migrate.revisions.faults import describe_heads
 from agent_factory.migrate.revisions.graph import own_labels
 from agent_factory.migrate.revisions.normalise import content_sha256
+from agent_factory.plain_text import text_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,7 +281,7 @@ def _revision_errors(
         ) from error
     except (RevisionError, CommandError, AssertionError, KeyError, ValueError, TypeError) as error:
         # Alembic asserts what it does not expect to be typed.
-        said = str(error) if isinstance(error, RevisionError | CommandError) else ""
+        said = text_of(error) if isinstance(error, RevisionError | CommandError) else ""
         if OVERLAPS in said:
             raise UsageError(
                 "overlapping-rows",

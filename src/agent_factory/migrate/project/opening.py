@@ -39,6 +39,7 @@ from agent_factory.migrate.revisions.parse import (
     read_revision_file,
     with_values,
 )
+from agent_factory.plain_text import text_of
 from agent_factory.url import DatabaseURL
 
 
@@ -181,7 +182,7 @@ def _refusal(project: Project, error: BaseException) -> UsageError:
             next_steps=(first.remedy or RULES[first.code].help, *more),
         )
     own_words = isinstance(error, UserWarning | CommandError | RevisionError)
-    return _broken_project(str(error) if own_words else f"{type(error).__name__}: {error}")
+    return _broken_project(text_of(error) if own_words else f"{type(error).__name__}: {text_of(error)}")
 
 
 def _broken_project(said: str) -> UsageError:
@@ -198,13 +199,14 @@ def _configuration_errors(config_path: Path) -> Iterator[None]:
     try:
         yield
     except CommandError as error:
-        raise _broken_project(str(error)) from error
+        raise _broken_project(text_of(error)) from error
     except Exception as error:  # noqa: BLE001 - Alembic reads it with whatever there is
         # Not the error's own words: they repeat the line, and a line may hold a password.
         hidden = isinstance(error, configparser.Error | tomllib.TOMLDecodeError | UnicodeDecodeError)
         raise UsageError(
             "broken-project",
-            f"{config_path.name} cannot be read ({type(error).__name__})" + ("" if hidden else f": {error}"),
+            f"{config_path.name} cannot be read ({type(error).__name__})"
+            + ("" if hidden else f": {text_of(error)}"),
             state=NOT_TOUCHED,
             next_steps=(f"correct {config_path.name}",),
         ) from (None if hidden else error)
@@ -270,7 +272,7 @@ def _name(project: Project, path: Path) -> str:
 
 def _why_not_imported(error: BaseException, path: Path) -> Broken:
     """Why an import failed, and on which line of this file; a place elsewhere is part of the words."""
-    said = f"it cannot be imported: {type(error).__name__}: {error}"
+    said = f"it cannot be imported: {type(error).__name__}: {text_of(error)}"
     if isinstance(error, SyntaxError):  # of something that the file imports
         return Broken(why=f"{said} ({error.filename}, line {error.lineno})")
     trace = traceback.extract_tb(error.__traceback__)

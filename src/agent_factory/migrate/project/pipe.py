@@ -177,7 +177,7 @@ class _Printed:
 
     def _print(self, printed: bytes) -> None:
         if printed and sys.stderr is not None:
-            with contextlib.suppress(OSError):  # its reader has left
+            with contextlib.suppress(OSError, ValueError):  # its reader has left, or a revision has closed it
                 sys.stderr.write(redact(printed.decode(errors="backslashreplace")))
                 sys.stderr.flush()
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from agent_factory.migrate.project.connections import OwnConnection, refused_in
 from agent_factory.migrate.revisions.parse import Broken
+from agent_factory.plain_text import text_of
 
 
 def is_refused_write(cause: BaseException) -> bool:
@@ -46,7 +47,7 @@ def why_not_loaded(error: BaseException, path: Path, line: int | None) -> Broken
         return Broken(why=said, line=line, remedy="; or, ".join((_MOVE, *also)))
     cause = error.orig if isinstance(error, sa.exc.DBAPIError) and error.orig else error
     if is_refused_write(cause):
-        said = str(cause).strip().partition("\n")[0]
+        said = text_of(cause).strip().partition("\n")[0]
         return Broken(why=f"it writes while it is only loaded: {said}", line=line, remedy=_MOVE)
     return None
 

@@ -29,8 +29,8 @@ def answer(arguments: Sequence[str]) -> int | None:
     question = read_question(arguments)
     if question is None:
         return None
-    started_in = Path.cwd()
     try:
+        started_in = Path.cwd()
         found = _look(question, started_in)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         # Whatever a file has that was not thought of here, such as a cache that somebody wrote into.

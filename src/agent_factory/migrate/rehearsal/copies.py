@@ -22,6 +22,7 @@ from agent_factory.migrate.rehearsal.replay import (
 )
 from agent_factory.migrate.rehearsal.scratch import CannotCopyError, Scratch, copy_schema
 from agent_factory.migrate.rehearsal.temporary_folders import temporary_folder
+from agent_factory.plain_text import text_of
 from agent_factory.url import DatabaseURL
 
 COPIED = Scope(leave_out_kinds=OF_ROLES_AND_ROWS, one_server=False)
@@ -32,7 +33,7 @@ class RehearsalFailedError(Exception):
     """A revision failed on the copy: ``cause`` is what it raised, ``notes`` how the copy differs."""
 
     def __init__(self, cause: BaseException, revision: str, notes: tuple[str, ...]) -> None:
-        super().__init__(f"{revision}: {cause}")
+        super().__init__(f"{revision}: {text_of(cause)}")
         self.cause = cause
         self.revision = revision
         self.notes = notes

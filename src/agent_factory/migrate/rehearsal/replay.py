@@ -30,6 +30,7 @@ from agent_factory.migrate.rehearsal.scratch import (
 )
 from agent_factory.migrate.rehearsal.temporary_folders import temporary_folder
 from agent_factory.migrate.rehearsal.time_limit import time_limit
+from agent_factory.plain_text import text_of
 from agent_factory.url import DatabaseURL
 
 OF_ROLES_AND_ROWS = frozenset({"owner", "grant", "default privileges", "populated"})
@@ -56,7 +57,7 @@ class ReplayFailedError(Exception):
     """A revision failed: ``cause`` is what it raised, of which the message has the first line."""
 
     def __init__(self, cause: BaseException, revision: str) -> None:
-        said = str(cause.orig if isinstance(cause, sa.exc.DBAPIError) and cause.orig else cause)
+        said = text_of(cause.orig if isinstance(cause, sa.exc.DBAPIError) and cause.orig else cause)
         first = said.strip().partition("\n")[0] or type(cause).__name__
         super().__init__(f"{revision}: {first}")
         self.cause = cause

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from agent_factory.migrate.model.errors import ExitCode, MigrationError
 from agent_factory.migrate.model.results import Result
 from agent_factory.migrate.report.screen import CONTROL
+from agent_factory.plain_text import text_of
 from agent_factory.redaction import redact
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def render_event(event: "Event") -> str:
 
 def render_bug(command: str, error: BaseException) -> str:
     """Return the document of a command that has a bug; the traceback goes to stderr."""
-    bug = MigrationError("bug", f"{type(error).__name__}: {error}", state="not known")
+    bug = MigrationError("bug", f"{type(error).__name__}: {text_of(error)}", state="not known")
     bug.exit_code = ExitCode.BUG
     return render_error(command, bug)
 

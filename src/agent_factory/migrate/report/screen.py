@@ -55,7 +55,8 @@ class Screen:
         lines = [
             "   ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in table
         ]
-        self._write([lines[0], "\u2500" * (sum(widths) + 3 * (len(widths) - 1)), *lines[1:]])
+        ruled = _ruler(self._stream) * (sum(widths) + 3 * (len(widths) - 1))
+        self._write([lines[0], ruled, *lines[1:]])
 
     def move(self, text: str) -> None:
         """Show a line that moves while something takes its time; not here."""
@@ -76,6 +77,15 @@ class Screen:
     def _write(self, lines: Iterable[str]) -> None:
         self._stream.write("".join(f"{clean(line).rstrip()}\n" for line in lines))
         self._stream.flush()
+
+
+def _ruler(stream: TextIO) -> str:
+    """Return what a line is drawn with: a box-drawing character, where the stream's encoding has it."""
+    try:
+        "\u2500".encode(stream.encoding or "utf-8")
+    except (LookupError, UnicodeEncodeError):
+        return "-"
+    return "\u2500"
 
 
 def open_screen(stream: TextIO) -> Screen:
@@ -108,9 +118,10 @@ def reader_may_leave() -> Iterator[None]:
 def flush_output() -> None:
     """Write what is buffered; where nobody reads it, drop it, or Python would exit with 120."""
     for stream in (sys.stdout, sys.stderr):
-        if stream.closed:  # by a revision
+        if stream is None or stream.closed:  # by a revision
             continue
         try:
             stream.flush()
         except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            with contextlib.suppress(OSError):  # a stream that a revision has put there has no descriptor
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

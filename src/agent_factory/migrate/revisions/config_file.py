@@ -1,29 +1,117 @@
 """Where a project begins: the file that configures Alembic."""
 
+import contextlib
+import os
 import re
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
-from agent_factory.migrate.model.errors import NOT_TOUCHED, UsageError
+from agent_factory.migrate.model.errors import NOT_TOUCHED, RefusedError, UsageError
 
 CONFIG_NAMES = ("alembic.ini", "pyproject.toml")
+READ_BESIDE = (*CONFIG_NAMES, ".env")
+"""What is read in the folder of a project's configuration before any of its code runs."""
+
+
+def working_directory() -> Path:
+    """Return the folder that this process works in, or where it was, once somebody has removed it."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return Path(os.environ.get("PWD") or "/")
+
+
+@contextlib.contextmanager
+def entered(folder: Path) -> Iterator[None]:
+    """Work in this folder for the block, then where it was before, unless that is gone."""
+    before = working_directory()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            os.chdir(before)
 
 
 def find_config(start: Path) -> Path:
     """Return the nearest ``alembic.ini``, or ``pyproject.toml`` with ``[tool.alembic]``, going upward.
 
-    Raises UsageError when there is none.
+    The search ends with the folder of a ``.git``, and where another file system begins. ``start`` is trusted;
+    what is found above it must belong to this user, to root, or to who has called sudo, as git has it: who
+    may write to a folder above would otherwise have their code run with this user's passwords.
+    Raises UsageError when there is none, RefusedError for files of somebody else.
     """
-    for folder in (start, *start.parents):
-        ini, toml = (folder / name for name in CONFIG_NAMES)
-        if ini.is_file():
-            return ini
-        if toml.is_file() and re.search(
-            r"^\[tool\.alembic\]", toml.read_text(encoding="utf-8"), re.MULTILINE
-        ):
-            return toml
+    for folder in _searched(start):
+        config = _config_in(folder)
+        if config is not None:
+            if folder != start:
+                _refuse_strangers(config)
+            return config
     raise UsageError(
         "no-project",
         f"no alembic.ini in {start} or any folder above it",
         state=NOT_TOUCHED,
         next_steps=("run af-db inside the project, or name the file: af-db -c PATH/alembic.ini ...",),
     )
+
+
+def _searched(start: Path) -> Iterator[Path]:
+    """Yield the folders to look into, from this one upward."""
+    device = _device(start)
+    for folder in (start, *start.parents):
+        if _device(folder) != device:
+            return
+        yield folder
+        if os.path.lexists(folder / ".git"):
+            return
+
+
+def _device(folder: Path) -> int | None:
+    try:
+        return folder.stat().st_dev
+    except OSError:
+        return None
+
+
+def _config_in(folder: Path) -> Path | None:
+    ini, toml = (folder / name for name in CONFIG_NAMES)
+    with contextlib.suppress(OSError):  # a folder that this user may not look into has nothing for them
+        if ini.is_file():
+            return ini
+        if toml.is_file() and re.search(
+            r"^\[tool\.alembic\]", toml.read_text(encoding="utf-8", errors="replace"), re.MULTILINE
+        ):
+            return toml
+    return None
+
+
+def _refuse_strangers(config: Path) -> None:
+    """Raise RefusedError unless all that is read beside this file belongs to somebody who is trusted."""
+    trusted = _trusted_users()
+    for name in READ_BESIDE if trusted else ():
+        path = config.with_name(name)
+        # Of a link, its own owner and that of what it leads to.
+        for stat in (os.lstat, os.stat):
+            try:
+                owner = stat(path).st_uid
+            except OSError:
+                continue
+            if owner not in trusted:
+                raise RefusedError(
+                    "dubious-owner",
+                    f"{path} belongs to another user ({owner}), and was found above the working directory",
+                    state=NOT_TOUCHED,
+                    next_steps=(
+                        f"if you trust it, name the project: af-db -c {shlex.quote(str(config))} ...",
+                    ),
+                )
+
+
+def _trusted_users() -> frozenset[int]:
+    """The users whose files are trusted above the working directory; none where files have no owners."""
+    if not hasattr(os, "geteuid"):
+        return frozenset()
+    caller = os.environ.get("SUDO_UID", "")
+    is_sudo = os.geteuid() == 0 and caller.isascii() and caller.isdecimal()
+    return frozenset({0, os.geteuid(), *([int(caller)] if is_sudo else [])})

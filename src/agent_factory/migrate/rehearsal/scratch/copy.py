@@ -13,6 +13,7 @@ from agent_factory.migrate.rehearsal.scratch.dump import CannotCopyError, dump_s
 from agent_factory.migrate.rehearsal.scratch.installations import find_pg_dump
 from agent_factory.migrate.rehearsal.scratch.original import Original, read_original
 from agent_factory.migrate.rehearsal.scratch.restore import restore
+from agent_factory.plain_text import text_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,7 @@ def copy_schema(target: Target, read_connection: sa.Connection, scratch: Scratch
         restored = restore(dump, original, scratch.target, is_own=scratch.is_own)
         return Copied(gaps=restored.gaps, failed=restored.failed)
     except psycopg2.Error as error:
-        raise CannotCopyError(f"the copy was not completed: {str(error).strip()}") from error
+        raise CannotCopyError(f"the copy was not completed: {text_of(error).strip()}") from error
 
 
 def copy_settings(connection: sa.Connection, scratch: Scratch) -> Copied:

@@ -26,6 +26,7 @@ from agent_factory.migrate.rehearsal.scratch.installations import (
 )
 from agent_factory.migrate.rehearsal.scratch.locales import Locale, create_database
 from agent_factory.migrate.rehearsal.scratch.own_server import ServerNotStartedError, own_server
+from agent_factory.plain_text import text_of
 from agent_factory.url import DatabaseURL, MalformedURLError, parse_url
 
 PREFIX = "af_db_scratch_"
@@ -132,7 +133,7 @@ def another_database(
             with connect(target) as connection, autocommit_cursor(connection) as cursor:
                 gap = create_database(cursor, name, wanted, major=scratch.major)
         except (CannotConnectError, psycopg2.Error) as error:
-            raise ScratchUnavailableError((f"{scratch.origin}: {str(error).strip()}",)) from error
+            raise ScratchUnavailableError((f"{scratch.origin}: {text_of(error).strip()}",)) from error
         yield replace(scratch, url=replace(scratch.url, database=name), gaps=_gaps(gap))
 
 
@@ -149,7 +150,7 @@ def _make_own(stack: contextlib.ExitStack, name: str, locale: Locale, major: int
             try:
                 scratch = _start(attempt, installation, name, locale, major)
             except (ServerNotStartedError, CannotConnectError, psycopg2.Error) as error:
-                reasons.append(f"{installation}: {str(error).strip()}")
+                reasons.append(f"{installation}: {text_of(error).strip()}")
             else:
                 stack.enter_context(attempt.pop_all())
                 return scratch
@@ -198,7 +199,7 @@ def _database_on(
         except CannotConnectError as error:
             raise _refused(error.message) from error
         except psycopg2.Error as error:
-            raise _refused(f"it cannot be read: {str(error).strip()}") from error
+            raise _refused(f"it cannot be read: {text_of(error).strip()}") from error
         name, major = f"{PREFIX}{secrets.token_hex(8)}", facts.version // 10000
         stack.enter_context(_unwound_by_signals())
         try:
@@ -248,7 +249,7 @@ def _parse(scratch_url: str) -> DatabaseURL:
     try:
         url = parse_url(scratch_url)
     except MalformedURLError as error:
-        raise _refused(f"it cannot be read: {error}") from error
+        raise _refused(f"it cannot be read: {text_of(error)}") from error
     if url.backend != "postgresql":
         raise _refused("it is not a PostgreSQL server")
     return url
@@ -284,7 +285,7 @@ def _create(connection: sa.Connection, name: str, locale: Locale, *, major: int)
         except psycopg2.errors.InsufficientPrivilege as error:
             raise _refused("its role may not create databases (ALTER ROLE ... CREATEDB)") from error
         except psycopg2.Error as error:
-            raise _refused(f"it cannot make a database: {str(error).strip()}") from error
+            raise _refused(f"it cannot make a database: {text_of(error).strip()}") from error
 
 
 def _drop(connection: sa.Connection, url: DatabaseURL, name: str) -> None:

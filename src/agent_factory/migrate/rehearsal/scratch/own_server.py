@@ -45,6 +45,27 @@ class OwnServer:
         )
 
 
+def _start_keeper() -> "subprocess.Popen[str]":
+    try:
+        return subprocess.Popen(
+            # Isolated: a module in the user's folder or in PYTHONPATH cannot take the place of the library's.
+            [sys.executable, "-I", "-S", str(Path(keeper.__file__).resolve())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="backslashreplace",
+            cwd="/",
+            env={name: os.environ[name] for name in _HANDED_ON if name in os.environ},
+            start_new_session=True,  # Ctrl-C in the terminal is for this process; the keeper ends by its pipe
+        )
+    except OSError as error:
+        raise ServerNotStartedError(
+            f"its keeper, {sys.executable}, cannot be started: {error.strerror}"
+        ) from error
+
+
 @contextlib.contextmanager
 def own_server(
     bin_dir: Path,
@@ -65,17 +86,7 @@ def own_server(
         "access": list(access),
         "settings": dict(settings or {}),
     }
-    process = subprocess.Popen(
-        # Isolated: a module in the user's folder or in PYTHONPATH cannot take the place of the library's.
-        [sys.executable, "-I", "-S", str(Path(keeper.__file__).resolve())],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd="/",
-        env={name: os.environ[name] for name in _HANDED_ON if name in os.environ},
-        start_new_session=True,  # Ctrl-C in the terminal is for this process; the keeper ends by its pipe
-    )
+    process = _start_keeper()
     stdin, stdout, stderr = (
         cast("IO[str]", pipe) for pipe in (process.stdin, process.stdout, process.stderr)
     )

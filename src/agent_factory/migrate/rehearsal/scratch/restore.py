@@ -15,6 +15,7 @@ from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.rehearsal.scratch.entries import SETTING, Entry, read_entries
 from agent_factory.migrate.rehearsal.scratch.original import Original
 from agent_factory.migrate.rehearsal.scratch.stand_ins import has_functions, stand_in
+from agent_factory.plain_text import text_of
 
 _AT_ONCE = 100
 _NAMED_AT_MOST = 5
@@ -170,7 +171,7 @@ def _execute(cursor: Cursor, statement: str) -> str | None:
     except psycopg2.Error as error:
         if cursor.connection.closed:
             raise
-        return error.diag.message_primary or str(error).strip()
+        return error.diag.message_primary or text_of(error).strip()
     return None
 
 
