@@ -174,6 +174,13 @@ def _what_is_wrong(after_login: str) -> str:
 
 
 def let_the_url_decide() -> None:
-    """Take from the environment what would have libpq connect to another server than the URL names."""
+    """Take from the environment what would have libpq connect to another server than the URL names.
+
+    The password that stays there is registered as a secret.
+    """
+    given = os.environ.get("PGPASSWORD", "")
+    if given != "postgres" and given not in os.environ.get("DATABASE_URL", ""):
+        # One that is part of what every message has to show is no secret; the URL's own is known already.
+        register_secret(given)
     for name in ("PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGSERVICE", "PGSERVICEFILE", "PGOPTIONS"):
         os.environ.pop(name, None)

@@ -8,7 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from agent_factory import sqlite
-from agent_factory.migrate.db.driver import WatchedConnection, sqlite3_connection
+from agent_factory.migrate.db.driver import WatchedConnection, psycopg2_connection, sqlite3_connection
 from agent_factory.migrate.db.failures import explain_connection_failure
 from agent_factory.migrate.db.libpq import APPLICATION_NAME, CONNECT_TIMEOUT_S, connect_options, with_options
 from agent_factory.migrate.db.own import own
@@ -17,6 +17,7 @@ from agent_factory.migrate.db.watched_file import WatchedFile
 from agent_factory.migrate.model.errors import MigrationError
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.model.version import note_server
+from agent_factory.redaction import register_secret
 from agent_factory.url import DatabaseURL
 
 
@@ -47,6 +48,7 @@ def connect(
             with own():
                 connection = engine.connect()
             note_server(_server(connection))
+            _register_password(connection)
             if target.url.backend == "sqlite":
                 # SQLite opens the file at the first statement: reading here shows that it is a database.
                 driver = sqlite3_connection(connection)
@@ -86,6 +88,16 @@ def _build_engine(url: DatabaseURL, options: Mapping[str, str], *, read_only: bo
     )
     sqlite.use_real_transactions(engine, begin="BEGIN" if read_only else sqlite.BEGIN_TO_WRITE)
     return engine
+
+
+def _register_password(connection: sa.Connection) -> None:
+    """Have the password be removed from all output, wherever libpq took it from: PGPASSWORD, .pgpass."""
+    if connection.dialect.name == "postgresql":
+        info = psycopg2_connection(connection).info
+        password = info.password or ""
+        # One that is part of what every message has to show is no secret.
+        if not any(password in (shown or "") for shown in (info.user, info.dbname, info.host)):
+            register_secret(password)
 
 
 def _server(connection: sa.Connection) -> str:

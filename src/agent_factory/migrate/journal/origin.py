@@ -7,6 +7,7 @@ from pathlib import Path
 
 from agent_factory.migrate.model.origin import Origin
 from agent_factory.migrate.model.version import af_db_version, alembic_version
+from agent_factory.redaction import environment_without_secrets
 
 GIT_TIMEOUT_S = 5
 
@@ -35,8 +36,10 @@ def _git_state(root: Path) -> tuple[str | None, bool | None]:
         finished = subprocess.run(
             ["git", "status", "--porcelain=v2", "--branch", "--", "."],  # noqa: S607 - the user's git
             cwd=root,
+            env=environment_without_secrets(),
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=GIT_TIMEOUT_S,
             check=False,
         )

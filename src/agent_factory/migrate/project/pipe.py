@@ -32,8 +32,9 @@ from agent_factory.migrate.project.messages import (
     receive,
     send,
 )
+from agent_factory.migrate.project.output import RedactedStream
 from agent_factory.migrate.project.python_internals import program_not_imported
-from agent_factory.redaction import learn_secrets, on_new_secret, redact, secrets_known
+from agent_factory.redaction import learn_secrets, on_new_secret, secrets_known
 
 _GRACE_S = 0.6
 """How long the process may take to remove its servers and folders before it is killed."""
@@ -155,31 +156,20 @@ class _Printed:
 
     def __init__(self, output: Connection) -> None:
         self.more = [output]
-        self._rest = b""
+        self._stream = RedactedStream(sys.stderr)
 
     def pass_on(self) -> None:
         for output in self.more:
             read = os.read(output.fileno(), _ALL)
             if not read:
                 self.more = []
-            known = self._rest + read
-            end = (
-                max(known.rfind(b"\n"), known.rfind(b"\r")) + 1
-            )  # a bar of progress ends its lines with "\r"
-            self._rest = known[end:]
-            self._print(known[:end])
+            self._stream.buffer.write(read)
 
     def finish(self) -> None:
         """Hand on what is left; what else of the other process's still lives may print no more."""
         if self.more and self.more[0].poll():
             self.pass_on()
-        self._print(self._rest)
-
-    def _print(self, printed: bytes) -> None:
-        if printed and sys.stderr is not None:
-            with contextlib.suppress(OSError, ValueError):  # its reader has left, or a revision has closed it
-                sys.stderr.write(redact(printed.decode(errors="backslashreplace")))
-                sys.stderr.flush()
+        self._stream.finish()
 
 
 def _died(code: int | None, last: str) -> RefusedError:

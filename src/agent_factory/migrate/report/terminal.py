@@ -69,6 +69,9 @@ class TerminalScreen(Screen):
             TimeElapsedColumn(),
             console=self._console,
             transient=True,
+            # Rich would print what project code prints past ``RedactedStream``.
+            redirect_stdout=False,
+            redirect_stderr=False,
         )
         self._progress.add_task(" ".join(clean(text).split()), total=None)
         self._progress.start()

@@ -39,7 +39,7 @@ def find_config(start: Path) -> Path:
 
     The search ends with the folder of a ``.git``, and where another file system begins. ``start`` is trusted;
     what is found above it must belong to this user, to root, or to who has called sudo, as git has it: who
-    may write to a folder above would otherwise have their code run with this user's passwords.
+    may write to a folder above could have code run with this user's passwords.
     Raises UsageError when there is none, RefusedError for files of somebody else.
     """
     for folder in _searched(start):
@@ -57,7 +57,7 @@ def find_config(start: Path) -> Path:
 
 
 def _searched(start: Path) -> Iterator[Path]:
-    """Yield the folders to look into, from this one upward."""
+    """Yield the folders to search, from this one upward."""
     device = _device(start)
     for folder in (start, *start.parents):
         if _device(folder) != device:
@@ -76,7 +76,7 @@ def _device(folder: Path) -> int | None:
 
 def _config_in(folder: Path) -> Path | None:
     ini, toml = (folder / name for name in CONFIG_NAMES)
-    with contextlib.suppress(OSError):  # a folder that this user may not look into has nothing for them
+    with contextlib.suppress(OSError):  # a folder that this user may not search has nothing for them
         if ini.is_file():
             return ini
         if toml.is_file() and re.search(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent_factory.migrate.model.errors import NOT_TOUCHED, UsageError
+from agent_factory.redaction import environment_without_secrets
 
 TIMEOUT_S = 120
 """A clone without contents (--filter=blob:none) fetches them when they are asked for."""
@@ -193,7 +194,9 @@ def _is_shallow(top: Path) -> bool:
 
 def _git(folder: Path, *arguments: str, asked: str = "") -> subprocess.CompletedProcess[bytes]:
     # git tells its hooks where the repository is, seen from another folder than this.
-    environment = {name: value for name, value in os.environ.items() if name not in _OF_HOOKS}
+    environment = {
+        name: value for name, value in environment_without_secrets().items() if name not in _OF_HOOKS
+    }
     try:
         return subprocess.run(
             ["git", *arguments],  # noqa: S607 - the user's git

