@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from agent_factory.plain_text import encodable
+from agent_factory.row_values import with_values, without_values
 from agent_factory.spellings import spellings
 
 MASK = "***"
@@ -82,13 +83,15 @@ def on_new_secret(told: Callable[[tuple[str, ...]], None]) -> None:
     _listening.append(told)
 
 
-def redact(text: str) -> str:
+def redact(text: str, *, values: bool = False) -> str:
     """Return the text without registered secrets, and without passwords that nobody registered: in URLs, as
     ``PASSWORD '...'`` of SQL, as ``password=...`` of connection strings. It rather takes too much.
 
+    The values of rows that a database has quoted are hidden, unless ``values``.
     A registered secret is found too where it goes on in the next line, and where the end of a line, or
     ``...``, has cut it off. The text that is returned can be encoded.
     """
+    text = with_values(text) if values else without_values(text)
     if _known:
         text = _without_known(text)
     if "://" in text:

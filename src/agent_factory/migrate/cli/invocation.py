@@ -84,7 +84,11 @@ class Invocation:
     def report(self) -> "Report":
         from agent_factory.migrate.report.text import Report
 
-        return Report(paths_from=self._started_in, live=self._progress is ProgressForm.AUTO)
+        return Report(
+            paths_from=self._started_in,
+            live=self._progress is ProgressForm.AUTO,
+            values=self._given.get("show_values", False),
+        )
 
     @cached_property
     def config_path(self) -> Path:

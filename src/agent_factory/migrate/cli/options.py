@@ -96,6 +96,7 @@ PROGRESS = option(
     meaning="How progress is shown: auto, plain lines, JSON lines.",
     default=ProgressForm.AUTO,
 )
+SHOW_VALUES = flag("--show-values", meaning="Show values of rows that an error quotes; on a terminal only.")
 LIMITS = (
     _duration("--lock-wait", "How long to wait for another run (60s)."),
     _duration("--retry-for", "How long to retry a revision that cannot get its locks (5min)."),
@@ -106,7 +107,7 @@ LIMITS = (
     texts("--accept-edited", "REVISION", "Accept that this applied revision's file has changed."),
     texts("--resume", "REVISION", "Run this revision again, though a killed run has committed a part of it."),
 )
-RUN = (YES, *LIMITS, ALLOW, PLAN, *REHEARSAL, ENVIRONMENT, PROGRESS, *OUTPUT)
+RUN = (YES, *LIMITS, ALLOW, PLAN, *REHEARSAL, ENVIRONMENT, PROGRESS, SHOW_VALUES, *OUTPUT)
 
 UPGRADE_HELP = """Upgrade to a revision; the default is the newest.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from agent_factory.migrate.model.errors import NOT_TOUCHED, CannotConnectError
 from agent_factory.migrate.model.target import Target
 from agent_factory.plain_text import text_of
+from agent_factory.row_values import value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,6 +307,14 @@ _SQLITE_CAUSES: tuple[tuple[str, str], ...] = (
 )
 
 
+_RAISES = ("exec_stmt_raise", "exec_stmt_assert")
+"""The server's functions behind RAISE and ASSERT of PL/pgSQL."""
+_SHOWS_THE_ROW = ("23502", "23514")
+"""NOT NULL and CHECK: "Failing row contains (...)", in the server's language, is a whole row."""
+_QUOTED_VALUE = re.compile('["\u201c\u201e\u00ab].*["\u201c\u201d\u00bb]|0x.*', re.DOTALL)
+"""What a data exception (class 22) quotes, in the quotation marks of the server's language."""
+
+
 def explain_connection_failure(error: Exception, target: Target) -> CannotConnectError:
     """Return the error to raise when the database was not reached."""
     said = _message(error)
@@ -344,6 +353,10 @@ def explain_statement_failure(error: Exception, target: Target) -> tuple[str, st
     )
 
 
+def _marked(match: re.Match[str]) -> str:
+    return value(match[0])
+
+
 def _message(error: Exception) -> str:
     """The database's own words, on one line, without its position marks."""
     original = getattr(error, "orig", error)
@@ -351,8 +364,15 @@ def _message(error: Exception) -> str:
     primary = getattr(diagnostics, "message_primary", None)
     if primary:
         detail = getattr(diagnostics, "message_detail", None) or ""
-        # "Failing row contains (...)" shows a whole row, password hashes included.
-        return f"{primary}: {detail}" if detail and "row contains" not in detail else str(primary)
+        sqlstate = getattr(diagnostics, "sqlstate", None) or ""
+        if getattr(diagnostics, "source_function", None) in _RAISES:
+            # Somebody's own words: what of them is a value, nobody can tell.
+            primary, detail = value(primary), value(detail) if detail else ""
+        elif sqlstate.startswith("22"):
+            primary, detail = _QUOTED_VALUE.sub(_marked, primary), value(detail) if detail else ""
+        elif sqlstate in _SHOWS_THE_ROW:
+            detail = value(detail) if detail else ""
+        return f"{primary}: {detail}" if detail else str(primary)
     return " ".join(text_of(original).split())
 
 

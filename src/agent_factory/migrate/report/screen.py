@@ -21,6 +21,8 @@ class Screen:
 
     is_terminal = False
     width = 10_000
+    shows_values = False
+    """Whether the values of rows that a database has quoted are shown; only ever on a terminal."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -102,9 +104,12 @@ def warning_line(message: str) -> tuple[Part, Part]:
     return ("warning: ", "bold yellow"), (message, "")
 
 
-def clean(text: str) -> str:
-    """Return the text without secrets, and without what moves the cursor and could hide lines of a plan."""
-    return CONTROL.sub("", redact(text))
+def clean(text: str, *, values: bool = False) -> str:
+    """Return the text without secrets, and without what moves the cursor and could hide lines of a plan.
+
+    Values of rows that a database has quoted are hidden too, unless ``values``.
+    """
+    return CONTROL.sub("", redact(text, values=values))
 
 
 @contextlib.contextmanager

@@ -29,12 +29,15 @@ class TerminalScreen(Screen):
         self._spinner = "line" if self._console.options.ascii_only else "dots"
         self._progress: Progress | None = None
 
+    def _clean(self, text: str) -> str:
+        return clean(text, values=self.shows_values)
+
     def line(self, *parts: Part) -> None:
         console = self._progress.console if self._progress is not None else self._console
-        console.print(Text.assemble(*((clean(text), style) for text, style in parts)))
+        console.print(Text.assemble(*((self._clean(text), style) for text, style in parts)))
 
     def lines(self, lines: Iterable[Sequence[Part]]) -> None:
-        texts = [Text.assemble(*((clean(text), style) for text, style in parts)) for parts in lines]
+        texts = [Text.assemble(*((self._clean(text), style) for text, style in parts)) for parts in lines]
         if texts:
             self._console.print(Text("\n").join(texts), soft_wrap=True)
 
@@ -43,7 +46,7 @@ class TerminalScreen(Screen):
         grid.add_column(style="dim", no_wrap=True)
         grid.add_column(overflow="fold")
         for name, value in rows:
-            grid.add_row(name, Text(clean(value)))
+            grid.add_row(name, Text(self._clean(value)))
         self._console.print(grid)
 
     def table(
@@ -57,7 +60,7 @@ class TerminalScreen(Screen):
         for name, style in columns:
             grid.add_column(name, style=style, overflow="fold", no_wrap=name in unwrapped)
         for cells, style in rows:
-            grid.add_row(*(Text(clean(cell)) for cell in cells), style=style)
+            grid.add_row(*(Text(self._clean(cell)) for cell in cells), style=style)
         self._console.print(grid)
 
     def move(self, text: str) -> None:
@@ -73,7 +76,7 @@ class TerminalScreen(Screen):
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._progress.add_task(" ".join(clean(text).split()), total=None)
+        self._progress.add_task(" ".join(self._clean(text).split()), total=None)
         self._progress.start()
 
     def stop(self) -> None:
@@ -85,7 +88,7 @@ class TerminalScreen(Screen):
         """Ask yes or no; the end of the input is a no."""
         self.stop()  # what is left of a moving line would stand beside the question
         try:
-            return _YesOrNo.ask(Text(clean(question)), console=self._console, default=False)
+            return _YesOrNo.ask(Text(self._clean(question)), console=self._console, default=False)
         except EOFError:
             self._console.print()
             return False
@@ -94,7 +97,9 @@ class TerminalScreen(Screen):
         """Ask for a word; the end of the input is an empty one."""
         self.stop()
         try:
-            return _Word.ask(Text(clean(question)), console=self._console, default="", show_default=False)
+            return _Word.ask(
+                Text(self._clean(question)), console=self._console, default="", show_default=False
+            )
         except EOFError:
             self._console.print()
             return ""

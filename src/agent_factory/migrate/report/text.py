@@ -12,7 +12,7 @@ from agent_factory.migrate.model.plan import Plan
 from agent_factory.migrate.model.results import CurrentResult, HistoryEntry, HistoryResult, Result, RunResult
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.report.heads import describe, show_heads, show_revisions
-from agent_factory.migrate.report.screen import open_screen, warning_line
+from agent_factory.migrate.report.screen import clean, open_screen, warning_line
 
 if TYPE_CHECKING:
     from agent_factory.migrate.model.events import Event
@@ -28,11 +28,16 @@ _UNWRAPPED = frozenset({"", "#", "revision", "follows", "state"})
 
 
 class Report:
-    """Two streams: results go to ``out``, progress and questions to ``err``."""
+    """Two streams: results go to ``out``, progress and questions to ``err``.
 
-    def __init__(self, *, paths_from: Path, live: bool = True) -> None:
+    ``values``: a terminal shows the values of rows that a database has quoted in an error.
+    """
+
+    def __init__(self, *, paths_from: Path, live: bool = True, values: bool = False) -> None:
         self._out = open_screen(sys.stdout)
         self._err = open_screen(sys.stderr)
+        for screen in (self._out, self._err):
+            screen.shows_values = values and screen.is_terminal
         self._paths_from = paths_from
         self._live = live and self._err.is_terminal
         self._progress: ProgressLines | None = None
@@ -75,7 +80,8 @@ class Report:
     def error(self, error: MigrationError) -> None:
         """Print what happened, which state the database is in, and what to type next."""
         self.stop()
-        first, *rest = error.message.splitlines()
+        # As a whole: what has to be hidden may stand on several lines.
+        first, *rest = clean(error.message, values=self._err.shows_values).splitlines() or [""]
         self._err.line(("error: ", "bold red"), (first, ""))
         for line in rest:
             self._err.line((f"  {line}", ""))

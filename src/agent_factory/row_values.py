@@ -1,0 +1,72 @@
+"""Values of rows in what a database says: they may be anybody's, so no log and no journal gets them.
+
+Where the code knows that a text is a value, ``value`` marks it; the marks leave with the values. Elsewhere
+values are recognised by the sentences of PostgreSQL and SQLAlchemy that they stand in.
+"""
+
+import re
+
+HIDDEN = "***"
+
+_BEGIN, _END = "\ufdd0", "\ufdd1"
+"""Two characters that Unicode keeps for a program's own use: no text may hold them."""
+
+_MARKED = re.compile(rf"{_BEGIN}[^{_BEGIN}{_END}]*(?:{_END}|\Z)")
+
+_NEAR_VALUES = (
+    *("=(", "row contains", "[parameters: ", "LINE ", ", line ", "at RAISE", "at ASSERT", "SQL statement"),
+    *("SQL expression", "QUERY: ", "invalid", "malformed", "out of range", "Token ", " parameter", "\ufdd0"),
+)
+"""One of these stands in every text that has something to hide."""
+
+_AFTER_A_KEY = (
+    r"\)\ (?:already\ exists|is\ not\ present|is\ still\ referenced|is\ duplicated|conflicts\ with)"
+)
+_SENTENCES = re.compile(
+    rf"""
+      (?P<key> \)\ ?=) \( (?: (?s:.*?) (?={_AFTER_A_KEY}) | [^\n]* (?=\)) ) \)
+    | (?P<row> row\ contains\ ) (?s:.*?) (?: \)\.? (?=\s*(?:\n|\Z)) | \Z )
+    | (?P<parameters> \[parameters:\ ) (?s:.*?) (?: (?=\](?:\s*\n|\s*\Z|\s*\(Background)) | \Z )
+    | (?P<excerpt> \bLINE\ \d+:\ ) [^\n]* (?:\n\ *\^)?
+    | (?P<query> ^QUERY:\ \ ?) (?s:.*?) (?=\nCONTEXT:|\Z)
+    | (?P<copied> \b(?:COPY|JSON\ data)\b[^\n]*?,?\ line\ \d+(?:,\ column\ [^\n:]+)?:\ ) [^\n]*
+    | (?P<context> \bSQL\ (?:statement|expression)\ ) "(?s:.*?)" (?=\s*(?:\n|\Z|PL/))
+    | (?P<bound> \bparameters?(?:\ \$\d+)?:?\ \$\d+\ =\ ) [^\n]*
+    | (?P<wrong> \b(?:invalid|malformed|unrecognized|out\ of\ range)\b[^\n"]*:\ ) "[^\n]*"
+    | (?P<out> \b(?:invalid\ )?value\ ) "[^\n]*?" (?=\ (?:is\ out\ of\ range|for\ "))
+    | (?P<token> \bToken\ ) "[^\n]*" (?=\ is\ invalid)
+    """,
+    re.VERBOSE | re.MULTILINE,
+)
+_RAISED = re.compile(
+    r"((?:[^\n]*?\(\w+\.errors\.\w+\) )?)"
+    r"[^\n]+(?:\n(?!CONTEXT:)[^\n]*)*(?=\nCONTEXT:[^\n]* at (?:RAISE|ASSERT)\b)"
+)
+
+
+def value(text: str) -> str:
+    """Return a text that is a value, or may hold some, with the marks of one."""
+    return f"{_BEGIN}{_MARKED.sub(_unmarked, text)}{_END}"
+
+
+def without_values(text: str) -> str:
+    """Return the text with each value hidden."""
+    if not any(near in text for near in _NEAR_VALUES):
+        return text
+    text = _MARKED.sub(HIDDEN, text)
+    text = _RAISED.sub(rf"\g<1>{HIDDEN}", text)
+    return _SENTENCES.sub(_hidden, text)
+
+
+def with_values(text: str) -> str:
+    """Return the text with its values, for whoever has asked for them."""
+    return text.replace(_BEGIN, "").replace(_END, "")
+
+
+def _unmarked(match: re.Match[str]) -> str:
+    return with_values(match[0])
+
+
+def _hidden(match: re.Match[str]) -> str:
+    kind = match.lastgroup or ""
+    return f"{match[kind]}({HIDDEN})" if kind in ("key", "row") else f"{match[kind]}{HIDDEN}"
