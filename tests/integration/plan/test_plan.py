@@ -478,6 +478,21 @@ def test_every_form_has_the_statement(production: Production, form: str) -> None
         json.loads(outcome.out)
 
 
+def test_a_plan_as_sql_is_whole_or_refused(production: Production) -> None:
+    """It goes into a file: with a masked password that file would set the password to asterisks."""
+    production.project.add(
+        "002", "001", "op.execute(\"CREATE VIEW v AS SELECT 'password=C4nary' AS text\")", name="002_view.py"
+    )
+
+    refused = production("plan", "--format", "sql")
+    shown = production("plan")
+
+    assert (refused.code, refused.out) == (4, "")
+    assert "002, statement 1" in refused.err
+    assert "CREATE VIEW v AS SELECT 'password=***' AS text" in shown.out
+    assert "C4nary" not in refused.err + shown.out + shown.err
+
+
 @pytest.fixture
 def laptop(af_db: CommandLine, tmp_path: Path) -> tuple[AlembicProject, str, Path]:
     project = make_project(tmp_path / "laptop")

@@ -3,6 +3,7 @@
 import contextlib
 import shlex
 import signal
+import sys
 import threading
 import traceback
 from collections.abc import Iterator, Sequence
@@ -182,7 +183,14 @@ class Invocation:
         raise typer.Exit(int(result.exit_code))
 
     def show_plan(self, result: "PlanResult", form: str) -> None:
-        """Print a plan in this form, and end the command; what only a terminal needs goes to it."""
+        """Print a plan in this form, and end the command; what only a terminal needs goes to it.
+
+        Raises RefusedError for SQL that would lack something and that a person does not only read.
+        """
+        if form == "sql" and not sys.stdout.isatty():
+            from agent_factory.migrate.report.sql import refuse_inexact
+
+            refuse_inexact(result)
         with reader_may_leave():
             if self._json:
                 from agent_factory.migrate.report.json import render_plan

@@ -8,9 +8,11 @@ manual, appendix A; libpq's fe-connect.c and the server's messages as measured w
 import re
 from dataclasses import dataclass
 
+from agent_factory.migrate.db.spelled_secrets import masked_sql
 from agent_factory.migrate.model.errors import NOT_TOUCHED, CannotConnectError
 from agent_factory.migrate.model.target import Target
 from agent_factory.plain_text import text_of
+from agent_factory.redaction import MASK
 from agent_factory.row_values import value
 
 
@@ -365,6 +367,9 @@ def _message(error: Exception) -> str:
     if primary:
         detail = getattr(diagnostics, "message_detail", None) or ""
         sqlstate = getattr(diagnostics, "sqlstate", None) or ""
+        statement = getattr(error, "statement", None) or ""
+        if masked_sql(statement) != statement:  # what is wrong in it may be the password
+            primary = _QUOTED_VALUE.sub(f'"{MASK}"', primary)
         if getattr(diagnostics, "source_function", None) in _RAISES:
             # Somebody's own words: what of them is a value, nobody can tell.
             primary, detail = value(primary), value(detail) if detail else ""

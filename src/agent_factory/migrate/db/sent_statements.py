@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from agent_factory.migrate.db.driver import NOTHING_TO_DO
+from agent_factory.migrate.db.spelled_secrets import masked_sql
 from agent_factory.redaction import redact
 from agent_factory.sqlite import BEGIN_TO_WRITE
 
@@ -70,7 +71,7 @@ def with_salt(statements: Sequence[SentStatement], salt: str) -> tuple[SentState
 
 def shown(sql: str, rows: int | None = None) -> str:
     """Return a statement as it may be shown: one line, without secrets, cut off."""
-    line = " ".join(redact(sql).split())
+    line = " ".join(redact(masked_sql(sql)).split())
     line = line if len(line) <= _SHOWN else f"{line[: _SHOWN - 3]}..."
     return line if rows is None else f"{line} (with {rows} rows)"
 

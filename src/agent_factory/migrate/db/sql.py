@@ -70,7 +70,7 @@ def blanked(sql: str, *, keep: Collection[Kind] = (), fill: str = " ") -> str:
     opened and not closed goes to the end of the text.
     """
     parts, at = [], 0
-    for kind, start, end in _opaque(sql):
+    for kind, start, end in opaque_parts(sql):
         if kind not in keep:
             parts += [sql[at:start], fill * (end - start)]
             at = end
@@ -148,7 +148,7 @@ def names_in(sql: str) -> frozenset[str]:
     return frozenset(bare_parts(blanked(sql, keep={"name"})))
 
 
-def _opaque(sql: str) -> Iterator[tuple[Kind, int, int]]:
+def opaque_parts(sql: str) -> Iterator[tuple[Kind, int, int]]:
     """Yield kind, start and end of each comment, constant in quotes and name in quotes, in their order."""
     at = 0
     while opened := _OPENS.search(sql, at):

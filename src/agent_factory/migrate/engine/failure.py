@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from agent_factory.migrate.db.connection import ReconnectedError
 from agent_factory.migrate.db.failures import explain_statement_failure
+from agent_factory.migrate.db.spelled_secrets import masked_source, masked_sql
 from agent_factory.migrate.engine.database_state import DatabaseState, read_state_after_failure
 from agent_factory.migrate.engine.run_state import RunState, StoppedError
 from agent_factory.migrate.engine.running_revision import RunningRevision, TransactionEndedError
@@ -160,10 +161,10 @@ class RunFailedError(Exception):
         lines += [f"blocked by {session}" for session in self.blockers]
         if running is not None and running.committed:
             lines.append("committed before it failed:")
-            lines += [f"  {' '.join(statement.split())}" for statement in running.committed]
+            lines += [f"  {' '.join(masked_sql(statement).split())}" for statement in running.committed]
         if running is not None and running.uncertain:
             lines.append("the server cannot tell whether this is committed:")
-            lines += [f"  {' '.join(statement.split())}" for statement in running.uncertain]
+            lines += [f"  {' '.join(masked_sql(statement).split())}" for statement in running.uncertain]
         return lines
 
     def _undo(self, target: Target, plan: Plan) -> tuple[str, ...]:
@@ -237,7 +238,9 @@ def place_in_revision(error: BaseException, revision: Revision | None) -> str:
         ]
         if frames:
             line = frames[-1].lineno
-            lines.append(f"at {revision.path.name}, line {line}: {source_line(revision.path, line)}")
+            lines.append(
+                f"at {revision.path.name}, line {line}: {source_line(revision.path, line, masked_source)}"
+            )
     if isinstance(error, sa.exc.DBAPIError) and error.statement:
-        lines.append("SQL: " + " ".join(error.statement.split()))
+        lines.append("SQL: " + " ".join(masked_sql(error.statement).split()))
     return "\n".join(lines)

@@ -13,6 +13,7 @@ from agent_factory.migrate.db import indexes
 from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.db.driver import WatchedConnection, own_cursor_of, watched_connection
 from agent_factory.migrate.db.sent_statements import SentListener
+from agent_factory.migrate.db.spelled_secrets import masked_sql
 from agent_factory.migrate.db.transaction_control import may_change_transaction
 from agent_factory.migrate.db.transactions import is_idle
 from agent_factory.migrate.db.watched_file import watched_file
@@ -149,7 +150,7 @@ class Watch:
 
     def _skips(self, connection: sa.Connection, running: RunningRevision, statement: str) -> bool:
         """Prepare for a statement of the revision's own; say whether an earlier run has done its work."""
-        self.run_state.emit(StatementStarted(revision=running.revision.id, sql=statement))
+        self.run_state.emit(StatementStarted(revision=running.revision.id, sql=masked_sql(statement)))
         if indexes.built_by(statement) in self.done:
             self.sent.note(statement)  # the driver is given another one
             running.note_committed(statement)

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from agent_factory.migrate.db import run_lock
 from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.db.driver import encodings_of, own_cursor_of, psycopg2_connection
+from agent_factory.migrate.db.spelled_secrets import masked_source, masked_sql
 from agent_factory.migrate.db.transactions import IS_MARKED
 from agent_factory.migrate.journal.found import FORMAT, REMARK, FoundJournal, find_journal
 from agent_factory.migrate.journal.histories import Records
@@ -273,8 +274,8 @@ def _revision_values(
     return {
         "revision": revision.id,
         "source_sha256": sha256,
-        "source": kept_text(driver, source),
-        "statements": [kept_text(driver, statement) for statement in statements],
+        "source": kept_text(driver, masked_source(source)),
+        "statements": [kept_text(driver, masked_sql(statement)) for statement in statements],
         "started_at": seconds,
         "error": kept_text(driver, error) if error else None,
     }
@@ -310,7 +311,7 @@ def note_statement(connection: sa.Connection, run_id: str, revision: str, statem
         cursor.execute(
             "UPDATE af_db.journal SET statements = statements || %s::text "
             "WHERE run_id = %s AND revision = %s AND state = 'started'",
-            [kept_text(psycopg2_connection(connection), statement), run_id, revision],
+            [kept_text(psycopg2_connection(connection), masked_sql(statement)), run_id, revision],
         )
 
 
@@ -322,7 +323,10 @@ def close_mark(connection: sa.Connection, run_id: str, revision: str, committed:
             "state = CASE WHEN %s THEN 'started' ELSE 'failed' END "
             "WHERE run_id = %s AND revision = %s AND state = 'started'",
             [
-                [kept_text(psycopg2_connection(connection), statement) for statement in committed],
+                [
+                    kept_text(psycopg2_connection(connection), masked_sql(statement))
+                    for statement in committed
+                ],
                 *(bool(committed), run_id, revision),
             ],
         )
@@ -357,9 +361,9 @@ def difference(connection: sa.Connection, entry: Entry, revision: Revision) -> s
     return "".join(
         difflib.unified_diff(
             source.splitlines(keepends=True),
-            kept_text(psycopg2_connection(connection), read_normalised(revision.path)).splitlines(
-                keepends=True
-            ),
+            kept_text(
+                psycopg2_connection(connection), masked_source(read_normalised(revision.path))
+            ).splitlines(keepends=True),
             f"{revision.path.name} as applied",
             f"{revision.path.name} now",
         )

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from itertools import groupby
 
+from agent_factory.migrate.db.spelled_secrets import is_masked
+from agent_factory.migrate.model.errors import UNCHANGED, RefusedError
 from agent_factory.migrate.model.plan import Direction, Plan, Revision
 from agent_factory.migrate.report import plan_words as words
 from agent_factory.migrate.report.folding import one_line
@@ -31,6 +33,34 @@ def render_sql(result: PlanResult) -> str:
     for number, revision in enumerate(review.revisions, start=1):
         lines += ["", *_revision(review.plan, number, revision, inexact)]
     return "\n".join(lines) + "\n"
+
+
+def refuse_inexact(result: PlanResult) -> None:
+    """Raise RefusedError where a statement can only be shown without its secrets or control characters, or a
+    revision's statements not at all.
+
+    In a file, or for another program, it would be taken for what runs: a password would be set to asterisks.
+    """
+    for revision in result.review.revisions:
+        if not revision.shown:
+            raise RefusedError(
+                "sql-not-whole",
+                f"the statements of {revision.revision.id} cannot be shown: {revision.why_not}",
+                state=UNCHANGED,
+                next_steps=("with a rehearsal they are seen; or read the plan as --format text",),
+            )
+    inexact = _inexact(result)
+    if inexact:
+        places = ", ".join(f"{revision}, statement {number}" for revision, number in sorted(inexact))
+        raise RefusedError(
+            "secrets-in-sql",
+            f"the SQL would not be what runs: secrets or control characters stand in {places}",
+            state=UNCHANGED,
+            next_steps=(
+                "read the secret from the environment in the revision, or set it outside of migrations",
+                "to read the plan: --format text, markdown or html, or --format sql on a terminal",
+            ),
+        )
 
 
 def _revision(
@@ -96,5 +126,5 @@ def _inexact(result: PlanResult) -> frozenset[tuple[str, int]]:
         (item.revision.id, statement.number)
         for item in result.review.revisions
         for statement in item.statements
-        if clean(statement.sql) != statement.sql
+        if clean(statement.sql) != statement.sql or is_masked(statement.sql)
     )

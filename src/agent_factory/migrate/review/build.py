@@ -6,6 +6,7 @@ from pathlib import Path
 
 from agent_factory.migrate.catalog import Difference
 from agent_factory.migrate.db.sizes import TableSize
+from agent_factory.migrate.db.spelled_secrets import masked_sql
 from agent_factory.migrate.model.errors import ExitCode
 from agent_factory.migrate.model.events import Warned
 from agent_factory.migrate.model.locks import Blocks, LockMode
@@ -187,7 +188,7 @@ def _statements(
     return tuple(
         ReviewedStatement(
             number=number,
-            sql=statement.sql,
+            sql=masked_sql(statement.sql),
             times=statement.times,
             transactional=statement.transactional,
             tables=tuple(_touched(effect, sizes) for effect in statement.effects),
@@ -247,7 +248,7 @@ def _rendered(plan: Plan, revision: Revision, sql: tuple[str, ...] | Exception) 
         statements=tuple(
             ReviewedStatement(
                 number=number,
-                sql=statement,
+                sql=masked_sql(statement),
                 times=1,
                 transactional=True,
                 tables=(),

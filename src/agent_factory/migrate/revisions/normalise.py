@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from agent_factory.migrate.revisions.contents import FileContent, content_of
@@ -41,10 +42,13 @@ def read_hashed(path: Path) -> tuple[str, str]:
     return source, content_sha256(content) if content.is_bytecode else source_sha256(source)
 
 
-def source_line(path: Path, number: int | None) -> str:
-    """Return a line of this file, as it was first read, without the blanks around it; empty for bytecode."""
+def source_line(path: Path, number: int | None, masked: Callable[[str], str] = str) -> str:
+    """Return a line of this file, as it was first read, without the blanks around it; empty for bytecode.
+
+    ``masked`` returns the file's text as it may be shown, with as many lines.
+    """
     content = content_of(path)
-    lines = [] if content.is_bytecode else re.split("\r\n|\r|\n", text_of(content))
+    lines = [] if content.is_bytecode else masked(re.sub("\r\n|\r", "\n", text_of(content))).split("\n")
     return lines[number - 1].strip() if number and number <= len(lines) else ""
 
 
