@@ -4,6 +4,7 @@ Where the code knows that a text is a value, ``value`` marks it; the marks leave
 values are recognised by the sentences of PostgreSQL and SQLAlchemy that they stand in.
 """
 
+import functools
 import re
 
 HIDDEN = "***"
@@ -22,26 +23,34 @@ _NEAR_VALUES = (
 _AFTER_A_KEY = (
     r"\)\ (?:already\ exists|is\ not\ present|is\ still\ referenced|is\ duplicated|conflicts\ with)"
 )
-_SENTENCES = re.compile(
-    rf"""
-      (?P<key> \)\ ?=) \( (?: (?s:.*?) (?={_AFTER_A_KEY}) | [^\n]* (?=\)) ) \)
-    | (?P<row> row\ contains\ ) (?s:.*?) (?: \)\.? (?=\s*(?:\n|\Z)) | \Z )
-    | (?P<parameters> \[parameters:\ ) (?s:.*?) (?: (?=\](?:\s*\n|\s*\Z|\s*\(Background)) | \Z )
-    | (?P<excerpt> \bLINE\ \d+:\ ) [^\n]* (?:\n\ *\^)?
-    | (?P<query> ^QUERY:\ \ ?) (?s:.*?) (?=\nCONTEXT:|\Z)
-    | (?P<copied> \b(?:COPY|JSON\ data)\b[^\n]*?,?\ line\ \d+(?:,\ column\ [^\n:]+)?:\ ) [^\n]*
-    | (?P<context> \bSQL\ (?:statement|expression)\ ) "(?s:.*?)" (?=\s*(?:\n|\Z|PL/))
-    | (?P<bound> \bparameters?(?:\ \$\d+)?:?\ \$\d+\ =\ ) [^\n]*
-    | (?P<wrong> \b(?:invalid|malformed|unrecognized|out\ of\ range)\b[^\n"]*:\ ) "[^\n]*"
-    | (?P<out> \b(?:invalid\ )?value\ ) "[^\n]*?" (?=\ (?:is\ out\ of\ range|for\ "))
-    | (?P<token> \bToken\ ) "[^\n]*" (?=\ is\ invalid)
-    """,
-    re.VERBOSE | re.MULTILINE,
-)
-_RAISED = re.compile(
-    r"((?:[^\n]*?\(\w+\.errors\.\w+\) )?)"
-    r"[^\n]+(?:\n(?!CONTEXT:)[^\n]*)*(?=\nCONTEXT:[^\n]* at (?:RAISE|ASSERT)\b)"
-)
+
+
+@functools.cache  # compiling these two takes a millisecond, and most texts hold no value
+def _sentences() -> re.Pattern[str]:
+    return re.compile(
+        rf"""
+          (?P<key> \)\ ?=) \( (?: (?s:.*?) (?={_AFTER_A_KEY}) | [^\n]* (?=\)) ) \)
+        | (?P<row> row\ contains\ ) (?s:.*?) (?: \)\.? (?=\s*(?:\n|\Z)) | \Z )
+        | (?P<parameters> \[parameters:\ ) (?s:.*?) (?: (?=\](?:\s*\n|\s*\Z|\s*\(Background)) | \Z )
+        | (?P<excerpt> \bLINE\ \d+:\ ) [^\n]* (?:\n\ *\^)?
+        | (?P<query> ^QUERY:\ \ ?) (?s:.*?) (?=\nCONTEXT:|\Z)
+        | (?P<copied> \b(?:COPY|JSON\ data)\b[^\n]*?,?\ line\ \d+(?:,\ column\ [^\n:]+)?:\ ) [^\n]*
+        | (?P<context> \bSQL\ (?:statement|expression)\ ) "(?s:.*?)" (?=\s*(?:\n|\Z|PL/))
+        | (?P<bound> \bparameters?(?:\ \$\d+)?:?\ \$\d+\ =\ ) [^\n]*
+        | (?P<wrong> \b(?:invalid|malformed|unrecognized|out\ of\ range)\b[^\n"]*:\ ) "[^\n]*"
+        | (?P<out> \b(?:invalid\ )?value\ ) "[^\n]*?" (?=\ (?:is\ out\ of\ range|for\ "))
+        | (?P<token> \bToken\ ) "[^\n]*" (?=\ is\ invalid)
+        """,
+        re.VERBOSE | re.MULTILINE,
+    )
+
+
+@functools.cache
+def _raised() -> re.Pattern[str]:
+    return re.compile(
+        r"((?:[^\n]*?\(\w+\.errors\.\w+\) )?)"
+        r"[^\n]+(?:\n(?!CONTEXT:)[^\n]*)*(?=\nCONTEXT:[^\n]* at (?:RAISE|ASSERT)\b)"
+    )
 
 
 def value(text: str) -> str:
@@ -54,8 +63,8 @@ def without_values(text: str) -> str:
     if not any(near in text for near in _NEAR_VALUES):
         return text
     text = _MARKED.sub(HIDDEN, text)
-    text = _RAISED.sub(rf"\g<1>{HIDDEN}", text)
-    return _SENTENCES.sub(_hidden, text)
+    text = _raised().sub(rf"\g<1>{HIDDEN}", text)
+    return _sentences().sub(_hidden, text)
 
 
 def with_values(text: str) -> str:
