@@ -12,7 +12,7 @@ HIDDEN = "***"
 _BEGIN, _END = "\ufdd0", "\ufdd1"
 """Two characters that Unicode keeps for a program's own use: no text may hold them."""
 
-_MARKED = re.compile(rf"{_BEGIN}[^{_BEGIN}{_END}]*(?:{_END}|\Z)")
+_MARKED = re.compile(rf"{_BEGIN}.*?(?:{_END}|\Z)", re.DOTALL)
 
 _NEAR_VALUES = (
     *("=(", "row contains", "[parameters: ", "LINE ", ", line ", "at RAISE", "at ASSERT", "SQL statement"),
