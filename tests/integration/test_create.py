@@ -216,3 +216,23 @@ def test_there_has_to_be_one_message(af_db: CommandLine, project: AlembicProject
 
     assert (outcome.code, outcome.error["code"]) == (2, "usage")
     assert "message" in outcome.error["message"].casefold()
+
+
+def test_what_cannot_be_compared_is_told_once(af_db: CommandLine, tmp_path: Path, sqlite_url: str) -> None:
+    """SQLAlchemy and Alembic each warn of the same index."""
+    files = make_project(tmp_path / "expression")
+    create = "op.execute('CREATE TABLE t (a TEXT)'), op.execute('CREATE INDEX ix_lower ON t (lower(a))')"
+    files.add("001", None, create)
+    files.write_models(
+        "metadata = sa.MetaData()\n"
+        't = sa.Table("t", metadata, sa.Column("a", sa.Text))\n'
+        'sa.Index("ix_lower", sa.func.lower(t.c.a))\n'
+    )
+    af_db("local", "upgrade", cwd=files.root, url=sqlite_url)
+
+    outcome = af_db("local", "create", "nothing", cwd=files.root, url=sqlite_url)
+
+    assert "nothing to create" in outcome.out
+    said = outcome.out + outcome.err
+    assert said.count("ix_lower") == 1
+    assert "not compared: the index ix_lower: SQLAlchemy does not read expressions" in said

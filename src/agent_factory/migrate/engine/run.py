@@ -235,6 +235,7 @@ class _Run:
             recorded=recorded,
             committed=lambda _revision: self._end(),
             reused=self._warn_of_reuse,
+            kept=lambda what: self._state.emit(Warned(code="kept-in-rebuild", message=what)),
         )
 
     def _warn_of_reuse(self, revision: str, why: Exception) -> None:

@@ -6,12 +6,14 @@ no more: tests/unit/migrate/project/test_alembic_internals.py. Read in Alembic 1
 
 import contextlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 import sqlalchemy as sa
 from alembic import command
+from alembic.operations.batch import BatchOperationsImpl
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import Script, ScriptDirectory
@@ -125,3 +127,82 @@ class _Step(RevisionStep):
         if has_one_parent and heads == {revision.revision}:
             return False
         return super().should_delete_branch(heads)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """One batch of operations for which Alembic rebuilds a SQLite table.
+
+    Alembic hands it to nobody: its own documentation ends at the operations inside of the block.
+    """
+
+    operations: BatchOperationsImpl
+
+    @property
+    def table(self) -> str:
+        return str(self.operations.table_name)
+
+    @property
+    def connection(self) -> sa.Connection | None:
+        """The connection that it works on; None where it only prints SQL."""
+        return self.operations.impl.connection
+
+    @property
+    def is_of_main_file(self) -> bool:
+        return self.operations.schema in (None, "main")
+
+    @property
+    def restates_table(self) -> bool:
+        """Whether the revision says all that the table has, by ``copy_from``."""
+        return self.operations.copy_from is not None
+
+    @property
+    def restates_checks(self) -> bool:
+        """Whether it says the CHECKs that have no name, by ``table_args``: all of them, as Alembic has it."""
+        return any(isinstance(argument, sa.CheckConstraint) for argument in self.operations.table_args)
+
+    @property
+    def restated_columns(self) -> tuple[str, ...]:
+        """The columns that it states, by ``reflect_args``."""
+        columns = (item for item in self.operations.reflect_args if isinstance(item, sa.Column))
+        return tuple(str(column.name) for column in columns)
+
+    @property
+    def steps(self) -> tuple[tuple[str, Sequence[Any], Mapping[str, Any]], ...]:
+        """Its operations in order: the name of each, what it is given by place, and by name."""
+        return tuple(self.operations.batch)
+
+    def add_checks(self, checks: Sequence[str]) -> None:
+        """Have the new table have these CHECKs too, each without a name."""
+        added = (sa.CheckConstraint(sa.text(check.replace(":", "\\:"))) for check in checks)
+        self.operations.table_args = (*self.operations.table_args, *added)
+
+    def set_option(self, name: str, value: object) -> None:
+        """Have the new table have an option of SQLAlchemy's, unless the revision says another."""
+        self.operations.table_kwargs.setdefault(name, value)
+
+    def when_column_is_read(self, adjust: Callable[[Any, Any, dict[str, Any]], None]) -> None:
+        """Call SQLAlchemy's event ``column_reflect`` for each column that the old table has."""
+        self.operations.reflect_kwargs["listeners"].append(("column_reflect", adjust))
+
+
+@contextlib.contextmanager
+def replaced_in_batches(rebuild: Callable[[Batch, Callable[[], None]], None]) -> Iterator[None]:
+    """Have each batch that rebuilds its table be done by ``rebuild``, for the block.
+
+    It is handed the batch and Alembic's own function for it.
+    """
+    flush = BatchOperationsImpl.flush
+
+    def flush_or_rebuild(operations: BatchOperationsImpl) -> None:
+        if operations._should_recreate():
+            rebuild(Batch(operations=operations), lambda: flush(operations))
+        else:
+            flush(operations)
+
+    implementation: Any = BatchOperationsImpl
+    implementation.flush = flush_or_rebuild
+    try:
+        yield
+    finally:
+        implementation.flush = flush

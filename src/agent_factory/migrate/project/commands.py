@@ -14,6 +14,7 @@ from agent_factory.migrate.model.version_table import Position
 from agent_factory.migrate.project.connections import guarded
 from agent_factory.migrate.project.environment import Hooks, read_configured, sharing
 from agent_factory.migrate.project.history import Project, as_revision
+from agent_factory.migrate.project.library_warnings import in_our_words
 from agent_factory.migrate.project.output import stdout_kept_clean
 
 
@@ -87,7 +88,7 @@ def create(
             rev_id=_next_id(project),
             process_revision_directives=drop_if_empty,
         )
-    notes = tuple(dict.fromkeys(str(warning.message) for warning in caught))
+    notes = in_our_words(warning.message for warning in caught)
     return as_revision(written) if isinstance(written, Script) else None, notes
 
 

@@ -22,9 +22,11 @@ from agent_factory.migrate.model.plan import Direction, Plan, Revision
 from agent_factory.migrate.model.version_table import Position, VersionTable
 from agent_factory.migrate.project.alembic_internals import (
     WRITES_NOTHING,
+    Batch,
     make_step,
     replace_configure,
     replace_run_migrations,
+    replaced_in_batches,
     replaced_in_commands,
     version_table_name,
 )
@@ -67,6 +69,7 @@ class Hooks:
     ``recording`` is called when its version row is about to be sent, ``recorded`` when it is written, still
     inside its transaction; ``committed`` when that transaction has ended well. ``reused`` is called first,
     with the reason, for a revision whose file cannot be executed again: it runs as an earlier use left it.
+    ``kept`` is called with a sentence where a SQLite table was rebuilt, and kept what Alembic would lose.
     ``connected`` is called, in whatever thread does it, with what project code opens by itself; in the run
     itself it is not.
     """
@@ -76,6 +79,7 @@ class Hooks:
     recorded: Callable[[str], None] = _ignore
     committed: Callable[[str], None] = _ignore
     reused: Reused = _ignore_reuse
+    kept: Callable[[str], None] = _ignore
     connected: Callable[[OwnConnection], None] = _ignore
 
 
@@ -118,8 +122,25 @@ def sharing(
         begins_noted(connection) as outer.find,
         _handing_over(project, connection),
         replaced_in_commands(build, project.script),
+        _nothing_lost(connection, hooks),
         rows.noticed(),
     ):
+        yield
+
+
+@contextlib.contextmanager
+def _nothing_lost(connection: sa.Connection, hooks: Hooks | None) -> Iterator[None]:
+    """Have batch mode keep what a SQLite table has, for the block."""
+    if connection.dialect.name != "sqlite" or hooks is None:
+        yield
+        return
+
+    def rebuild(batch: Batch, flush: Callable[[], None]) -> None:
+        from agent_factory.migrate.project import rebuilt_tables  # and with it the whole catalog
+
+        rebuilt_tables.rebuild(batch, flush, note=hooks.kept)
+
+    with replaced_in_batches(rebuild):
         yield
 
 

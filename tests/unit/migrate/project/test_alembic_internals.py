@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.autogenerate import RevisionContext
 from alembic.config import Config
+from alembic.operations import Operations
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import ScriptDirectory
@@ -332,3 +333,33 @@ def test_faults_of_files_are_warned_of_in_these_words(
         except KeyError:
             pass  # what the warning was about
     pytest.fail(f"ONLY_WARNED: of {fault} Alembic does not warn in these words")
+
+
+def test_batch_operations_impl_is_what_a_batch_is_flushed_by(connection: sa.Connection) -> None:
+    connection.exec_driver_sql("CREATE TABLE t (a INTEGER, b TEXT)")
+    operations = Operations(MigrationContext.configure(connection))
+    seen: list[internals.Batch] = []
+
+    def rebuild(batch: internals.Batch, flush: Callable[[], None]) -> None:
+        seen.append(batch)
+        batch.add_checks(["a > 0"])
+        batch.set_option("sqlite_strict", True)
+        batch.when_column_is_read(lambda _inspector, _table, column: column.update(comment="read"))
+        flush()
+
+    with internals.replaced_in_batches(rebuild):
+        with operations.batch_alter_table("t") as native:
+            native.add_column(sa.Column("c", sa.Integer))
+        with operations.batch_alter_table("t", reflect_args=(sa.Column("b", sa.Text),)) as anew:
+            anew.alter_column("a", nullable=False, existing_type=sa.Integer())
+            anew.drop_column("c")
+
+    (batch,) = seen
+    assert (batch.table, batch.connection, batch.is_of_main_file) == ("t", connection, True)
+    assert (batch.restates_table, batch.restates_checks, batch.restated_columns) == (False, True, ("b",))
+    assert [name for name, _given, _options in batch.steps] == ["alter_column", "drop_column"]
+    (_, (_table, altered), options), (_, (_, dropped), _) = batch.steps
+    assert (altered, options["nullable"], dropped.name) == ("a", False, "c")
+    made = connection.exec_driver_sql("SELECT sql FROM sqlite_master").scalar_one()
+    assert "CHECK (a > 0)" in made
+    assert "STRICT" in made
