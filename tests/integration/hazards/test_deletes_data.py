@@ -3,7 +3,7 @@
 import pytest
 
 from agent_factory.migrate.review.hazards import Severity
-from tests.integration.hazards.stage import Stage, of_code, rewrite_in, run_traced
+from tests.integration.hazards.stage import Stage, of_code, rewrite_in, run_script, run_traced
 
 # A statement, the message, words of the remedy, and the same where there are no rows that it would delete.
 CASES = [
@@ -132,3 +132,46 @@ def test_a_partitioned_table_is_told_of_once(bare_stage: Stage) -> None:
     assert "drops public.event.id: 1,000 values" in column.message
     (table,) = of_code(bare_stage.hazards(["DROP TABLE event"]), "deletes-data")
     assert "drops public.event: 1,000 rows" in table.message
+
+
+TIMES = "CREATE TABLE t (id bigint PRIMARY KEY, at timestamptz, plain timestamp, doc json)"
+IN_BERLIN = """
+DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET timezone = ''Europe/Berlin''', current_database()); END $$;
+"""
+TIMES_OF_BERLIN = """
+INSERT INTO t VALUES
+    (1, '2026-10-25 00:30+00', '2026-03-29 01:30', '{"a": 1}'),
+    (2, '2026-10-25 01:30+00', '2026-03-29 02:30', '{"a": 1, "a": 2}'),
+    (3, '2026-10-25 02:30+00', '2026-03-29 03:30', '[1]')
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "values"),
+    [
+        pytest.param(
+            "at TYPE timestamp", "timestamp without time zone: 1 value", id="the hour that is there twice"
+        ),
+        pytest.param(
+            "plain TYPE timestamptz", "timestamp with time zone: 1 value", id="the hour that is not"
+        ),
+        pytest.param("doc TYPE jsonb", "from json to jsonb: 1 value", id="a key that is there twice"),
+    ],
+)
+def test_a_cast_by_itself_may_lose_what_the_rows_show(bare_stage: Stage, change: str, values: str) -> None:
+    run_script(bare_stage.production_url, f"{IN_BERLIN} {TIMES}; {TIMES_OF_BERLIN}")
+    run_script(bare_stage.scratch_url, f"{IN_BERLIN} {TIMES}")
+
+    (hazard,) = of_code(bare_stage.hazards([f"ALTER TABLE t ALTER COLUMN {change}"]), "deletes-data")
+
+    assert values in hazard.message
+
+
+def test_json_that_no_jsonb_can_hold_fails(bare_stage: Stage) -> None:
+    run_script(bare_stage.production_url, rf"""{TIMES}; INSERT INTO t (id, doc) VALUES (1, '"\u0000"')""")
+    run_script(bare_stage.scratch_url, TIMES)
+
+    found = bare_stage.hazards(["ALTER TABLE t ALTER COLUMN doc TYPE jsonb"])
+
+    (hazard,) = of_code(found, "fails-on-data")
+    assert "unsupported Unicode escape sequence" in hazard.message
