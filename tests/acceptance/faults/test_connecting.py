@@ -76,6 +76,8 @@ def told_without_the_canary(project: AlembicProject, url: str, *command: str) ->
         pytest.param(lambda p: p.url(password=f"{CANARY}x"), 5, "wrong-password", id="password"),
         pytest.param(lambda p: p.url(user="nobody_x"), 5, "wrong-password", id="role"),
         pytest.param(lambda p: p.url(database="nope_db"), 5, "no-such-database", id="database"),
+        pytest.param(lambda p: p.url(database="sasl_tls"), 5, "no-such-database", id="database called so"),
+        pytest.param(lambda p: p.url(host="pg-tls.invalid"), 5, "unknown-host", id="host called so"),
         pytest.param(lambda p: p.url(options="?sslmode=require"), 5, "tls", id="TLS"),
         pytest.param(lambda p: p.url(options="?sslmode=verify-full"), 5, "tls", id="certificate"),
         pytest.param(lambda p: p.url(options="?pgbouncer=true"), 5, "unknown-url-option", id="option"),

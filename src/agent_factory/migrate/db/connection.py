@@ -8,8 +8,8 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from agent_factory import sqlite
+from agent_factory.migrate.db.connection_failures import explain_connection_failure
 from agent_factory.migrate.db.driver import WatchedConnection, psycopg2_connection, sqlite3_connection
-from agent_factory.migrate.db.failures import explain_connection_failure
 from agent_factory.migrate.db.libpq import APPLICATION_NAME, CONNECT_TIMEOUT_S, connect_options, with_options
 from agent_factory.migrate.db.own import own
 from agent_factory.migrate.db.read_only import ReadOnlyConnection, ReadOnlyFile

@@ -1,15 +1,13 @@
-"""What a database's error means: the cause in one sentence, and what to type next.
+"""What the error of a statement means: the cause in one sentence, and what to type next.
 
-PostgreSQL's statement errors are distinguished by SQLSTATE. Connection errors carry none, and SQLite has no
-codes that SQLAlchemy hands on: there the stable fragments of the messages decide. Sources: PostgreSQL
-manual, appendix A; libpq's fe-connect.c and the server's messages as measured with 16 and 18.
+PostgreSQL's are distinguished by SQLSTATE. SQLite has no codes that SQLAlchemy hands on: there the stable
+fragments of the messages decide. Source: PostgreSQL manual, appendix A.
 """
 
 import re
 from dataclasses import dataclass
 
 from agent_factory.migrate.db.spelled_secrets import masked_sql
-from agent_factory.migrate.model.errors import NOT_TOUCHED, CannotConnectError
 from agent_factory.migrate.model.target import Target
 from agent_factory.plain_text import text_of
 from agent_factory.redaction import MASK
@@ -27,136 +25,6 @@ class Cause:
     what: str
     next_steps: tuple[str, ...]
 
-
-_CHECK_URL = "check the host and port in DATABASE_URL"
-
-CONNECTION_CAUSES: tuple[tuple[str, Cause], ...] = (
-    (
-        r"password authentication failed|no password supplied|SCRAM|SASL",
-        Cause(
-            code="wrong-password",
-            what="the server did not accept the password of {user}",
-            next_steps=(
-                "check user and password in DATABASE_URL (special characters need no encoding)",
-                "a managed PostgreSQL shows the connection string in its console",
-            ),
-        ),
-    ),
-    (
-        r"database \".*\" does not exist",
-        Cause(
-            code="no-such-database",
-            what="the server has no database {database}",
-            next_steps=("createdb {connection} {database}", "or correct the last part of DATABASE_URL"),
-        ),
-    ),
-    (
-        r"role \".*\" does not exist",
-        Cause(
-            code="no-such-role",
-            what="the server has no role {user}",
-            next_steps=("correct the user in DATABASE_URL", "or make the role: createuser -P {user}"),
-        ),
-    ),
-    (
-        r"server does not support SSL|SSL error|certificate|sslmode|SSL SYSCALL|tls",
-        Cause(
-            code="tls",
-            what="no encrypted connection could be made",
-            next_steps=(
-                "check sslmode and sslrootcert in DATABASE_URL (a remote host gets sslmode=require)",
-                "a server without TLS, on a private network: ?sslmode=disable, knowing that it is plain text",
-            ),
-        ),
-    ),
-    (
-        r"pg_hba\.conf|no encryption",
-        Cause(
-            code="not-allowed-in",
-            what="the server's pg_hba.conf does not accept {user} from this address",
-            next_steps=("allow this address in the server's or the provider's access list",),
-        ),
-    ),
-    (
-        r"too many (connections|clients)|remaining connection slots",
-        Cause(
-            code="too-many-connections",
-            what="the server has no free connection for {user}",
-            next_steps=("close idle sessions or raise the limit, then run the command again",),
-        ),
-    ),
-    (
-        r"could not translate host name|Name or service not known|nodename nor servname",
-        Cause(
-            code="unknown-host",
-            what="the host name {host} cannot be resolved",
-            next_steps=(_CHECK_URL, "is this machine online, and on the VPN if one is needed?"),
-        ),
-    ),
-    (
-        r"Connection refused|No such file or directory",
-        Cause(
-            code="connection-refused",
-            what="no server answers at {where}",
-            next_steps=("is the server running? pg_isready {connection}", _CHECK_URL),
-        ),
-    ),
-    (
-        r"timeout expired|timed out|Network is unreachable|No route to host",
-        Cause(
-            code="unreachable",
-            what="{where} cannot be reached",
-            next_steps=(
-                "check firewall, access list and network; " + _CHECK_URL,
-                "a direct address may be IPv6 only: see docs/backend-options-and-costs.md",
-            ),
-        ),
-    ),
-    (
-        r"starting up|shutting down|in recovery mode",
-        Cause(
-            code="server-not-ready",
-            what="the server is starting or stopping",
-            next_steps=("wait a little, then run the command again",),
-        ),
-    ),
-    (
-        r"invalid (connection option|URI query parameter|dsn)|invalid \w+ value",
-        Cause(
-            code="unknown-url-option",
-            what="DATABASE_URL has an option that PostgreSQL's client does not know",
-            next_steps=("remove it from the end of DATABASE_URL (?pgbouncer=true is for another client)",),
-        ),
-    ),
-    (
-        r"file is not a database|file is encrypted",
-        Cause(
-            code="not-a-database",
-            what="the file {database} is not a SQLite database",
-            next_steps=("correct the path in DATABASE_URL",),
-        ),
-    ),
-    (
-        r"unable to open database file",
-        Cause(
-            code="cannot-open-file",
-            what="the file {database} cannot be opened or made",
-            next_steps=("does its folder exist, and may you write there? Check the path in DATABASE_URL",),
-        ),
-    ),
-    (
-        r"database is locked",
-        Cause(
-            code="file-locked",
-            what="another process is writing to {database}",
-            next_steps=("stop it or wait for it, then run the command again",),
-        ),
-    ),
-)
-
-_UNKNOWN_CONNECTION_CAUSE = Cause(
-    code="cannot-connect", what="the connection failed", next_steps=("check DATABASE_URL",)
-)
 
 _DATA = "correct or remove the rows that violate it, in a revision of its own before this one"
 
@@ -317,24 +185,9 @@ _QUOTED_VALUE = re.compile('["\u201c\u201e\u00ab].*["\u201c\u201d\u00bb]|0x.*', 
 """What a data exception (class 22) quotes, in the quotation marks of the server's language."""
 
 
-def explain_connection_failure(error: Exception, target: Target) -> CannotConnectError:
-    """Return the error to raise when the database was not reached."""
-    said = _message(error)
-    cause = next(
-        (cause for pattern, cause in CONNECTION_CAUSES if re.search(pattern, said, re.IGNORECASE)),
-        _UNKNOWN_CONNECTION_CAUSE,
-    )
-    return CannotConnectError(
-        cause.code,
-        f"cannot connect to {target}: {_fill(cause.what, target)} ({said})",
-        state=NOT_TOUCHED,
-        next_steps=tuple(_fill(step, target) for step in cause.next_steps),
-    )
-
-
 def explain_statement_failure(error: Exception, target: Target) -> tuple[str, str, tuple[str, ...]]:
     """Return the cause's code, the sentence that says what happened, and the next steps."""
-    said = _message(error)
+    said = message_of(error)
     original = getattr(error, "orig", error)
     sqlstate = getattr(original, "pgcode", None) or next(
         (state for pattern, state in _SQLITE_CAUSES if re.search(pattern, said)), None
@@ -350,8 +203,8 @@ def explain_statement_failure(error: Exception, target: Target) -> tuple[str, st
     )
     return (
         cause.code,
-        f"{_fill(cause.what, target, relation)} ({said})",
-        tuple(_fill(step, target, relation) for step in cause.next_steps),
+        f"{filled(cause.what, target, relation)} ({said})",
+        tuple(filled(step, target, relation) for step in cause.next_steps),
     )
 
 
@@ -359,7 +212,7 @@ def _marked(match: re.Match[str]) -> str:
     return value(match[0])
 
 
-def _message(error: Exception) -> str:
+def message_of(error: Exception) -> str:
     """The database's own words, on one line, without its position marks."""
     original = getattr(error, "orig", error)
     diagnostics = getattr(original, "diag", None)
@@ -381,7 +234,8 @@ def _message(error: Exception) -> str:
     return " ".join(text_of(original).split())
 
 
-def _fill(text: str, target: Target, relation: str = "NAME") -> str:
+def filled(text: str, target: Target, relation: str = "NAME") -> str:
+    """Return a text of a cause for this target; ``relation`` is the table that the error names."""
     url = target.url
     host = url.host or "localhost"
     connection = f"-h {host} -p {url.port or 5432}" + (f" -U {url.user}" if url.user else "")
