@@ -228,3 +228,39 @@ def _descendants(pid: int) -> set[int]:
     while more := {child for child, parent in parents.items() if parent in found} - found:
         found |= more
     return found - {pid}
+
+
+@pytest.mark.parametrize(
+    ("leaving", "named"),
+    [
+        ("raise GeneratorExit('enough')", "GeneratorExit: enough"),
+        ("raise KeyboardInterrupt('enough')", "KeyboardInterrupt: enough"),
+        ("raise type('Odd', (BaseException,), {})('enough')", "Odd: enough"),
+        ("import sys; sys.exit('enough')", "it ends Python itself: sys.exit('enough')"),
+    ],
+)
+def test_what_a_revision_raises_at_its_rehearsal_is_its_own(
+    af_db: CommandLine, prepared: AlembicProject, postgresql_url: str, leaving: str, named: str
+) -> None:
+    prepared.add("005", "004", leaving)
+
+    outcome = af_db("prod", "plan", "--json", cwd=prepared.root, url=postgresql_url)
+
+    assert (outcome.code, outcome.error["code"]) == (4, "rehearsal-failed"), outcome.out
+    assert named in outcome.error["message"]
+    assert "005_step_005.py, line" in outcome.error["message"]
+
+
+@pytest.mark.parametrize(
+    "leaving", ["raise GeneratorExit", "raise KeyboardInterrupt", "import sys; sys.exit()"]
+)
+def test_what_a_file_raises_while_it_is_loaded_is_its_own(
+    af_db: CommandLine, prepared: AlembicProject, postgresql_url: str, leaving: str
+) -> None:
+    path = prepared.add("005", "004")
+    path.write_text(f"{leaving}\n{path.read_text()}")
+
+    outcome = af_db("prod", "plan", "--json", cwd=prepared.root, url=postgresql_url)
+
+    assert outcome.code == 2, outcome.out
+    assert "005_step_005.py" in outcome.error["message"]

@@ -33,6 +33,7 @@ from agent_factory.migrate.project.alembic_internals import (
 from agent_factory.migrate.project.connections import OwnConnection, guarded, refused_in
 from agent_factory.migrate.project.functions import require_run
 from agent_factory.migrate.project.history import Project
+from agent_factory.migrate.project.interruptions import is_interruption
 from agent_factory.migrate.project.loader import take_module
 from agent_factory.migrate.project.output import stdout_kept_clean
 from agent_factory.migrate.project.pipe import doing
@@ -358,7 +359,9 @@ def env_py_errors(project: Project) -> Iterator[None]:
         yield
     except MigrationError:
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if is_interruption(error):
+            raise
         if own := refused_in(error):
             raise _connects(project, own) from error
         trace = traceback.extract_tb(error.__traceback__)

@@ -11,6 +11,7 @@ from agent_factory.migrate.model.plan import Direction, Plan, Revision
 from agent_factory.migrate.project.connections import guarded
 from agent_factory.migrate.project.environment import migration_step
 from agent_factory.migrate.project.history import Project
+from agent_factory.migrate.project.interruptions import is_interruption
 from agent_factory.migrate.project.output import stdout_kept_clean
 
 _OWN = ("BEGIN", "COMMIT")
@@ -29,7 +30,9 @@ def render_offline(project: Project, plan: Plan) -> dict[str, tuple[str, ...] | 
         began: list[Revision] = []
         try:
             _render(project, plan.direction, steps, at, began, rendered)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a revision may raise anything
+        except BaseException as error:
+            if is_interruption(error):
+                raise
             cause = error if isinstance(error, Exception) else RuntimeError("it ends the process")
             if not began:
                 return rendered | dict.fromkeys((step.id for step in steps), cause)

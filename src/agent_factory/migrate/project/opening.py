@@ -24,6 +24,7 @@ from agent_factory.migrate.project.code_cache import CodeCache
 from agent_factory.migrate.project.connections import only_loaded
 from agent_factory.migrate.project.functions import arguments_of_env_py, find_unfit
 from agent_factory.migrate.project.history import Project, env_py
+from agent_factory.migrate.project.interruptions import is_interruption
 from agent_factory.migrate.project.loader import execute_from_bytes, load_module
 from agent_factory.migrate.project.opened_files import OpenedFiles
 from agent_factory.migrate.project.output import stdout_kept_clean
@@ -165,7 +166,9 @@ def _load(project: Project) -> None:
             warnings.filterwarnings("error", ONLY_WARNED, UserWarning)
             project.script.get_heads()
         project.code.keep()
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if is_interruption(error):
+            raise
         raise _refusal(project, error) from error
 
 
@@ -238,7 +241,9 @@ def _imported(file: RevisionFile) -> RevisionFile:
         return file
     try:
         module = load_module(file.path)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a revision may raise anything
+    except BaseException as error:
+        if is_interruption(error):
+            raise
         return replace(file, broken=_why_not_imported(error, file.path))
     return with_values(file, {name: getattr(module, name) for name in DECLARATIONS if hasattr(module, name)})
 

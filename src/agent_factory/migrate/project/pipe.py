@@ -21,6 +21,7 @@ from multiprocessing.process import BaseProcess
 from typing import NoReturn, TypeVar, cast
 
 from agent_factory.migrate.model.errors import UNCHANGED, MigrationError, RefusedError
+from agent_factory.migrate.project.interruptions import interrupt, is_interruption
 from agent_factory.migrate.project.messages import (
     Called,
     Doing,
@@ -239,7 +240,7 @@ def _answer(
         others.close()
     os.setsid()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
+        signal.signal(number, interrupt)
     _print_into(ends.output)
     _end_with(ends)
     learn_secrets(secrets)
@@ -297,7 +298,7 @@ def _leave(ends: _Ends) -> None:
     global _tell
     _tell = None
     ends.messages.close()
-    if signal.getsignal(signal.SIGTERM) is signal.default_int_handler:  # as a pool ends its workers
+    if signal.getsignal(signal.SIGTERM) is interrupt:  # as a pool ends its workers
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
@@ -337,9 +338,9 @@ def _result_of(
         return Returned(function(*arguments, **options))
     except MigrationError as error:
         return Raised(error, "")
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # noqa: BLE001 - it is shown by the other process
+    except BaseException as error:
+        if is_interruption(error):
+            raise
         return Raised(None, traceback.format_exc())
 
 

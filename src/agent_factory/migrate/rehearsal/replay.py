@@ -20,6 +20,7 @@ from agent_factory.migrate.db.sql import quoted
 from agent_factory.migrate.model.plan import Direction, Plan
 from agent_factory.migrate.model.target import Environment, Target
 from agent_factory.migrate.project import Hooks, Project
+from agent_factory.migrate.project.interruptions import is_interruption
 from agent_factory.migrate.rehearsal.scratch import (
     Scratch,
     ScratchUnavailableError,
@@ -185,5 +186,7 @@ def failures_named(plan: Plan) -> Iterator[list[str]]:
     started: list[str] = []
     try:
         yield started
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if is_interruption(error):
+            raise
         raise ReplayFailedError(error, started[-1] if started else plan.steps[0].id) from error

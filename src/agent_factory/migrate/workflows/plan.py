@@ -342,8 +342,7 @@ def _failed(target: Target, found: Plan, error: RehearsalFailedError) -> Refused
     cause = error.cause
     _code, said, next_steps = explain(cause, target)
     lines = [f"at the rehearsal, revision {error.revision} failed: {said}"]
-    if isinstance(cause, Exception):
-        lines += [line for line in place_in_revision(cause, step).splitlines() if line]
+    lines += [line for line in place_in_revision(cause, step).splitlines() if line]
     lines += [f"the copy differs: {note}" for note in error.notes]
     if isinstance(cause, sa.exc.DBAPIError):
         hazard = find_refused(error.revision, cause.statement or "", getattr(cause.orig, "pgcode", None))

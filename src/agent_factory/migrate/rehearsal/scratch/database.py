@@ -17,6 +17,7 @@ from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.db.cursors import autocommit_cursor
 from agent_factory.migrate.model.errors import CannotConnectError
 from agent_factory.migrate.model.target import Environment, Target
+from agent_factory.migrate.project.interruptions import Interruption
 from agent_factory.migrate.rehearsal.scratch.installations import (
     EXTRA,
     Installation,
@@ -44,7 +45,7 @@ WHERE datname ~ '^af_db_scratch_[0-9a-f]{16}$'
 """Advisory locks belong to the database of their session, but every database's pg_locks shows all."""
 
 
-class StoppedBySignalError(KeyboardInterrupt):
+class StoppedBySignalError(Interruption):
     """SIGTERM or SIGHUP asked this process to end: like Ctrl-C, no ``except Exception`` stops it."""
 
     def __init__(self, signal_number: int) -> None:
