@@ -96,8 +96,8 @@ def _answers(url: str) -> bool:
 
 
 @contextlib.contextmanager
-def pgbouncer(url: str, *, pool_size: int) -> Iterator[str]:
-    """Pool a database's connections by transaction; the block gets the pooled URL."""
+def pgbouncer(url: str, *, pool_size: int, mode: str = "transaction") -> Iterator[str]:
+    """Pool a database's connections by ``mode``; the block gets the pooled URL."""
     assert PGBOUNCER is not None
     where = parse_url(url)
     with _folder("pgbouncer") as folder:
@@ -107,7 +107,7 @@ def pgbouncer(url: str, *, pool_size: int) -> Iterator[str]:
         settings = folder / "pgbouncer.ini"
         settings.write_text(
             f"[databases]\n* = host={where.host} port={where.port or 5432}\n"
-            "[pgbouncer]\npool_mode = transaction\nlisten_addr = 127.0.0.1\n"
+            f"[pgbouncer]\npool_mode = {mode}\nlisten_addr = 127.0.0.1\n"
             f"listen_port = {port}\nauth_type = scram-sha-256\nauth_file = {users}\n"
             f"unix_socket_dir =\ndefault_pool_size = {pool_size}\n"
         )

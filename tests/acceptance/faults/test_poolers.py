@@ -55,6 +55,63 @@ def test_pgbouncer_is_refused(project: AlembicProject, database: Database, poole
         assert run_process("prod", command, cwd=project.root, url=pooled.url).code == 0
 
 
+@pytest.fixture
+def session_pooled(database: Database) -> Iterator[str]:
+    with pgbouncer(database.url, pool_size=5, mode="session") as url:
+        yield url
+
+
+@needs_pgbouncer
+def test_pgbouncer_that_pools_sessions_is_no_transaction_pooler(
+    project: AlembicProject, database: Database, session_pooled: str
+) -> None:
+    """It cannot be proved, so it has to be said; then all is as over a direct connection."""
+    project.add("002", "001", lines(BUILD_INDEX))
+    database.execute("CREATE TABLE t (a int)")
+
+    unsaid = migrate(project, session_pooled)
+    assert (unsaid.code, unsaid.error["code"]) == (4, "transaction-pooler")
+    assert "is a pooler, and whether it keeps one session" in unsaid.error["message"]
+    assert any("--session-pooler" in step for step in unsaid.error["next_steps"])
+    assert database.versions == []
+
+    said = migrate(project, session_pooled, "--session-pooler")
+    assert (said.code, said.applied) == (0, ["001", "002", "003"]), said.outcome.out
+    assert database.index("ix_t_a") == "valid"
+    assert database.advisory_locks == 0
+
+
+@needs_pgbouncer
+def test_two_deployers_through_a_pooler_of_sessions(
+    project: AlembicProject, database: Database, session_pooled: str
+) -> None:
+    """The lock is that of the session, so it holds."""
+    database.build_gate()
+    project.add("002", "001", lines(WAIT_AT_GATE, make_table("t002")))
+    with migrating(project, session_pooled, "--session-pooler") as first:
+        first.wait_for_statement(GATE)
+        with migrating(project, database.url) as second:
+            second.wait_for("waiting-for-run")
+            database.open_gate()
+            ended, waited = first.end(), second.end()
+
+    assert (ended.code, ended.applied) == (0, ["001", "002", "003"])
+    assert (waited.code, waited.applied) == (0, [])
+
+
+@needs_pgbouncer
+def test_what_is_proved_is_not_overruled(
+    project: AlembicProject, database: Database, pooled: Database
+) -> None:
+    """Two of our connections meet the same process of the server."""
+    refused = migrate(project, pooled.url, "--session-pooler")
+
+    assert (refused.code, refused.error["code"]) == (4, "transaction-pooler")
+    assert "is a transaction pooler" in refused.error["message"]
+    assert not any("--session-pooler" in step for step in refused.error["next_steps"])
+    assert (database.tables, database.versions) == (set(), [])
+
+
 @needs_pgbouncer
 def test_pgbouncer_that_was_allowed_hands_nothing_on(
     project: AlembicProject, database: Database, pooled: Database

@@ -104,6 +104,7 @@ LIMITS = (
     _duration("--lock-timeout-max", "The longest lock_timeout (1s)."),
     _duration("--statement-timeout", "How long a statement may take (1h)."),
     flag("--allow-pooler", meaning="Run through a transaction pooler, with weaker guards."),
+    flag("--session-pooler", meaning="The pooler in between keeps one session for a connection."),
     texts("--accept-edited", "REVISION", "Accept that this applied revision's file has changed."),
     texts("--resume", "REVISION", "Run this revision again, though a killed run has committed a part of it."),
 )

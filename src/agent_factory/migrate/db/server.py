@@ -16,7 +16,7 @@ from agent_factory.migrate.model.session import Session
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerFacts:
     """Who and where we are. ``pid`` is the process that runs our queries; ``told_pid`` is the one that
-    the connection got when it was made. They differ when a transaction pooler stands between."""
+    the connection got when it was made. They differ when a pooler stands between."""
 
     pid: int
     told_pid: int
@@ -121,6 +121,12 @@ def read_facts(connection: sa.Connection) -> ServerFacts:
     """Return what decides whether, and how, a migration may run here."""
     (row,) = _rows(connection, _FACTS)
     return ServerFacts(told_pid=psycopg2_connection(connection).info.backend_pid, **row)
+
+
+def backend_pid(connection: sa.Connection) -> int:
+    """Return the process of the server that answers this question, as the server says it."""
+    ((pid,),) = (row.values() for row in _rows(connection, "SELECT pg_backend_pid() AS pid"))
+    return int(pid)
 
 
 def system_identifier(connection: sa.Connection) -> str | None:

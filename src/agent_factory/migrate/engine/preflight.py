@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.db import indexes, run_lock, server
 from agent_factory.migrate.db.sql import bare
+from agent_factory.migrate.engine.poolers import check_pooler
 from agent_factory.migrate.journal import write as journal
 from agent_factory.migrate.journal.found import FoundJournal
 from agent_factory.migrate.journal.read import Edited, Entry, find_edited
@@ -19,7 +20,6 @@ from agent_factory.migrate.model.plan import Plan, Revision
 from agent_factory.migrate.model.target import Environment, Target
 from agent_factory.migrate.model.version_table import Position, VersionTable
 from agent_factory.migrate.project import Project
-from agent_factory.url import DatabaseURL
 
 PRODUCTION = "production"
 
@@ -38,7 +38,7 @@ class Unfinished:
 
 
 def check_server(facts: server.ServerFacts, target: Target, options: RunOptions) -> None:
-    """Raise RefusedError for a replica, a read-only session, a transaction pooler that was not allowed."""
+    """Raise RefusedError for a replica, a read-only session, a pooler that was not allowed."""
     if facts.in_recovery:
         raise RefusedError(
             "replica",
@@ -59,30 +59,7 @@ def check_server(facts: server.ServerFacts, target: Target, options: RunOptions)
                 f"or let it write: ALTER ROLE {facts.role} RESET default_transaction_read_only",
             ),
         )
-    direct = direct_address(target.url)
-    if (facts.behind_pooler or direct) and not options.allow_pooler:
-        raise RefusedError(
-            "transaction-pooler",
-            f"{target} is a transaction pooler: locks and settings of a session do not work there",
-            state=UNCHANGED,
-            next_steps=(
-                f"use the direct address{f': {direct}' if direct else ' of the server, often port 5432'}",
-                "or accept weaker guards, without CREATE INDEX CONCURRENTLY: --allow-pooler",
-            ),
-        )
-
-
-def direct_address(url: DatabaseURL) -> str | None:
-    """Return the direct address of a URL whose name says that it is a transaction pooler, else None.
-
-    Supabase pools transactions on port 6543, Neon on host names with ``-pooler`` (their documentation).
-    """
-    host = url.host or ""
-    if "-pooler." in host and host.endswith(".neon.tech"):
-        return f"{host.replace('-pooler.', '.')}:{url.port or 5432}"
-    if url.port == 6543 and host.endswith((".supabase.com", ".supabase.co")):
-        return f"{host}:5432"
-    return None
+    check_pooler(facts, target, options)
 
 
 def is_still_needed(project: Project, target: Target, plan: Plan, current: tuple[str, ...]) -> bool:

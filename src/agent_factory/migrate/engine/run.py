@@ -121,7 +121,7 @@ class _Run:
         self._watch = Watch(
             run_state=run_state,
             before_early_commit=self._mark_started,
-            before_autocommit=self._journal.statement,
+            before_autocommit=self._before_autocommit,
             lock_timeout_s=options.lock_timeout_s,
             lock_timeout_max_s=max(options.lock_timeout_max_s, options.lock_timeout_s),
             statement_timeout_s=options.statement_timeout_s,
@@ -318,7 +318,12 @@ class _Run:
                 state="rolled back",
                 next_steps=("run it over the direct address of the server, without --allow-pooler",),
             )
+        self._session.check_process()
         self._journal.started(running, self._unfinished.statements.get(running.revision.id, ()))
+
+    def _before_autocommit(self, running: RunningRevision, statement: str) -> None:
+        self._session.check_process()
+        self._journal.statement(running, statement)
 
     def _after_failure(self, error: BaseException) -> float:
         """Clean up; return the pause after which to try again, or raise RunFailedError."""

@@ -12,7 +12,7 @@ from agent_factory.migrate.db import run_lock, server
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.db.driver import may_prepare, psycopg2_connection
-from agent_factory.migrate.engine import preflight
+from agent_factory.migrate.engine import poolers, preflight
 from agent_factory.migrate.engine.run_state import RunState
 from agent_factory.migrate.engine.watch import NO_TRANSACTION_TIMEOUT
 from agent_factory.migrate.model.options import RunOptions
@@ -49,8 +49,13 @@ class RunSession:
         """Whether what is prepared stays prepared, as far as is known."""
         return may_prepare(self.connection)
 
+    def check_process(self) -> None:
+        """Raise SessionChangedError where a pooler that was to keep the session has not."""
+        if self.lock_connection is None and self.facts is not None and self.facts.behind_pooler:
+            poolers.check_process(self.connection, self.facts)
+
     def check_lock(self, *, row_checks: bool) -> None:
-        """Raise LockLostError where the run lock is not held any more.
+        """Raise LockLostError where the run lock is not held any more, and SessionChangedError.
 
         ``row_checks``: a journal's row goes along. Where it may be prepared it fails without the lock, so
         that no question of its own is needed. On SQLite nothing can release the lock.
@@ -59,6 +64,7 @@ class RunSession:
             with own_cursor(self.lock_connection) as cursor:
                 cursor.execute("SELECT 1")  # the lock lives as long as this connection's transaction
         elif self.facts is not None:
+            self.check_process()
             is_checked = row_checks and self.may_prepare
             if not is_checked and not run_lock.still_held(self.connection, self.table):
                 raise LockLostError
@@ -88,7 +94,7 @@ def locked_session(
     if not options.allow_pooler:
         _settle_session(connection)
         _take(connection, table, options, run_state)
-        psycopg2_connection(connection).may_prepare = True
+        psycopg2_connection(connection).may_prepare = not facts.behind_pooler
         yield RunSession(connection=connection, table=table, facts=facts)
         return
     with connect(target) as lock_connection, lock_connection.begin():

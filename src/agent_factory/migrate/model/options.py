@@ -7,6 +7,8 @@ from dataclasses import dataclass
 class RunOptions:
     """Limits in seconds, and what was allowed by name.
 
+    ``session_pooler`` says that the pooler before the server keeps one session for a connection.
+
     ``lock_timeout_s`` is the first try's; each further try waits longer, up to ``lock_timeout_max_s``. Short
     ones keep the application going: whoever queues behind our lock request waits no longer than it lives
     (measured: 201 ms worst stall instead of 3,975 ms). ``retry_for_s`` bounds all tries of one revision.
@@ -18,6 +20,7 @@ class RunOptions:
     lock_timeout_max_s: float = 1.0
     statement_timeout_s: float = 3600.0
     allow_pooler: bool = False
+    session_pooler: bool = False
     accept_edited: tuple[str, ...] = ()
     resume: tuple[str, ...] = ()
     environment: str | None = None

@@ -1,4 +1,4 @@
-"""What ends a command from outside, told from a KeyboardInterrupt that project code raises by itself."""
+"""What ends a command from outside, set apart from a KeyboardInterrupt that project code raises by itself."""
 
 import signal
 from types import FrameType

@@ -39,7 +39,10 @@ class Asked:
         return self.held
 
 
-def session(*, may_prepare: bool, facts: Any = "of a PostgreSQL") -> RunSession:
+DIRECT = SimpleNamespace(behind_pooler=False)
+
+
+def session(*, may_prepare: bool, facts: Any = DIRECT) -> RunSession:
     driver = SimpleNamespace(may_prepare=may_prepare)
     connection: Any = SimpleNamespace(connection=SimpleNamespace(dbapi_connection=driver))
     return RunSession(connection=connection, table=TABLE, facts=facts)

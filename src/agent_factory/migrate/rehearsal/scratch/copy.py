@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from agent_factory.migrate.db import server
 from agent_factory.migrate.db.driver import psycopg2_connection
+from agent_factory.migrate.db.pooler_names import pools_sessions
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.rehearsal.scratch.database import Scratch
 from agent_factory.migrate.rehearsal.scratch.dump import CannotCopyError, dump_schema
@@ -59,9 +60,9 @@ def copy_settings(connection: sa.Connection, scratch: Scratch) -> Copied:
 
 
 def _dump(connection: sa.Connection, target: Target, original: Original, scratch: Scratch) -> str:
-    if server.read_facts(connection).behind_pooler:
+    if server.read_facts(connection).behind_pooler and not pools_sessions(target.url):
         # pg_dump empties search_path for its session, and a pooler hands that session to the next.
-        raise CannotCopyError(f"{target} is a transaction pooler: pg_dump would change its sessions")
+        raise CannotCopyError(f"{target} is a pooler: pg_dump would change its sessions")
     pg_dump = find_pg_dump(original.major, near=scratch.bin_dir)
     if pg_dump is None:
         raise CannotCopyError(f"there is no pg_dump of PostgreSQL {original.major} or newer here")

@@ -265,7 +265,7 @@ def _check(connection: sa.Connection, facts: server.ServerFacts, system_identifi
     if facts.in_recovery:
         raise _refused("it is a replica")
     if facts.behind_pooler:
-        raise _refused("it is a transaction pooler; name the server itself")
+        raise _refused("it is a pooler; name the server itself")
     if system_identifier is not None and server.system_identifier(connection) == system_identifier:
         raise _refused("it is production's own server, or one restored from a copy of its files")
 
