@@ -127,3 +127,47 @@ def test_what_env_py_raises_after_the_last_revision_is_not_rolled_back(
     assert ended.error["state"] == "at 003; every revision is committed"
     assert "env.py, line" in ended.error["message"]
     assert {item["outcome"] for item in ended.error["revisions"]} == {"applied"}
+
+
+CALLBACK = """
+import sqlalchemy as sa
+
+def applied(ctx, step, heads, run_args, **_facts):
+    ctx.connection.execute(sa.text("INSERT INTO t001 DEFAULT VALUES"))
+    ctx.connection.{ends}()
+    {then}
+
+context.configure(connection=connection, target_metadata=None, on_version_apply=applied)
+with context.begin_transaction():
+    context.run_migrations()
+"""
+
+
+def test_a_callback_that_commits_commits_what_is_recorded(
+    af_db: CommandLine, project: AlembicProject, database_url: str
+) -> None:
+    project.env_py.write_text(HEAD + CALLBACK.format(ends="commit", then=""))
+
+    ended = af_db("local", "upgrade", "--json", cwd=project.root, url=database_url)
+
+    assert ended.code == 0, ended.out
+    assert tables_made(database_url) == {"t001", "t002", "t003"}
+    assert af_db("current", "--check-heads", cwd=project.root, url=database_url).code == 0
+
+
+@pytest.mark.parametrize(
+    ("ends", "then", "at"), [("flush", "", "base"), ("commit", "raise ValueError('enough')", "001")]
+)
+def test_a_callback_that_fails_is_reported_with_where_the_database_is(
+    af_db: CommandLine, project: AlembicProject, database_url: str, ends: str, then: str, at: str
+) -> None:
+    project.env_py.write_text(HEAD + CALLBACK.format(ends=ends, then=then))
+
+    ended = af_db("local", "upgrade", "--json", cwd=project.root, url=database_url)
+
+    assert ended.code in (7, 8), ended.out
+    assert f"at {at}" in ended.error["state"], ended.out
+    made = {"t001"} if at == "001" else set()
+    assert tables_made(database_url) == made
+    outcome = next(item["outcome"] for item in ended.error["revisions"] if item["revision"] == "001")
+    assert outcome == ("applied" if at == "001" else "not applied")

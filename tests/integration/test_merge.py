@@ -178,3 +178,17 @@ def test_a_word_that_is_no_consent_to_a_merge_is_refused(af_db: CommandLine, pro
 
     assert (outcome.code, outcome.error["code"]) == (2, "unknown-hazard")
     assert outcome.error["next_steps"] == ["there are: same-table"]
+
+
+def test_a_branch_that_does_not_end_is_read_in_its_file(
+    af_db: CommandLine, project: AlembicProject, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AF_DB_REHEARSAL", "true")
+    project.add("004", "003", f"import time\ntime.sleep(60)\n{ADD_NAME}")
+    project.add("005", "003", ADD_AGE)
+
+    command = "local", "merge", "--rehearsal-timeout", "500ms", "--json"
+    outcome = af_db(*command, cwd=project.root, url=sqlite_url)
+
+    assert (outcome.code, outcome.error["code"]) == (4, "same-table")
+    assert "it did not finish in 500 ms" in outcome.error["message"]

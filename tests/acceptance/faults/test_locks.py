@@ -177,3 +177,45 @@ def test_a_statement_that_somebody_cancels(project: AlembicProject, database: Da
     assert not any("--statement-timeout" in step for step in ended.error["next_steps"])
     assert ended.error["state"] == "rolled back; at 001"
     assert ended.all("retrying") == []
+
+
+def test_a_lock_that_the_revision_itself_holds_is_not_waited_for(
+    project: AlembicProject, database: Database
+) -> None:
+    """A second engine in a revision meets the lock of its own transaction: nobody else can help."""
+    project.add(
+        "002",
+        "001",
+        lines(
+            ALTER,
+            "import os",
+            "url = sa.make_url(os.environ['DATABASE_URL']).set(drivername='postgresql+psycopg2')",
+            "with sa.create_engine(url).begin() as other:",
+            "    other.execute(sa.text(\"SET lock_timeout = '200ms'\"))",
+            "    other.execute(sa.text('SELECT * FROM t001'))",
+        ),
+    )
+
+    ended = migrate(project, database.url)
+
+    assert (ended.code, ended.error["code"]) == (7, "own-connection"), ended.error
+    assert "af-db's own session (pid " in ended.error["message"]
+    assert "002_step_002.py, line" in ended.error["message"]
+    assert any("op.get_bind()" in step for step in ended.error["next_steps"])
+    assert ended.all("retrying") == []
+
+
+def test_a_server_without_a_free_connection_is_not_asked_for_one_again_and_again(
+    project: AlembicProject, migrator: Database, database: Database
+) -> None:
+    """The monitor cannot connect: that is said once, and the run goes on."""
+    project.add("002", "001", "op.execute('SELECT pg_sleep(1.5)')")
+    role = migrator.value("SELECT current_user")
+    # That which reads, the one that works: none is left for the one that watches.
+    database.execute(f"ALTER ROLE {role} CONNECTION LIMIT 2")
+
+    ended = migrate(project, migrator.url)
+
+    assert ended.code == 0, ended.outcome.err
+    (warning,) = ended.warnings("not-watched")
+    assert "too many connections" in warning

@@ -494,3 +494,14 @@ def test_a_condition_that_comes_back_in_other_words_is_the_same(
     project.add("006", "005", on_postgresql.format(WIDER.format(40)), on_postgresql.format(other))
     told = the_one(check(af_db, project.root)[0][:1], "downgrade-differs", "006")
     assert any("constraint public.checked.ck" in line for line in told["details"])
+
+
+def test_a_revision_that_does_not_end_is_ended(af_db: CommandLine, project: AlembicProject) -> None:
+    """The checks have the rehearsal's time limit."""
+    project.add("004", "003", "import time\ntime.sleep(60)")
+
+    outcome = af_db("check", "--rehearsal-timeout", "500ms", "--json", cwd=project.root)
+
+    assert outcome.code == 3
+    found = [item for item in outcome.document["findings"] if item["code"] == "upgrade-fails"]
+    assert any("it did not finish in 500 ms" in str(item) for item in found)

@@ -537,3 +537,16 @@ def test_an_endless_statement_on_sqlite_is_ended(
     assert (outcome.code, outcome.error["code"]) == (4, "rehearsal-failed")
     assert "revision 003 failed: it did not finish in 1 s" in outcome.error["message"]
     assert endless in outcome.error["message"]
+
+
+def test_what_env_py_sends_is_no_statement_of_a_revision(production: Production) -> None:
+    text = production.project.env_py.read_text()
+    own = "connection.exec_driver_sql('SET search_path TO public')\ncontext.configure("
+    production.project.env_py.write_text(text.replace("context.configure(", own, 1))
+    production.project.add("002", "001", 'op.add_column("people", sa.Column("age", sa.Integer))')
+
+    planned = production("plan")
+
+    assert planned.code == 0, planned.err
+    assert "ADD COLUMN age" in planned.out
+    assert "search_path" not in planned.out

@@ -86,7 +86,7 @@ def _compare_on(
         if not models.tables:
             raise CannotCheckError("env.py gives Alembic no models (target_metadata)")
         try:
-            migrate_to(project, target, project.heads)
+            migrate_to(project, target, project.heads, databases.limit_s)
         except ReplayFailedError as error:
             raise CannotCheckError(f"the migrations do not run: {error}") from error
         migrated = _read(target, models, schemas)

@@ -49,6 +49,7 @@ from agent_factory.migrate.rehearsal.copies import COPIED
 from agent_factory.migrate.rehearsal.replay import ReplayFailedError, failures_named, migrate_to
 from agent_factory.migrate.rehearsal.scratch import ScratchUnavailableError
 from agent_factory.migrate.rehearsal.spellings import Printed
+from agent_factory.migrate.rehearsal.time_limit import time_limit
 from agent_factory.plain_text import text_of
 
 _MOST_DETAILS = 20
@@ -111,7 +112,7 @@ def _check_on(
             scope = _scope(project, connection, schemas)
         steps = alembic_project.plan(project, target, Direction.UPGRADE, "heads", ()).steps
         try:
-            migrate_to(project, target, project.heads)
+            migrate_to(project, target, project.heads, databases.limit_s)
         except ReplayFailedError as error:
             is_of_backend = alembic_project.refused_in(error.cause) is None
             if (
@@ -132,6 +133,7 @@ def _check_on(
         find_spellings=functools.partial(databases.find_spellings, scope=scope),
         scope=scope,
         filler=Filler(hints=hints),
+        limit_s=databases.limit_s,
     )
     trip.make()
     return Looked(findings=tuple(trip.findings), skipped=tuple(trip.skipped))
@@ -151,7 +153,8 @@ class _RoundTrip:
     """All revisions up, down and up again on one database, as long as each leaves it as the next needs it.
 
     ``empty`` makes the first one, and another where a revision has left something else; ``find_spellings``
-    says which clauses of two of them are one thing in other words.
+    says which clauses of two of them are one thing in other words. ``limit_s`` is how long one revision may
+    take, in one direction.
     """
 
     project: Project
@@ -160,6 +163,7 @@ class _RoundTrip:
     find_spellings: Callable[[Printed, Printed], Spellings]
     scope: Scope
     filler: Filler
+    limit_s: float
     findings: list[Finding] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     _last: Step | None = None
@@ -286,7 +290,7 @@ class _RoundTrip:
         self._statements.clear()
         sa.event.listen(connection, "before_cursor_execute", self._note)
         try:
-            with failures_named(plan) as started:
+            with failures_named(plan) as started, time_limit(connection, self.limit_s):
                 hooks = Hooks(
                     started=started.append,
                     connected=lambda own: self._connected(started or [steps[0].id], own),

@@ -10,6 +10,7 @@ from agent_factory.migrate.checks.op_calls import tables_named_in
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.model.errors import MigrationError
 from agent_factory.migrate.model.locks import LockMode
+from agent_factory.migrate.model.options import RehearsalOptions
 from agent_factory.migrate.model.plan import Direction, Revision
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.project import Project
@@ -43,9 +44,7 @@ class Comparison:
     unclear: tuple[str, ...]
 
 
-def compare_branches(
-    project: Project, target: Target, *, wants_rehearsal: bool, scratch_url: str | None
-) -> Comparison:
+def compare_branches(project: Project, target: Target, options: RehearsalOptions) -> Comparison:
     """Find the tables that more than one branch of the history changes since they parted.
 
     Each branch is run on a throwaway database of the kind of ``target``. Where there is none, the calls in
@@ -53,9 +52,9 @@ def compare_branches(
     """
     branches = _branches(project)
     reason = "no rehearsal is wanted"
-    if wants_rehearsal:
+    if options.wanted:
         try:
-            return _rehearsed(project, target, branches, scratch_url)
+            return _rehearsed(project, target, branches, options)
         except (ReplayFailedError, RehearsalFailedError) as error:
             reason = f"revision {error}"
         except (ScratchUnavailableError, MigrationError) as error:
@@ -111,16 +110,16 @@ def _rehearsed(
     project: Project,
     target: Target,
     branches: Mapping[str, Sequence[Revision]],
-    scratch_url: str | None,
+    options: RehearsalOptions,
 ) -> Comparison:
     tables: dict[str, frozenset[str]] = {}
     with connect(target, read_only=True) as read_connection, contextlib.ExitStack() as stack:
         beside: Scratch | None = None
         for head in branches:
             blank = stack.enter_context(
-                blank_database(target, read_connection, scratch_url=scratch_url, beside=beside)
+                blank_database(target, read_connection, scratch_url=options.scratch_url, beside=beside)
             )
-            tables |= _run_branch(project, blank, head, _fork(project))
+            tables |= _run_branch(project, blank, head, _fork(project), options.timeout_s)
             beside = blank.scratch
             where = blank.server
     if target.url.backend == "sqlite":  # its trace has the schema, not the rows
@@ -130,12 +129,13 @@ def _rehearsed(
 
 
 def _run_branch(
-    project: Project, blank: Blank, head: str, fork: tuple[str, ...]
+    project: Project, blank: Blank, head: str, fork: tuple[str, ...], limit_s: float
 ) -> dict[str, frozenset[str]]:
     """Run a branch from where it parted, and return what each of its revisions changed."""
-    migrate_to(project, blank.target, fork)
+    migrate_to(project, blank.target, fork, limit_s)
     plan = alembic_project.plan(project, blank.target, Direction.UPGRADE, head, fork)
-    return {item.revision.id: tables_changed_by(item) for item in run_traced(project, blank.target, plan)}
+    traced = run_traced(project, blank.target, plan, limit_s)
+    return {item.revision.id: tables_changed_by(item) for item in traced}
 
 
 def _fork(project: Project) -> tuple[str, ...]:

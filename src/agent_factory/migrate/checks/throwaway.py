@@ -45,6 +45,7 @@ class Looked:
 class ThrowawayDatabases:
     """Databases for a block each; ``stack`` keeps the server that is started for the first of them.
 
+    ``limit_s`` is how long each run of revisions on one may take.
     ``unavailable`` says why there is no PostgreSQL, once one was wanted and could not be had.
     """
 
@@ -52,6 +53,7 @@ class ThrowawayDatabases:
         self._stack = stack
         self._options = options
         self._server: Scratch | None = None
+        self.limit_s = options.timeout_s
         self.unavailable: ScratchUnavailableError | None = None
 
     @contextlib.contextmanager

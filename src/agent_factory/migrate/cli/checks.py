@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from agent_factory.migrate.cli.invocation import Invocation
-from agent_factory.migrate.cli.options import OUTPUT, SCRATCH
+from agent_factory.migrate.cli.options import OUTPUT, REHEARSAL
 from agent_factory.migrate.cli.typer_internals import takes
 
 
@@ -34,7 +34,7 @@ def add_project_check(app: typer.Typer) -> None:
     """Add the command that checks the project; it needs no database."""
 
     @app.command()
-    @takes(*SCRATCH, *OUTPUT)
+    @takes(*REHEARSAL, *OUTPUT)
     def check(context: typer.Context, against: Against = None, form: Form = CheckForm.TEXT) -> None:
         """Check the project, for CI: a valid history, revisions that go up and down, models that match.
 

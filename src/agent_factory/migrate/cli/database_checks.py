@@ -4,7 +4,7 @@ import typer
 
 from agent_factory.migrate.cli.checks import CheckForm, Form
 from agent_factory.migrate.cli.invocation import Invocation
-from agent_factory.migrate.cli.options import ENVIRONMENT, OUTPUT, SCRATCH
+from agent_factory.migrate.cli.options import ENVIRONMENT, OUTPUT, REHEARSAL
 from agent_factory.migrate.cli.runs import OpenTarget
 from agent_factory.migrate.cli.typer_internals import takes
 
@@ -13,7 +13,7 @@ def add_check_command(app: typer.Typer, open_target: OpenTarget) -> None:
     """Add the command that finds what the database which ``open_target`` names should not have."""
 
     @app.command()
-    @takes(*SCRATCH, ENVIRONMENT, *OUTPUT)
+    @takes(*REHEARSAL, ENVIRONMENT, *OUTPUT)
     def check(context: typer.Context, form: Form = CheckForm.TEXT, *, environment: str | None) -> None:
         """Compare the database with its migrations and its journal: drift, leftovers, edited revisions.
 

@@ -63,7 +63,7 @@ def rehearsal_options(
     is_wanted = not parameters["no_rehearsal"]
     required = read_configuration(root).require_rehearsal and is_wanted
     option = "--rehearsal-timeout"
-    limit = parameters.get("rehearsal_timeout") or settings.af_db_rehearsal_timeout
+    limit = parameters["rehearsal_timeout"] or settings.af_db_rehearsal_timeout
     limits = {"timeout_s": parse_limit(option, limit, f"{option} (AF_DB_REHEARSAL_TIMEOUT)")} if limit else {}
     return RehearsalOptions(
         wanted=required or (settings.af_db_rehearsal and is_wanted),

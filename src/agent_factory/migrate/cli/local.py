@@ -53,7 +53,7 @@ def create(
 @app.command()
 @takes(
     options.texts("--allow", "same-table", "Join branches that change the same table."),
-    *options.SCRATCH,
+    *options.REHEARSAL,
     *options.OUTPUT,
 )
 def merge(

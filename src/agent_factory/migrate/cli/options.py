@@ -80,7 +80,6 @@ REHEARSAL_TIMEOUT = _duration(
     "--rehearsal-timeout", "How long the revisions may take at the rehearsal (10min)."
 )
 NO_REHEARSAL = flag("--no-rehearsal", meaning="Do not rehearse (AF_DB_REHEARSAL=false).")
-SCRATCH = (SCRATCH_URL, NO_REHEARSAL)
 REHEARSAL = (SCRATCH_URL, REHEARSAL_TIMEOUT, NO_REHEARSAL)
 
 ENVIRONMENT = text(

@@ -5,18 +5,22 @@ import threading
 import time
 from collections.abc import Iterator
 
+import psycopg2
 import sqlalchemy as sa
 
 from agent_factory.migrate.db import server
-from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.db.connection import ReconnectedError, connect
 from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.engine.run_state import RunState
-from agent_factory.migrate.model.events import LockWait, Progress
+from agent_factory.migrate.model.errors import MigrationError
+from agent_factory.migrate.model.events import LockWait, Progress, Warned
 from agent_factory.migrate.model.target import Target
 
 LOOK_AFTER_S = 0.04
 LOOK_EVERY_S = 0.1
 CANCEL_EVERY_S = 0.25
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
+"""Before the connection is opened again: a server that has none left is not to be asked for more."""
 
 
 @contextlib.contextmanager
@@ -38,15 +42,30 @@ def monitored(target: Target, run_state: RunState) -> Iterator[None]:
 
 
 def _watch(target: Target, run_state: RunState, done: threading.Event) -> None:
+    pause_s = 0.0
     while not done.wait(LOOK_AFTER_S):
         if run_state.backend_pid is None or run_state.busy_s() < LOOK_AFTER_S:
             continue
-        # Whatever is wrong with this connection, the one that does the work will tell.
-        with (
-            contextlib.suppress(Exception),
-            connect(target, read_only=True, application_name="af-db monitor") as connection,
-        ):
-            _look_until(connection, run_state, done)
+        try:
+            with connect(target, read_only=True, application_name="af-db monitor") as connection:
+                pause_s = 0.0
+                _look_until(connection, run_state, done)
+        except (MigrationError, ReconnectedError, sa.exc.SQLAlchemyError, psycopg2.Error) as error:
+            # The connection that does the work tells by itself if the server is gone.
+            if not pause_s:
+                said = " ".join(str(error).split())
+                message = f"statements are not watched for now, so nobody who blocks one is named: {said}"
+                run_state.emit(Warned(code="not-watched", message=message))
+            pause_s = min(max(pause_s * 2, FIRST_PAUSE_S), LONGEST_PAUSE_S)
+            _pause(pause_s, run_state, done)
+
+
+def _pause(seconds: float, run_state: RunState, done: threading.Event) -> None:
+    """Wait before the next try to connect; not so long where a signal wants a statement cancelled."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and not done.wait(LOOK_EVERY_S):
+        if run_state.signal is not None:
+            until = min(until, time.monotonic() + CANCEL_EVERY_S)
 
 
 def _look_until(connection: sa.Connection, run_state: RunState, done: threading.Event) -> None:

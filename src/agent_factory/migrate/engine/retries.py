@@ -2,11 +2,14 @@
 
 import random
 
+import psycopg2
+
+from agent_factory.migrate.db.driver import WatchedConnection
 from agent_factory.migrate.engine.running_revision import RunningRevision
 from agent_factory.migrate.model.options import RunOptions
 
 SHORT_TRIES = 10
-_PASSING_CAUSES = frozenset({"lock-timeout", "deadlock"})
+PASSING_CAUSES = frozenset({"lock-timeout", "deadlock"})
 
 
 def may_retry(
@@ -19,7 +22,28 @@ def may_retry(
     """
     is_clean = running.is_clean and not leaves_index
     is_in_time = running.seconds < options.retry_for_s
-    return code in _PASSING_CAUSES and is_clean and is_in_time and not is_stopped
+    return code in PASSING_CAUSES and is_clean and is_in_time and not is_stopped
+
+
+class OwnLockError(Exception):
+    """A connection that the revision has opened by itself did not get a lock: the run may hold it."""
+
+    code = "own-connection"
+    hint = "do all that the revision does on op.get_bind(): its transaction holds its locks until its end"
+
+    def __init__(self, cause: BaseException, pid: int | None) -> None:
+        said = " ".join(str(getattr(cause, "orig", cause)).split())
+        super().__init__(
+            "a connection that the revision has opened by itself waited for a lock; af-db's own session"
+            f"{f' (pid {pid})' if pid else ''} has those of the revision: {said}"
+        )
+
+
+def is_of_another_connection(error: BaseException, driver: WatchedConnection | None) -> bool:
+    """Say whether the database has raised this on another connection than the one that runs revisions."""
+    original = getattr(error, "orig", error)
+    cursor = original.cursor if isinstance(original, psycopg2.Error) else None
+    return cursor is not None and cursor.connection is not driver
 
 
 def lock_timeout_s(options: RunOptions, attempt: int) -> float:

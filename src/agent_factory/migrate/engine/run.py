@@ -353,6 +353,11 @@ class _Run:
         if isinstance(error, MigrationError) and (running is None or running.is_clean):
             raise self._as_rolled_back(error)
         code, cause, _next_steps = explain(error, self._target)
+        driver = watched_connection(self._connection)
+        if code in retries.PASSING_CAUSES and retries.is_of_another_connection(error, driver):
+            # Nobody else is in the way: to try again would end in the same place.
+            error = retries.OwnLockError(error, self._state.backend_pid).with_traceback(error.__traceback__)
+            code, cause, _next_steps = explain(error, self._target)
         is_stopped = self._state.signal is not None
         if running is not None and retries.may_retry(
             running, code, self._options, leaves_index=left_index is not None, is_stopped=is_stopped

@@ -9,6 +9,8 @@ import threading
 import time
 from collections.abc import Iterator
 
+import psycopg2
+
 from agent_factory.migrate.db.driver import WatchedConnection
 from agent_factory.migrate.model.events import Event
 from agent_factory.migrate.model.session import Session
@@ -110,7 +112,7 @@ class RunState:
         self.was_aborted = True
         if not isinstance(driver, WatchedConnection):
             return
-        with contextlib.suppress(OSError, Exception):
+        with contextlib.suppress(OSError, psycopg2.Error):
             duplicate = socket.socket(fileno=os.dup(driver.fileno()))
             try:
                 duplicate.shutdown(socket.SHUT_RDWR)

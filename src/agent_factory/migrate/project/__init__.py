@@ -49,6 +49,7 @@ from agent_factory.migrate.project.opening import (
     open_project,
     read_history_files,
 )
+from agent_factory.migrate.project.revision_ids import require_recordable
 from agent_factory.migrate.project.version_rows import sends_version_row
 from agent_factory.migrate.project.version_table import version_table_has_key
 
@@ -84,6 +85,7 @@ __all__ = [
     "render_offline",
     "require_functions",
     "require_known",
+    "require_recordable",
     "revisions",
     "run",
     "sends_version_row",

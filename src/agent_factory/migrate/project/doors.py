@@ -90,7 +90,8 @@ def watched_by(porter: Porter) -> Iterator[None]:
                 _left.setdefault(thread, porter)
             for asked, record in _answered:
                 if asked is porter:
-                    with contextlib.suppress(Exception):  # its connection may be closed, or lost
+                    # Its connection may be closed, or lost.
+                    with contextlib.suppress(sa.exc.SQLAlchemyError, psycopg2.Error, sqlite3.Error):
                         record.invalidate()
             _answered[:] = [(asked, record) for asked, record in _answered if asked is not porter]
             if not _porters and not any(thread.is_alive() for thread in _left):

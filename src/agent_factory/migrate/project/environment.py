@@ -279,9 +279,10 @@ def _configure_shared(
         if hooks is not None:
             if outer is not None:
                 outer.begin_revisions()
+            # env.py's own come last: one that commits by itself commits what is recorded and checked.
             own = options.get("on_version_apply") or ()
             own = own if isinstance(own, Sequence) else (own,)
-            options["on_version_apply"] = (*own, _announce_recorded(hooks))
+            options["on_version_apply"] = (_announce_recorded(hooks), *own)
         options["include_name"] = _without_own_schema(options.get("include_name"))
         configure(*arguments, **options)
 

@@ -208,11 +208,14 @@ def rehearse(
         )
 
 
-def run_traced(project: Project, target: Target, plan: Plan) -> tuple[RehearsedRevision, ...]:
-    """Run a plan on a throwaway database and return what was seen. Raises RehearsalFailedError."""
+def run_traced(project: Project, target: Target, plan: Plan, limit_s: float) -> tuple[RehearsedRevision, ...]:
+    """Run a plan on a throwaway database, within ``limit_s``, and return what was seen.
+
+    Raises RehearsalFailedError.
+    """
     with connect(target) as connection, tracing(connection) as trace:
         try:
-            return _run(project, connection, plan, trace, SentStatements(), [])
+            return _run(project, connection, plan, trace, SentStatements(), [], (), limit_s)
         except NotRehearsedError as error:
             raise RehearsalFailedError(error, error.revision, ()) from error
 
@@ -318,6 +321,7 @@ def _run(
             opened[began[-1]].append(own)
 
     def started(revision: str) -> None:
+        trace.take(), trace.take_reads()  # of env.py's own, or of one of its callbacks
         began.append(revision)
         project.opened.take_outside()
         sent.begin(revision)

@@ -2,10 +2,12 @@
 
 import contextlib
 import signal
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+import psycopg2
 import sqlalchemy as sa
 
 from agent_factory.migrate.db.driver import sqlite3_connection, watched_connection
@@ -102,7 +104,8 @@ class _Limit:
             while not self.is_done.wait(wait_s):
                 self.is_over.set()
                 interrupt()  # first: the signal is there when the cancelled statement comes back
-                with contextlib.suppress(Exception):  # nothing to cancel, or closed already
+                # Nothing to cancel, or closed already.
+                with contextlib.suppress(psycopg2.Error, sqlite3.Error):
                     cancel()
                 wait_s = AGAIN_S
 

@@ -193,7 +193,7 @@ def _find_drift(
         return ()
     try:
         with blank_database(target, read_connection, scratch_url=options.scratch_url) as blank:
-            made = made_by_migrations(project, blank, at, _with_rights(scope))
+            made = made_by_migrations(project, blank, at, _with_rights(scope), options.timeout_s)
             expected = made.without_kinds(scope.leave_out_kinds)
             if blank.scratch is not None:
                 notes.findings += check_rights(

@@ -28,9 +28,7 @@ def merge(
         return MergeResult(revision=None, path=None, heads=heads)
     message = message or f"merge {' and '.join(heads)}"
     require_words(message)
-    compared = compare_branches(
-        project, target, wants_rehearsal=options.wanted, scratch_url=options.scratch_url
-    )
+    compared = compare_branches(project, target, options)
     if compared.same and SAME_TABLE not in options.allow:
         raise _same_table(target, compared)
     revision = alembic_project.merge(project, message)

@@ -73,6 +73,7 @@ def plan(
         position = alembic_project.read_position(project, read_connection)
         found = alembic_project.plan(project, target, direction, revision, position.rows)
         alembic_project.require_functions(project, found)
+        alembic_project.require_recordable(project, read_connection, position.table, found)
         warnings = (
             *alembic_project.warn_of_bytecode(found),
             *_obstacles(project, target, found, position, read_connection, environment),

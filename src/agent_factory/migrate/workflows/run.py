@@ -207,6 +207,7 @@ def _plan(
     """Return the plan and its warnings, or raise what refuses it, over a connection that cannot write."""
     plan = alembic_project.plan(project, target, direction, revision, position.rows)
     alembic_project.require_functions(project, plan)
+    alembic_project.require_recordable(project, connection, position.table, plan)
     no_source = alembic_project.warn_of_bytecode(plan)
     if not plan.steps or target.url.backend != "postgresql":
         return plan, no_source
