@@ -108,6 +108,7 @@ def test_a_revision_releases_the_run_lock(project: AlembicProject, database: Dat
         pytest.param("import sys; sys.exit(0)", id="as if all were well"),
         pytest.param("raise KeyboardInterrupt", id="KeyboardInterrupt"),
         pytest.param("raise GeneratorExit", id="GeneratorExit"),
+        pytest.param("import os; os._exit(0)", id="os._exit"),
         pytest.param("raise type('Odd', (BaseException,), {})('enough')", id="no Exception at all"),
     ],
 )

@@ -56,6 +56,20 @@ STATEMENT_CAUSES: dict[str, Cause] = {
         what="the table does not exist: dropped by hand, or of another schema than search_path names",
         next_steps=("list the tables: {show_all}",),
     ),
+    "3F000": Cause(
+        code="no-such-schema",
+        what="the schema does not exist",
+        next_steps=("make it in a revision before this one, or correct the name",),
+    ),
+    "3F000 none": Cause(
+        code="no-schema-selected",
+        what="search_path names no schema that is there, so there is none to make tables in",
+        next_steps=(
+            "see who sets it: SELECT setting, source FROM pg_settings WHERE name = 'search_path'",
+            "for a role: ALTER ROLE {user} RESET search_path; for the database: "
+            "ALTER DATABASE {database} RESET search_path",
+        ),
+    ),
     "42703": Cause(
         code="no-such-column",
         what="the column does not exist: dropped or renamed by hand",
@@ -185,7 +199,9 @@ _QUOTED_VALUE = re.compile('["\u201c\u201e\u00ab].*["\u201c\u201d\u00bb]|0x.*', 
 """What a data exception (class 22) quotes, in the quotation marks of the server's language."""
 
 
-def explain_statement_failure(error: Exception, target: Target) -> tuple[str, str, tuple[str, ...]]:
+def explain_statement_failure(
+    error: Exception, target: Target, role: str | None = None
+) -> tuple[str, str, tuple[str, ...]]:
     """Return the cause's code, the sentence that says what happened, and the next steps."""
     said = message_of(error)
     original = getattr(error, "orig", error)
@@ -194,6 +210,8 @@ def explain_statement_failure(error: Exception, target: Target) -> tuple[str, st
     )
     if sqlstate == "57014" and "statement timeout" in said:
         sqlstate = "57014 timeout"
+    if sqlstate == "3F000" and "selected" in said:
+        sqlstate = "3F000 none"
     cause = STATEMENT_CAUSES.get(sqlstate or "")
     if cause is None:
         return "statement-failed", said, ()
@@ -203,8 +221,8 @@ def explain_statement_failure(error: Exception, target: Target) -> tuple[str, st
     )
     return (
         cause.code,
-        f"{filled(cause.what, target, relation)} ({said})",
-        tuple(filled(step, target, relation) for step in cause.next_steps),
+        f"{filled(cause.what, target, relation, role)} ({said})",
+        tuple(filled(step, target, relation, role) for step in cause.next_steps),
     )
 
 
@@ -234,8 +252,11 @@ def message_of(error: Exception) -> str:
     return " ".join(text_of(original).split())
 
 
-def filled(text: str, target: Target, relation: str = "NAME") -> str:
-    """Return a text of a cause for this target; ``relation`` is the table that the error names."""
+def filled(text: str, target: Target, relation: str = "NAME", role: str | None = None) -> str:
+    """Return a text of a cause for this target; ``relation`` is the table that the error names.
+
+    ``role`` is whose rights held, by default the login's.
+    """
     url = target.url
     host = url.host or "localhost"
     connection = f"-h {host} -p {url.port or 5432}" + (f" -U {url.user}" if url.user else "")
@@ -243,7 +264,7 @@ def filled(text: str, target: Target, relation: str = "NAME") -> str:
     sqlite_shell = f"sqlite3 {url.database}"
     on_postgresql = url.backend == "postgresql"
     return text.format(
-        user=url.user or "this user",
+        user=role or url.user or "this user",
         database=url.database,
         host=host,
         where=f"{host}, port {url.port or 5432}" if on_postgresql else url.database,

@@ -40,7 +40,8 @@ class RunFailedError(Exception):
     """A run has ended before its plan: ``cause`` is why, ``running`` the revision that it ended in.
 
     ``lost_session`` is the application name of the session that was lost with its connection, None when it
-    is still there; ``left_index`` an INVALID index that could not be dropped.
+    is still there; ``left_index`` an INVALID index that could not be dropped; ``role`` whose rights held,
+    where that may be another than the login's.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class RunFailedError(Exception):
         lost_session: str | None = None,
         left_index: str | None = None,
         blockers: tuple[Session, ...] = (),
+        role: str | None = None,
     ) -> None:
         super().__init__(text_of(cause))
         self.cause = cause
@@ -58,6 +60,7 @@ class RunFailedError(Exception):
         self.lost_session = lost_session
         self.left_index = left_index
         self.blockers = blockers
+        self.role = role
         self.database: DatabaseState | None = None
 
     def read_outcomes(self, project: Project, target: Target, plan: Plan) -> tuple[RevisionOutcome, ...]:
@@ -83,7 +86,7 @@ class RunFailedError(Exception):
             if self._may_be_partially_applied(ended):
                 error.next_steps = self._undo(target, plan)
             return error
-        code, cause, next_steps = explain(self.cause, target)
+        code, cause, next_steps = explain(self.cause, target, self.role)
         if self.lost_session is not None:
             code = "connection-lost"
             cause = f"the connection was lost ({cause})"
@@ -185,10 +188,15 @@ class RunFailedError(Exception):
         return (f"when the database answers again: {target.command('current')}",)
 
 
-def explain(error: BaseException, target: Target) -> tuple[str, str, tuple[str, ...]]:
-    """Return the cause's code, the sentence that says what happened, and the next steps."""
+def explain(
+    error: BaseException, target: Target, role: str | None = None
+) -> tuple[str, str, tuple[str, ...]]:
+    """Return the cause's code, the sentence that says what happened, and the next steps.
+
+    ``role`` is whose rights held, by default the login's.
+    """
     if isinstance(error, sa.exc.DBAPIError | psycopg2.Error):
-        return explain_statement_failure(error, target)
+        return explain_statement_failure(error, target, role)
     if isinstance(error, TransactionEndedError):
         return (
             "ends-transaction",

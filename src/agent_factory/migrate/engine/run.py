@@ -14,6 +14,7 @@ from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.db import indexes, server
 from agent_factory.migrate.db.connection import ReconnectedError, connect
 from agent_factory.migrate.db.driver import psycopg2_connection, sqlite3_connection, watched_connection
+from agent_factory.migrate.db.roles import current_role
 from agent_factory.migrate.db.sent_statements import ExpectedStatements
 from agent_factory.migrate.db.sql import bare
 from agent_factory.migrate.engine import built_indexes, foreign_keys, preflight, retries
@@ -108,7 +109,7 @@ class _Run:
         self._options = options
         self._state = run_state
         self._id = str(uuid.uuid4())
-        self._journal = RunJournal(self._id, table, plan.direction, origin)
+        self._journal = RunJournal(self._id, table, plan.direction, origin, may_have_role=self._has_role)
         self._is_postgresql = target.url.backend == "postgresql"
         self._application = f"af-db/{origin.af_db_version}/{self._id[:8]}"
         self._applied: list[AppliedRevision] = []
@@ -363,7 +364,13 @@ class _Run:
             running, code, self._options, leaves_index=left_index is not None, is_stopped=is_stopped
         ):
             return self._prepare_retry(running, cause)
-        failure = RunFailedError(error, running=running, left_index=left_index, blockers=self._state.blockers)
+        failure = RunFailedError(
+            error,
+            running=running,
+            left_index=left_index,
+            blockers=self._state.blockers,
+            role=current_role(self._connection) if self._has_role() else None,
+        )
         self._record_failure(running, cause)
         raise failure
 
@@ -388,6 +395,9 @@ class _Run:
             Retrying(revision=running.revision.id, attempt=running.attempt + 1, pause_s=pause, cause=cause)
         )
         return pause
+
+    def _has_role(self) -> bool:
+        return self._is_postgresql and self._watch.may_have_role
 
     def _pause(self, seconds: float) -> None:
         until = time.monotonic() + seconds

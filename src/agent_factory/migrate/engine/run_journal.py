@@ -1,13 +1,14 @@
 """What one run writes into the journal."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import psycopg2
 import sqlalchemy as sa
 
 from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.db.driver import watched_connection
+from agent_factory.migrate.db.roles import as_login, back_again, to_login
 from agent_factory.migrate.engine.running_revision import RunningRevision
 from agent_factory.migrate.journal import write as journal
 from agent_factory.migrate.journal.found import FoundJournal
@@ -19,16 +20,26 @@ from agent_factory.migrate.model.version_table import VersionTable
 class RunJournal:
     """The journal on the connection that does the work; it writes nothing until it is opened.
 
+    ``may_have_role`` says whether the session may have another role than its login's, whose the journal is.
     It knows which revision has a row that says "started": a part of that one may be committed.
     """
 
-    def __init__(self, run_id: str, table: VersionTable, direction: Direction, origin: Origin) -> None:
+    def __init__(
+        self,
+        run_id: str,
+        table: VersionTable,
+        direction: Direction,
+        origin: Origin,
+        *,
+        may_have_role: Callable[[], bool],
+    ) -> None:
         self._run_id = run_id
         self._table = table
         self._direction = direction
         self._origin = origin
         self._run: journal.Run | None = None
         self._connection: sa.Connection | None = None
+        self._may_have_role = may_have_role
         self._marked: str | None = None
         self._earlier: tuple[str, ...] = ()
 
@@ -74,7 +85,8 @@ class RunJournal:
     def statement(self, running: RunningRevision, statement: str) -> None:
         """Note a statement before it runs outside a transaction."""
         if self._connection is not None:
-            journal.note_statement(self._connection, self._run_id, running.revision.id, statement)
+            with self._as_login(self._connection):
+                journal.note_statement(self._connection, self._run_id, running.revision.id, statement)
 
     def applied_row(self, running: RunningRevision, mark: str) -> bytes:
         """Return the SQL of the row that belongs into the revision's own transaction; none without a journal.
@@ -83,25 +95,27 @@ class RunJournal:
         """
         if self._connection is None or self._run is None:
             return b""
+        row = self._applied_row(self._connection, self._run, running, mark)
+        return b"; ".join((to_login().encode(), row, back_again().encode())) if self._may_have_role() else row
+
+    def _applied_row(
+        self, connection: sa.Connection, run: journal.Run, running: RunningRevision, mark: str
+    ) -> bytes:
         if not self.checks_transaction:
-            committed, remark = running.committed, _remark(running)
-            return _row(self._connection, self._run, running, "applied", committed, remark)
-        return journal.prepared_row(
-            self._connection,
-            self._run,
-            revision=running.revision,
-            statements=running.committed,
-            seconds=running.seconds,
-            mark=mark,
-            error=_remark(running),
-        )
+            return _row(connection, run, running, "applied", running.committed, _remark(running))
+        with self._as_login(connection):
+            return _prepared_row(connection, run, running, mark)
 
     def failed(self, running: RunningRevision, cause: str) -> None:
         """Write the failure in a transaction of its own, where the connection still can."""
         if self._connection is None:
             return
         is_marked, self._marked = self.has_marked(running), None
-        with contextlib.suppress(sa.exc.SQLAlchemyError, psycopg2.Error), self._connection.begin():
+        with (
+            contextlib.suppress(sa.exc.SQLAlchemyError, psycopg2.Error),
+            self._connection.begin(),
+            self._as_login(self._connection),
+        ):
             committed = [*running.committed, *running.uncertain]
             if is_marked:
                 committed = [*self._earlier, *committed]
@@ -117,8 +131,11 @@ class RunJournal:
     ) -> None:
         if self._connection is not None and self._run is not None:
             row = _row(self._connection, self._run, running, state, statements, error)
-            with own_cursor(self._connection) as cursor:
+            with self._as_login(self._connection), own_cursor(self._connection) as cursor:
                 cursor.execute(row)
+
+    def _as_login(self, connection: sa.Connection) -> contextlib.AbstractContextManager[None]:
+        return as_login(connection) if self._may_have_role() else contextlib.nullcontext()
 
 
 def _row(
@@ -137,6 +154,18 @@ def _row(
         statements=statements,
         seconds=running.seconds,
         error=error,
+    )
+
+
+def _prepared_row(connection: sa.Connection, run: journal.Run, running: RunningRevision, mark: str) -> bytes:
+    return journal.prepared_row(
+        connection,
+        run,
+        revision=running.revision,
+        statements=running.committed,
+        seconds=running.seconds,
+        mark=mark,
+        error=_remark(running),
     )
 
 

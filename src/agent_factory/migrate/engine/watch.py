@@ -12,6 +12,7 @@ from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.db import indexes
 from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.db.driver import WatchedConnection, own_cursor_of, watched_connection
+from agent_factory.migrate.db.roles import may_switch_role
 from agent_factory.migrate.db.sent_statements import SentListener
 from agent_factory.migrate.db.spelled_secrets import masked_sql
 from agent_factory.migrate.db.transaction_control import may_change_transaction
@@ -44,6 +45,7 @@ class Watch:
     end; ``before_autocommit`` before each statement outside a transaction. ``done`` are indexes whose
     statements are skipped. ``sent`` compares what the revisions send, these included. ``for_session``: no
     pooler stands between, so limits are set for the whole session; else they are set for each transaction.
+    ``may_have_role``: env.py or a revision may have switched the session's role.
     ``mark`` is that of this run's transactions on PostgreSQL.
     """
 
@@ -58,6 +60,7 @@ class Watch:
     idle_timeout_s: float = 600.0
     for_session: bool = True
     running: RunningRevision | None = None
+    may_have_role: bool = False
     done: frozenset[str] = frozenset()
     mark: str = field(default_factory=lambda: secrets.token_hex(8))
     transactions: TransactionWatch | SqliteMarks = field(init=False)
@@ -138,6 +141,7 @@ class Watch:
         *_context: object,
     ) -> tuple[str, object]:
         self.run_state.check_stop()
+        self.may_have_role = self.may_have_role or may_switch_role(statement)
         running = self.running
         if running is not None and not running.is_recorded:
             self.transactions.check_open(running)

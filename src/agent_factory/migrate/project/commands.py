@@ -12,7 +12,7 @@ from alembic.script import Script
 from agent_factory.migrate.model.plan import Direction, Plan, Revision
 from agent_factory.migrate.model.version_table import Position
 from agent_factory.migrate.project.connections import guarded
-from agent_factory.migrate.project.environment import Hooks, read_configured, sharing
+from agent_factory.migrate.project.environment import Hooks, end_reading, read_configured, sharing
 from agent_factory.migrate.project.history import Project, as_revision
 from agent_factory.migrate.project.library_warnings import in_our_words
 from agent_factory.migrate.project.output import stdout_kept_clean
@@ -25,7 +25,7 @@ def read_position(project: Project, connection: sa.Connection) -> Position:
     where this role may not see every row.
     """
     configured = read_configured(project, connection)
-    connection.rollback()
+    end_reading(connection, configured)
     return configured.position
 
 

@@ -22,6 +22,7 @@ from agent_factory.migrate.db.own import own
 from agent_factory.migrate.project import addresses
 from agent_factory.migrate.project.addresses import Address
 from agent_factory.migrate.project.doors import Answer, Porter, is_temporary, watched_by
+from agent_factory.migrate.project.exits import exits_refused
 from agent_factory.migrate.project.history import Project
 from agent_factory.migrate.project.own_folders import OwnFolders
 from agent_factory.migrate.project.python_internals import STARTS_BY_ITSELF
@@ -113,9 +114,14 @@ def copied(original: DatabaseURL) -> AbstractContextManager[None]:
     return _holding(original=original)
 
 
-def real_run(seen: Seen) -> AbstractContextManager[None]:
-    """Say for the block that ``commands.run`` is the run itself; call ``seen`` with what is opened there."""
-    return _holding(seen_in_run=seen)
+@contextlib.contextmanager
+def real_run(seen: Seen) -> Iterator[None]:
+    """Say for the block that ``commands.run`` is the run itself; call ``seen`` with what is opened there.
+
+    Nothing but a fork may end the process there by ``os._exit()``: that would be taken for success.
+    """
+    with _holding(seen_in_run=seen), exits_refused():
+        yield
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ import functools
 import inspect
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,9 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, MigrationInfo, RevisionStep
 from alembic.script import ScriptDirectory
 
+from agent_factory.migrate.db.cursors import own_cursor
+from agent_factory.migrate.db.driver import psycopg2_connection
+from agent_factory.migrate.db.roles import may_switch_role
 from agent_factory.migrate.db.sqlalchemy_internals import begins_noted, commit_and_begin
 from agent_factory.migrate.model.errors import NOT_TOUCHED, MigrationError, UsageError
 from agent_factory.migrate.model.plan import Direction, Plan, Revision
@@ -174,11 +177,15 @@ class _OuterTransaction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configured:
-    """What env.py configures: where the database is by the version table that it names, and its options."""
+    """What env.py configures: where the database is by the version table that it names, and its options.
+
+    ``switches_role``: it may have switched the session's role on the way.
+    """
 
     position: Position
     context: MigrationContext
     given: Mapping[str, Any]
+    switches_role: bool = False
 
 
 def read_configured(project: Project, connection: sa.Connection) -> Configured:
@@ -211,6 +218,12 @@ def read_configured(project: Project, connection: sa.Connection) -> Configured:
 
         return noted
 
+    roles: list[str] = []
+
+    def note_role(_connection: object, _cursor: object, statement: str, *_context: object) -> None:
+        if may_switch_role(statement):
+            roles.append(statement)
+
     environment = _build_environment(project, connection, None, {"fn": remember, **WRITES_NOTHING})
     replace_configure(environment, note_options)
     replace_run_migrations(environment, resolve_first)
@@ -220,14 +233,27 @@ def read_configured(project: Project, connection: sa.Connection) -> Configured:
         env_py_errors(project),
         guarded(project, connection, read_only=True),
     ):
-        doing(project.script.env_py_location)
-        project.script.run_env()
+        sa.event.listen(connection, "before_cursor_execute", note_role)
+        try:
+            doing(project.script.env_py_location)
+            project.script.run_env()
+        finally:
+            sa.event.remove(connection, "before_cursor_execute", note_role)
         project.code.keep()
         if not found:  # it configures nothing, or runs nothing
             raise _ignores_connection(project)
     if len(found) > 1:
         raise _runs_again(project, [str(each.position.table) for each in found])
-    return found[0]
+    return replace(found[0], switches_role=bool(roles))
+
+
+def end_reading(connection: sa.Connection, configured: Configured) -> None:
+    """End what ``read_configured`` has begun; the role is that of the login again, as others expect it."""
+    connection.rollback()
+    if configured.switches_role and connection.dialect.name == "postgresql":
+        with own_cursor(connection) as cursor:
+            cursor.execute("RESET ROLE")
+            psycopg2_connection(connection).commit()
 
 
 @contextlib.contextmanager

@@ -17,8 +17,10 @@ from agent_factory.migrate.engine.run_session import RunSession
 from agent_factory.migrate.model.errors import RefusedError
 from agent_factory.migrate.model.options import RunOptions
 from agent_factory.migrate.model.target import Environment, Target
+from agent_factory.migrate.model.version_table import VersionTable
 from agent_factory.url import DatabaseURL, parse_url
 
+TABLE = VersionTable(schema="public", name="alembic_version")
 SUPABASE = "postgresql://postgres.abc:secret@aws-0-eu-central-1.pooler.supabase.com"
 NEON = "postgresql://me:secret@ep-cool-1-pooler.eu-central-1.aws.neon.tech/db"
 
@@ -69,9 +71,9 @@ def test_the_direct_address_that_is_named_is_not_refused_in_turn(facts: ServerFa
 def test_another_process_than_under_the_lock_is_an_error(
     connection: sa.Connection, facts: ServerFacts
 ) -> None:
-    RunSession(connection=connection, facts=facts).check_process()
+    RunSession(connection=connection, table=TABLE, facts=facts).check_process()
 
-    session = RunSession(connection=connection, facts=replace(facts, pid=facts.pid + 7))
+    session = RunSession(connection=connection, table=TABLE, facts=replace(facts, pid=facts.pid + 7))
     with pytest.raises(
         SessionChangedError, match=f"was {facts.pid + 7} under the run lock, and is {facts.pid} now"
     ):
