@@ -216,13 +216,22 @@ def test_nothing_is_sent_after_an_end_that_nobody_has_heard(
     assert (ended.code, ended.error["revisions"]) == (8, [{"revision": "002", "outcome": "unknown"}])
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(("COMMIT", "CREATE TABLE made (n int)"), id="COMMIT first"),
+        pytest.param(("CREATE TABLE made (n int)", "COMMIT"), id="COMMIT last"),
+        pytest.param(("CREATE TABLE made (n int)", "COMMIT; BEGIN"), id="another transaction"),
+        pytest.param(("CREATE TABLE made (n int)", "COMMIT; BEGIN; SELECT 1/0"), id="one that has failed"),
+    ],
+)
 def test_what_nobody_has_heard_is_not_called_rolled_back(
-    af_db: CommandLine, bare: AlembicProject, postgresql_url: str
+    af_db: CommandLine, bare: AlembicProject, postgresql_url: str, sent: tuple[str, ...]
 ) -> None:
     unheard = f"import psycopg2.extensions\n{RAW}\nown = psycopg2.extensions.cursor(raw.driver_connection)"
-    sent = "own.execute('COMMIT')\nown.execute('CREATE TABLE made (n int)')"
+    executes = "\n".join(f"own.execute({sql!r})" for sql in sent)
 
-    ended = upgrade(af_db, bare, postgresql_url, f"{unheard}\n{sent}\n{FAIL}")
+    ended = upgrade(af_db, bare, postgresql_url, f"{unheard}\n{executes}\n{FAIL}")
 
     assert tables_made(postgresql_url) == {"made"}
     assert (ended.code, ended.error["revisions"]) == (8, [{"revision": "002", "outcome": "unknown"}])

@@ -5,7 +5,10 @@ import functools
 import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+from datetime import date, time, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol, cast
+from uuid import UUID
 
 import psycopg2
 import psycopg2.extensions
@@ -144,7 +147,7 @@ class _Telling:
     is_fetched = False
 
     def execute(self, query: "str | bytes | Composable", vars: Values | None = None) -> None:  # noqa: A002
-        with self._sending(query):
+        with self._sending(query if _are_values(vars) else cast(Cursor, self).mogrify(query, vars)):
             super().execute(query, vars)  # type: ignore[misc]
 
     def executemany(self, query: "str | bytes | Composable", vars_list: Any) -> None:
@@ -212,6 +215,15 @@ class _Telling:
         else:
             text = query if isinstance(query, str) else query.as_string(cast(Cursor, self))
         return listener.sending(text, is_named=self.name is not None, rows=rows)
+
+
+_VALUES = (str, bytes, int, float, Decimal, date, time, timedelta, UUID, type(None))
+
+
+def _are_values(given: Values | None) -> bool:
+    """Say whether nothing in these parameters can be a piece of SQL, as AsIs and one's own adapters are."""
+    values = given.values() if isinstance(given, Mapping) else given or ()
+    return all(isinstance(value, _VALUES) for value in values)
 
 
 def _listed(columns: Sequence[str] | None) -> str:

@@ -69,7 +69,7 @@ class RunningRevision:
     committed before its end, ``uncertain`` those of which the server could not say it. ``ended`` is how it
     has ended its transaction itself: nothing of it may run any more. ``built`` are the indexes that it builds
     CONCURRENTLY; ``builds_unnamed``: and others, under names that the server picks. ``other_statements``: it
-    did not send what was rehearsed.
+    did not send what was rehearsed. ``is_over``: its function has ended, what follows is not its own.
     """
 
     revision: Revision
@@ -83,6 +83,7 @@ class RunningRevision:
     built: list[str] = field(default_factory=list, init=False)
     builds_unnamed: bool = field(default=False, init=False)
     other_statements: OtherStatements | None = field(default=None, init=False)
+    is_over: bool = field(default=False, init=False)
     _has_committed_record: bool = field(default=False, init=False)
     _state: RevisionState = field(default=RevisionState.OUTSIDE, init=False)
 
@@ -188,6 +189,7 @@ class RunningRevision:
     def records(self) -> None:
         """Its version row, or one of several, is about to be sent."""
         self._enter(RevisionState.RECORDING)
+        self.is_over = True
 
     def is_now_recorded(self) -> None:
         """Its version row is written. Raises TransactionEndedError where it was committed with it by hand."""

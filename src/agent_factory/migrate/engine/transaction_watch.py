@@ -12,6 +12,7 @@ from enum import Enum, auto
 
 import psycopg2
 import sqlalchemy as sa
+from psycopg2.errors import InFailedSqlTransaction
 from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 
 from agent_factory.migrate.db import indexes
@@ -35,6 +36,7 @@ from agent_factory.migrate.db.transactions import (
 )
 from agent_factory.migrate.engine.running_revision import (
     ENDED_UNSEEN,
+    RevisionState,
     RunningRevision,
     TransactionEndedError,
 )
@@ -84,6 +86,23 @@ def _judge_after_error(sql: str) -> Verdict:
     return Verdict.NOTHING_COMMITTED if only_controls(sql) else Verdict.UNCERTAIN
 
 
+class _Heard:
+    """Around each ordinary statement of a revision: whether one has failed in this transaction.
+
+    A transaction in which something has failed can be asked nothing. Where no statement that was heard has,
+    another has, and it may have ended the transaction first.
+    """
+
+    has_failed = False
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, psycopg2.Error) and not isinstance(error, InFailedSqlTransaction):
+            self.has_failed = True
+
+
 @dataclass(slots=True, kw_only=True)
 class TransactionWatch:
     """The listener on the driver's connection of a run. ``find_running`` returns the revision whose statement
@@ -101,6 +120,9 @@ class TransactionWatch:
     _is_expected: bool = False
     _commits: Transaction | None = None
     _failed_in: list[tuple[Transaction, str]] = field(default_factory=list)
+    _heard: _Heard = field(default_factory=_Heard)
+    _has_own_transaction: bool = False
+    """The revision has run BEGIN in an autocommit block."""
 
     def attach(self) -> None:
         """Listen, and have the transactions that a commit begins marked."""
@@ -109,7 +131,10 @@ class TransactionWatch:
 
     def begin(self) -> None:
         """Mark the transaction that SQLAlchemy begins, unless a commit has begun and marked it."""
-        if is_idle(self.driver) and not self.driver.autocommit:
+        if not is_idle(self.driver):
+            return
+        self._heard.has_failed = self._has_own_transaction = False
+        if not self.driver.autocommit:
             self._send(mark_sql(self.mark))
 
     def expect_end(self) -> None:
@@ -179,8 +204,8 @@ class TransactionWatch:
         if running is None or self.driver.autocommit:
             yield
             return
-        if is_past_its_end(self.driver) and running.ended is None and not running.is_recorded:
-            running.note_uncertain()  # ended by what nobody has heard
+        if self._has_ended_unheard(running, how):
+            running.note_uncertain()
         if is_expected:
             with self._failure_noted(commits, how):
                 yield
@@ -191,6 +216,16 @@ class TransactionWatch:
             with self._failure_noted(asked, how):
                 yield
             self._judge_call(running, asked, how)
+
+    def _has_ended_unheard(self, running: RunningRevision, how: str) -> bool:
+        """Say whether what nobody has heard may have ended the transaction that is about to end."""
+        is_between = running.state is RevisionState.COMMITTED  # SQLAlchemy asks for the isolation level there
+        if running.ended is not None or running.is_over or is_between or self._has_own_transaction:
+            return False
+        if how == "rollback" and is_open(self.driver):
+            return not self._ask().is_marked
+        is_in_error = self.driver.info.transaction_status == TRANSACTION_STATUS_INERROR
+        return is_past_its_end(self.driver) or (is_in_error and not self._heard.has_failed)
 
     def _note_commit(self, running: RunningRevision, asked: Transaction) -> None:
         """What was written up to this commit is committed; not by what Alembic did before the revision."""
@@ -230,7 +265,7 @@ class TransactionWatch:
         if may_change_transaction(sql):
             return self._asked_about(running, sql)
         running.note_statement(sql)
-        return NOTHING_TO_DO
+        return self._heard
 
     @contextlib.contextmanager
     def _asked_about(self, running: RunningRevision, sql: str) -> Iterator[None]:
@@ -259,6 +294,7 @@ class TransactionWatch:
         try:
             yield
         except psycopg2.Error:
+            self._heard.has_failed = True
             if asked is not None:
                 self._failed_in.append((asked, sql))
             raise
@@ -309,6 +345,7 @@ class TransactionWatch:
                 running.note_uncertain(sql)
             raise
         if not is_idle(self.driver):
+            self._has_own_transaction = True
             running.note_in_own_transaction(sql)
         elif not asked.nothing_written_until(self._ask()):
             running.note_committed(sql)
