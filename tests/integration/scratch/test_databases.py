@@ -240,7 +240,7 @@ def test_a_url_that_leads_nowhere(url: str, named: str) -> None:
 @pytest.mark.skipif(PGBOUNCER is None, reason="PgBouncer is not installed")
 def test_a_transaction_pooler_is_refused(server_url: DatabaseURL) -> None:
     with pgbouncer(url_of(server_url), pool_size=2) as pooled:
-        assert "it is a transaction pooler" in unavailable(scratch_url=pooled)
+        assert "it is a pooler" in unavailable(scratch_url=pooled)
 
 
 def test_an_error_of_the_block_is_not_taken_for_a_missing_server(server_url: DatabaseURL) -> None:

@@ -199,6 +199,11 @@ _QUOTED_VALUE = re.compile('["\u201c\u201e\u00ab].*["\u201c\u201d\u00bb]|0x.*', 
 """What a data exception (class 22) quotes, in the quotation marks of the server's language."""
 
 
+NOT_IN_VERSION_TABLE = "is not in the version table"
+"""The end of af-db's own words, which the server quotes as a value: what moves the version row says it so."""
+_OWN_WORDS = re.compile(rf'"([^"]* {NOT_IN_VERSION_TABLE})"')
+
+
 def explain_statement_failure(
     error: Exception, target: Target, role: str | None = None
 ) -> tuple[str, str, tuple[str, ...]]:
@@ -235,6 +240,8 @@ def message_of(error: Exception) -> str:
     original = getattr(error, "orig", error)
     diagnostics = getattr(original, "diag", None)
     primary = getattr(diagnostics, "message_primary", None)
+    if primary and (own_words := _OWN_WORDS.search(primary)):
+        return own_words[1]
     if primary:
         detail = getattr(diagnostics, "message_detail", None) or ""
         sqlstate = getattr(diagnostics, "sqlstate", None) or ""

@@ -122,7 +122,8 @@ def _write(key: str, data: bytes) -> None:
 
 
 def _forget_oldest(folder: Path) -> None:
-    found = sorted(((entry.stat().st_mtime_ns, entry.path) for entry in os.scandir(folder)), reverse=True)
+    with os.scandir(folder) as entries:
+        found = sorted(((entry.stat().st_mtime_ns, entry.path) for entry in entries), reverse=True)
     for _time, path in found[PROJECTS:]:
         Path(path).unlink(missing_ok=True)
 

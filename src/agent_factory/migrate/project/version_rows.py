@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext, RevisionStep
 
 from agent_factory.migrate.db.driver import may_prepare, psycopg2_connection
+from agent_factory.migrate.db.failures import NOT_IN_VERSION_TABLE
 from agent_factory.migrate.project.alembic_internals import version_rows_table
 
 _Statement = tuple[object, object, object]
@@ -97,7 +98,7 @@ class VersionRows:
                 _MOVE,
                 f"(text, text) AS WITH moved AS (UPDATE {name} SET version_num = $1"  # noqa: S608 - quoted
                 " WHERE version_num = $2 RETURNING 1) SELECT CASE WHEN count(*) = 1 THEN 1"
-                " ELSE CAST($2 || ' is not in the version table' || left(count(*)::text, 0) AS integer) END"
+                f" ELSE CAST($2 || ' {NOT_IN_VERSION_TABLE}' || left(count(*)::text, 0) AS integer) END"
                 " FROM moved",
             )
         driver.defer_next = True
