@@ -25,7 +25,7 @@ test-all: $(VENV)/.installed-test ## Run them all, slow ones included, with a ne
 	@AF_DB_TEST_PROCESSES=new $(PYTEST) --hypothesis-profile=whole
 
 coverage: $(VENV)/.installed-test ## Whether the tests of runs and faults execute 95 % of the branches of engine/
-	@$(PYTEST) -m "not slow" --cov= tests/unit/migrate/engine tests/acceptance/faults tests/acceptance/torture \
+	@$(PYTEST) -m "not slow" --cov --cov-report=term tests/unit/migrate/engine tests/acceptance/faults tests/acceptance/torture \
 		tests/integration/test_*.py tests/integration/generated tests/integration/plan/test_bound_statements*.py \
 		tests/integration/plan/test_saved_plans.py tests/integration/plan/test_own_connections.py
 
