@@ -152,6 +152,19 @@ else:
 """
 
 
+@pytest.mark.parametrize("value", ["[len(word)]", "(len(word),)", "Json({'a': word})"])
+def test_a_parameter_of_whatever_class_is_no_text(bound: Bound, value: str) -> None:
+    bound.elsewhere.write_text("same")
+    send = f"raw.cursor().execute('CREATE TABLE t AS SELECT (%s)::text', [{value}])"
+    bound.add(f"from psycopg2.extras import Json\n{READS_A_WORD}{send}")
+    bound.plan()
+    bound.elsewhere.write_text("another")
+
+    outcome = bound.run("--no-rehearsal")
+
+    assert outcome.code == 0, outcome.out
+
+
 def test_a_revision_that_branches_by_rows_needs_consent_and_then_says_that_it_differs(bound: Bound) -> None:
     bound.add(BRANCHES)
     bound.execute("INSERT INTO t001 VALUES (1), (2)")

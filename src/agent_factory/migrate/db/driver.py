@@ -5,10 +5,7 @@ import functools
 import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
-from datetime import date, time, timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol, cast
-from uuid import UUID
 
 import psycopg2
 import psycopg2.extensions
@@ -147,7 +144,7 @@ class _Telling:
     is_fetched = False
 
     def execute(self, query: "str | bytes | Composable", vars: Values | None = None) -> None:  # noqa: A002
-        with self._sending(query if _are_values(vars) else cast(Cursor, self).mogrify(query, vars)):
+        with self._sending(cast(Cursor, self).mogrify(query, vars) if _hold_sql(vars) else query):
             super().execute(query, vars)  # type: ignore[misc]
 
     def executemany(self, query: "str | bytes | Composable", vars_list: Any) -> None:
@@ -217,13 +214,10 @@ class _Telling:
         return listener.sending(text, is_named=self.name is not None, rows=rows)
 
 
-_VALUES = (str, bytes, int, float, Decimal, date, time, timedelta, UUID, type(None))
-
-
-def _are_values(given: Values | None) -> bool:
-    """Say whether nothing in these parameters can be a piece of SQL, as AsIs and one's own adapters are."""
+def _hold_sql(given: Values | None) -> bool:
+    """Say whether one of these parameters is a piece of SQL; the others are values, and no text."""
     values = given.values() if isinstance(given, Mapping) else given or ()
-    return all(isinstance(value, _VALUES) for value in values)
+    return any(isinstance(value, psycopg2.extensions.AsIs) for value in values)
 
 
 def _listed(columns: Sequence[str] | None) -> str:
