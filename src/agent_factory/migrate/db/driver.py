@@ -77,7 +77,7 @@ class WatchedConnection(psycopg2.extensions.connection):
 
     def cursor(self, name: Any = None, cursor_factory: Any = None, *rest: Any, **options: Any) -> Any:
         """As psycopg2's; a cursor of whatever class tells the listener what it sends."""
-        return super().cursor(name, _telling(cursor_factory or self.cursor_factory), *rest, **options)
+        return super().cursor(name, _announcing(cursor_factory or self.cursor_factory), *rest, **options)
 
     def commit(self) -> None:
         with self._ending("commit"):
@@ -132,16 +132,37 @@ class WatchedConnection(psycopg2.extensions.connection):
             cursor.execute(statement)
 
 
-class _Telling:
-    """All ways of a cursor to send something: each tells the connection's listener.
+class FetchingCursor:
+    """All ways of a cursor, of either driver, to hand out rows.
 
     ``is_fetched``: somebody has asked for rows of what it has sent last.
     """
 
+    is_fetched = False
+
+    def fetchone(self) -> Any:
+        self.is_fetched = True
+        return super().fetchone()  # type: ignore[misc]
+
+    def fetchmany(self, *size: Any, **named: Any) -> Any:
+        self.is_fetched = True
+        return super().fetchmany(*size, **named)  # type: ignore[misc]
+
+    def fetchall(self) -> Any:
+        self.is_fetched = True
+        return super().fetchall()  # type: ignore[misc]
+
+    def __next__(self) -> Any:
+        self.is_fetched = True
+        return super().__next__()  # type: ignore[misc]
+
+
+class _AnnouncingCursor(FetchingCursor):
+    """All ways of a cursor to send something: each is announced to the connection's listener."""
+
     connection: WatchedConnection
     name: str | None
     is_own = False
-    is_fetched = False
 
     def execute(self, query: "str | bytes | Composable", vars: Values | None = None) -> None:  # noqa: A002
         with self._sending(cast(Cursor, self).mogrify(query, vars) if _hold_sql(vars) else query):
@@ -184,22 +205,6 @@ class _Telling:
         with self._sending(f"SELECT * FROM {procname}({', '.join(map(str, names))})"):  # noqa: S608 - it is read
             return super().callproc(procname, parameters)  # type: ignore[misc]
 
-    def fetchone(self) -> Any:
-        self.is_fetched = True
-        return super().fetchone()  # type: ignore[misc]
-
-    def fetchmany(self, *size: Any, **named: Any) -> Any:
-        self.is_fetched = True
-        return super().fetchmany(*size, **named)  # type: ignore[misc]
-
-    def fetchall(self) -> Any:
-        self.is_fetched = True
-        return super().fetchall()  # type: ignore[misc]
-
-    def __next__(self) -> Any:
-        self.is_fetched = True
-        return super().__next__()  # type: ignore[misc]
-
     def _sending(
         self, query: "str | bytes | Composable", rows: int | None = None
     ) -> contextlib.AbstractContextManager[None]:
@@ -224,7 +229,7 @@ def _listed(columns: Sequence[str] | None) -> str:
     return f" ({', '.join(columns)})" if columns else ""
 
 
-class _Cursor(_Telling, psycopg2.extensions.cursor):  # type: ignore[misc] # more is named here
+class _Cursor(_AnnouncingCursor, psycopg2.extensions.cursor):  # type: ignore[misc] # more is named here
     connection: WatchedConnection
     _is_deferred = False
 
@@ -254,8 +259,12 @@ class OwnCursor(_Cursor):
 
 
 @functools.cache
-def _telling(factory: type[Any]) -> type[Any]:
-    return factory if issubclass(factory, _Telling) else type(factory.__name__, (_Telling, factory), {})
+def _announcing(factory: type[Any]) -> type[Any]:
+    return (
+        factory
+        if issubclass(factory, _AnnouncingCursor)
+        else type(factory.__name__, (_AnnouncingCursor, factory), {})
+    )
 
 
 def psycopg2_connection(connection: sa.Connection) -> WatchedConnection:

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agent_factory.migrate.db.driver import NOTHING_TO_DO, Listener, sqlite3_connection
+from agent_factory.migrate.db.driver import NOTHING_TO_DO, FetchingCursor, Listener, sqlite3_connection
 
 
 class WatchedFile(sqlite3.Connection):
@@ -18,7 +18,7 @@ class WatchedFile(sqlite3.Connection):
 
     def cursor(self, factory: Any = sqlite3.Cursor) -> Any:
         """As sqlite3's; a cursor of whatever class tells the listener what it sends."""
-        return super().cursor(_telling(factory) if isinstance(factory, type) else factory)
+        return super().cursor(_announcing(factory) if isinstance(factory, type) else factory)
 
     def execute(self, sql: str, *parameters: Any) -> Any:
         return self.cursor().execute(sql, *parameters)
@@ -30,14 +30,10 @@ class WatchedFile(sqlite3.Connection):
         return self.cursor().executescript(script)
 
 
-class _Telling:
-    """All ways of a cursor to send something: each tells the connection's listener.
-
-    ``is_fetched``: somebody has asked for rows of what it has sent last.
-    """
+class _AnnouncingCursor(FetchingCursor):
+    """All ways of a cursor to send something: each is announced to the connection's listener."""
 
     connection: WatchedFile
-    is_fetched = False
 
     def execute(self, sql: str, *parameters: Any) -> Any:
         with self._sending(sql):
@@ -51,22 +47,6 @@ class _Telling:
         with self._sending(script):
             return super().executescript(script)  # type: ignore[misc]
 
-    def fetchone(self) -> Any:
-        self.is_fetched = True
-        return super().fetchone()  # type: ignore[misc]
-
-    def fetchmany(self, *size: Any, **named: Any) -> Any:
-        self.is_fetched = True
-        return super().fetchmany(*size, **named)  # type: ignore[misc]
-
-    def fetchall(self) -> Any:
-        self.is_fetched = True
-        return super().fetchall()  # type: ignore[misc]
-
-    def __next__(self) -> Any:
-        self.is_fetched = True
-        return super().__next__()  # type: ignore[misc]
-
     def _sending(self, sql: str, rows: int | None = None) -> contextlib.AbstractContextManager[None]:
         self.is_fetched = False
         listener = self.connection.listener
@@ -74,8 +54,12 @@ class _Telling:
 
 
 @functools.cache
-def _telling(factory: type[Any]) -> type[Any]:
-    return factory if issubclass(factory, _Telling) else type(factory.__name__, (_Telling, factory), {})
+def _announcing(factory: type[Any]) -> type[Any]:
+    return (
+        factory
+        if issubclass(factory, _AnnouncingCursor)
+        else type(factory.__name__, (_AnnouncingCursor, factory), {})
+    )
 
 
 def own_file_cursor(driver: sqlite3.Connection) -> sqlite3.Cursor:
