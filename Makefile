@@ -18,14 +18,14 @@ help: ## Show these commands
 migrate: $(VENV)/.installed ## Migrate the database of DATABASE_URL, .env or ./agent_factory.db to the head
 	@$(BIN)/af-db local upgrade
 
-test: $(VENV)/.installed-test ## Run the tests, PostgreSQL included, but for the slow ones
+test: $(VENV)/.installed-test ## Run the tests, PostgreSQL included, but for slow ones and the middle of long lists
 	@$(PYTEST) -m "not slow"
 
 test-all: $(VENV)/.installed-test ## Run them all, slow ones included, with a new process for each command
 	@AF_DB_TEST_PROCESSES=new $(PYTEST) --hypothesis-profile=whole
 
 coverage: $(VENV)/.installed-test ## Whether the tests of runs and faults execute 95 % of the branches of engine/
-	@$(PYTEST) -m "not slow" --cov --cov-report=term tests/unit/migrate/engine tests/acceptance/faults tests/acceptance/torture \
+	@$(PYTEST) --cov --cov-report=term tests/unit/migrate/engine tests/acceptance/faults tests/acceptance/torture \
 		tests/integration/test_*.py tests/integration/generated tests/integration/plan/test_bound_statements*.py \
 		tests/integration/plan/test_saved_plans.py tests/integration/plan/test_own_connections.py
 
@@ -38,7 +38,7 @@ test-lowest: $(LOWEST)/.installed ## Unit tests and runs with the oldest librari
 
 mutants: $(VENV)/.installed-test ## Change 200 places of the engine: a test has to notice each. An hour
 	@$(PIP) -e '.[mutants]'
-	@$(PYTEST) -m "not slow" --cov=agent_factory.migrate --cov-context=test --cov-fail-under=0 --cov-report=
+	@$(PYTEST) --cov=agent_factory.migrate --cov-context=test --cov-fail-under=0 --cov-report=
 	@$(BIN)/python -m tests.mutants --coverage .coverage
 
 check: lint test ## What a developer runs before a commit: lint, then the tests

@@ -24,6 +24,9 @@ from tests.postgres import FOR_SCRATCH, new_database, throwaway_server
 from tests.projects import AlembicProject, make_project
 from tests.temporary import temporary_files_in_memory
 
+TESTS = Path(__file__).parent
+QUICK_CASES = frozenset({TESTS / "unit", TESTS / "integration/catalog"})
+"""Where the tests are whose cases take no command each."""
 SERVER_VARIABLE = "AF_DB_TEST_URL"
 GOES_ON = "goes_on_at_hangup"
 WORKERS = 1.5
@@ -40,6 +43,21 @@ settings.load_profile("quick")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="Write the files of tests/golden again.")
+
+
+@pytest.hookimpl(tryfirst=True)  # before "not slow" is applied
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave to ``make test-all`` the cases between the first and the last of a test that runs commands.
+
+    They would take most of the time; the two ends of a list, or of the product of several, differ most.
+    """
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if QUICK_CASES.isdisjoint(item.path.parents) and item.get_closest_marker("slow") is None:
+            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for of_one_test in cases.values():
+        for item in of_one_test[1:-1]:
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -267,6 +267,7 @@ def test_a_pull_request_is_checked(site: Site) -> None:
     assert json.loads((clone / "af-db.sarif").read_text())["runs"][0]["results"] == []
 
 
+@pytest.mark.slow
 def test_a_pull_request_for_another_branch_is_compared_with_that(site: Site) -> None:
     site.push("release")
     clone = site.clone("feature")
@@ -286,6 +287,7 @@ def test_nothing_is_uploaded_that_is_not_whole_or_may_not_be() -> None:
     assert "head.repo.full_name == github.repository" in upload["if"]
 
 
+@pytest.mark.slow
 def test_a_pull_request_that_edits_a_shared_revision_fails_on_its_line(site: Site) -> None:
     path = site.project.versions / "002_step_002.py"
     path.write_text(path.read_text().replace("sa.Integer", "sa.BigInteger"))
@@ -302,6 +304,7 @@ def test_a_pull_request_that_edits_a_shared_revision_fails_on_its_line(site: Sit
     assert result["ruleId"] == "edited-on-branch"
 
 
+@pytest.mark.slow
 def test_the_plan_is_a_comment_which_the_next_push_replaces(site: Site) -> None:
     clone = site.clone("feature")
     bodies = []
@@ -344,6 +347,7 @@ def test_main_runs_the_plan_that_was_approved_and_nothing_else(site: Site) -> No
     assert {name: one.code for name, one in again.items()} == {"upgrade": 0, "gate": 0}
 
 
+@pytest.mark.slow
 def test_main_without_a_new_revision_does_nothing(site: Site) -> None:
     clone = site.clone("main")
 
@@ -355,6 +359,7 @@ def test_main_without_a_new_revision_does_nothing(site: Site) -> None:
     assert ran["gate"].out == "002 (head)\n"
 
 
+@pytest.mark.slow
 def test_a_plan_that_somebody_changed_production_under_is_refused(site: Site) -> None:
     site.merge()
     clone = site.clone("main")
@@ -367,6 +372,7 @@ def test_a_plan_that_somebody_changed_production_under_is_refused(site: Site) ->
     assert "the saved plan differs from what would run now" in ran["upgrade"].err
 
 
+@pytest.mark.slow
 def test_drift_is_found_at_night(site: Site) -> None:
     clone = site.clone("main")
     before = run_job(site, "drift", clone)["check production"]
@@ -379,6 +385,7 @@ def test_drift_is_found_at_night(site: Site) -> None:
     assert "::error title=drift::table public.t001 is missing" in after.out
 
 
+@pytest.mark.slow
 def test_gitlab_runs_the_same_commands(site: Site) -> None:
     pipeline = read_yaml("gitlab-ci.yml")
 
@@ -422,6 +429,7 @@ def test_the_hook_runs_before_a_commit(site: Site) -> None:
     assert not re.search(hook["files"], "src/app.py")
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_page_work_in_its_order(site: Site) -> None:
     page = (ROOT / "docs" / "ci.md").read_text()
     blocks = re.findall(r"^```bash\n(.*?)^```", page, re.MULTILINE | re.DOTALL)

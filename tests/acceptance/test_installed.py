@@ -78,6 +78,7 @@ def test_the_whole_production_workflow(checkout: Path, postgresql_url: str) -> N
     assert af_db("current", "--json").document["current"][0]["revision"] == "001"
 
 
+@pytest.mark.slow
 def test_creating_and_merging(project: AlembicProject, database_url: str) -> None:
     project.write_models(
         """

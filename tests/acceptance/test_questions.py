@@ -106,6 +106,7 @@ def test_keys_that_were_pressed_before_a_question_do_not_answer_it(
     assert (downgrade.code, at(project, postgresql_url)) == (4, "003 (head)"), downgrade.out
 
 
+@pytest.mark.slow
 def test_an_answer_that_is_none_is_asked_again_and_what_followed_it_is_no_answer(
     project: AlembicProject, postgresql_url: str
 ) -> None:

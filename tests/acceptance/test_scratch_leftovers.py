@@ -131,6 +131,7 @@ def test_after_success_and_after_an_error(place: Path) -> None:
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.slow
 def test_after_a_signal(place: Path, by: signal.Signals) -> None:
     with holding() as holder:
         holder.end(by)
@@ -156,6 +157,7 @@ def test_ended_while_it_starts(place: Path, stage: str, by: signal.Signals) -> N
     until(lambda: left_in(place) == [], "the keeper removes what it has begun")
 
 
+@pytest.mark.slow
 def test_killed_with_its_keeper(place: Path) -> None:
     """The server runs on, and the next start ends it."""
     with holding() as holder:
@@ -172,6 +174,7 @@ def test_killed_with_its_keeper(place: Path) -> None:
     assert left_in(place) == []
 
 
+@pytest.mark.slow
 def test_killed_with_its_keeper_and_its_server(place: Path) -> None:
     with holding() as holder:
         os.killpg(holder.keeper_pid, signal.SIGKILL)
@@ -183,6 +186,7 @@ def test_killed_with_its_keeper_and_its_server(place: Path) -> None:
     until(lambda: left_in(place) == [], "the server's own processes end without it")
 
 
+@pytest.mark.slow
 def test_only_the_keeper_is_killed(place: Path) -> None:
     with holding() as holder:
         os.kill(holder.keeper_pid, signal.SIGKILL)
@@ -190,6 +194,7 @@ def test_only_the_keeper_is_killed(place: Path) -> None:
     assert left_in(place) == []
 
 
+@pytest.mark.slow
 def test_a_live_server_is_not_removed_by_another_start(place: Path) -> None:
     with scratch_database(MAJOR) as first, scratch_database(MAJOR) as second:
         with scratch_database(MAJOR) as third:
@@ -238,6 +243,7 @@ def test_what_another_user_owns_is_left_alone(place: Path) -> None:
 
 
 @pytest.mark.skipif(not HAS_PROC, reason="other processes' environments cannot be looked into here")
+@pytest.mark.slow
 def test_killed_while_production_is_dumped(
     place: Path, monkeypatch: pytest.MonkeyPatch, postgresql_url: str
 ) -> None:
@@ -287,6 +293,7 @@ def test_the_database_on_a_named_server_is_dropped(server_url: DatabaseURL) -> N
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.slow
 def test_the_database_on_a_named_server_is_dropped_after_a_signal(
     server_url: DatabaseURL, by: signal.Signals
 ) -> None:

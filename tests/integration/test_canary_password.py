@@ -139,6 +139,7 @@ def test_what_is_printed_on_a_terminal_has_no_password(project: AlembicProject, 
     assert not has_canary(outcome.out), outcome.out
 
 
+@pytest.mark.slow
 def test_programs_that_are_started_get_no_password(
     project: AlembicProject, login: DatabaseURL, tmp_path: Path
 ) -> None:

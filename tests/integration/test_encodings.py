@@ -144,6 +144,7 @@ def test_a_file_that_declares_its_encoding(
     assert outcome.code == 0, outcome.err
 
 
+@pytest.mark.slow
 def test_an_environment_that_is_no_utf8(project: AlembicProject, sqlite_url: str) -> None:
     environment = {
         os.fsencode(name): os.fsencode(value) for name, value in bare_environment(sqlite_url).items()
@@ -177,6 +178,7 @@ def test_an_environment_that_is_no_utf8(project: AlembicProject, sqlite_url: str
         pytest.param("af-db -c {config} local upgrade", 0, id="a project that is named"),
     ],
 )
+@pytest.mark.slow
 def test_a_working_directory_that_is_gone(
     project: AlembicProject, sqlite_url: str, tmp_path: Path, command: str, code: int
 ) -> None:
@@ -236,6 +238,7 @@ def test_a_revision_that_takes_the_streams(project: AlembicProject, postgresql_u
     assert (outcome.code, "Traceback" in outcome.err) == (0, False), outcome.err
 
 
+@pytest.mark.slow
 def test_a_keeper_that_cannot_start(project: AlembicProject, postgresql_url: str, tmp_path: Path) -> None:
     """Python itself cannot be executed any more, so no throwaway server can be started by it."""
     wrapper = tmp_path / "run.py"

@@ -425,6 +425,7 @@ def at_hand(request: pytest.FixtureRequest, clone: Clone) -> Clone:
     return it
 
 
+@pytest.mark.slow
 def test_what_the_database_has_is_not_moved(at_hand: Clone) -> None:
     at_hand.add_to_main(("005", "003", "theirs"))
     at_hand.pull()
@@ -445,6 +446,7 @@ def test_what_the_database_has_is_not_moved(at_hand: Clone) -> None:
     assert at_hand.run("upgrade").code == 0
 
 
+@pytest.mark.slow
 def test_with_one_number_twice_the_way_back_is_told_and_works(at_hand: Clone) -> None:
     at_hand.add_to_main(("004", "003", "theirs"))
     at_hand.pull()

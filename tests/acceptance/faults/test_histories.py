@@ -176,6 +176,7 @@ def test_no_run_beside_one_of_an_older_af_db(shop: AlembicProject, database: Dat
     assert may_begin is False
 
 
+@pytest.mark.slow
 def test_fifty_tenants_side_by_side(
     project: AlembicProject, database: Database, tenants: Sequence[str]
 ) -> None:

@@ -155,6 +155,7 @@ def test_two_that_start_at_once(tmp_path: Path, database: Database, is_old: bool
     assert database.value(REMARK) == "af-db journal, format 2"
 
 
+@pytest.mark.slow
 def test_a_journal_that_is_in_use_all_the_time(old: AlembicProject, database: Database) -> None:
     """Its format waits for another run; the revision does not."""
     with database.transaction("LOCK TABLE af_db.journal IN ROW EXCLUSIVE MODE"):

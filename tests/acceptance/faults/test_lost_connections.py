@@ -151,6 +151,7 @@ def test_the_network_becomes_a_black_hole(sleeping: AlembicProject, database: Da
     was_lost_in_002(ended, database)
 
 
+@pytest.mark.slow
 def test_a_signal_in_a_black_hole(sleeping: AlembicProject, database: Database) -> None:
     """Fault 6 and 9: not even the request to cancel gets through."""
     with Proxy(database.url) as proxy, migrating(sleeping, proxy.url) as run:
@@ -167,6 +168,7 @@ def test_a_signal_in_a_black_hole(sleeping: AlembicProject, database: Database) 
     assert (database.tables, database.versions) == ({"t001"}, ["001"])
 
 
+@pytest.mark.slow
 def test_long_work_after_an_early_commit_is_no_dead_network(
     project: AlembicProject, database: Database
 ) -> None:

@@ -143,6 +143,7 @@ def test_an_upgrade_that_is_killed_ends_as_one_that_is_not(tmp_path: Path, serve
     print(f"AF_DB_TORTURE_SEED={SEED}: {rounds} rounds, {kills} kills")  # noqa: T201 - shown by pytest -rP
 
 
+@pytest.mark.slow
 def test_a_revision_goes_on_after_two_kills_behind_its_indexes(
     tmp_path: Path, server_url: DatabaseURL
 ) -> None:

@@ -185,6 +185,7 @@ def test_revisions_for_postgresql_alone_are_one_note(af_db: CommandLine, project
     assert told["level"] == "note"
 
 
+@pytest.mark.slow
 def test_they_are_an_error_where_sqlite_is_the_projects_database(
     af_db: CommandLine, project: AlembicProject, sqlite_url: str
 ) -> None:
@@ -193,6 +194,7 @@ def test_they_are_an_error_where_sqlite_is_the_projects_database(
     assert told["message"].startswith("on SQLite: ")
 
 
+@pytest.mark.slow
 def test_the_configuration_says_which_databases_the_project_is_meant_for(
     af_db: CommandLine, project: AlembicProject, sqlite_url: str
 ) -> None:
@@ -251,6 +253,7 @@ def test_one_revision_that_fails_for_other_reasons_on_each_database_is_two_findi
         pytest.param("pass", 'op.drop_table("t003")', id="too much undone"),
     ],
 )
+@pytest.mark.slow
 def test_a_downgrade_that_leaves_a_mess_does_not_hide_what_comes_later(
     af_db: CommandLine, project: AlembicProject, upgrade: str, downgrade: str
 ) -> None:
@@ -261,6 +264,7 @@ def test_a_downgrade_that_leaves_a_mess_does_not_hide_what_comes_later(
     assert skipped == []
 
 
+@pytest.mark.slow
 def test_what_nothing_can_be_tried_after_is_said(af_db: CommandLine, project: AlembicProject) -> None:
     project.add("004", "003", 'op.drop_table("never_made")')
     project.add("005", "004")
@@ -301,6 +305,7 @@ def test_what_runs_on_sqlite_and_fails_on_postgresql_is_found(
     assert told["message"].startswith("on PostgreSQL: ")
 
 
+@pytest.mark.slow
 def test_a_branch_and_its_merge_go_up_and_down(af_db: CommandLine, project: AlembicProject) -> None:
     project.add_table("004", "002")
     project.add("005", ("003", "004"))
@@ -353,6 +358,7 @@ def test_rows_please_foreign_keys_checks_and_types(af_db: CommandLine, project: 
     assert check(af_db, project.root) == ([], [])
 
 
+@pytest.mark.slow
 def test_rows_please_patterns_and_tables_that_refer_to_each_other(
     af_db: CommandLine, project: AlembicProject
 ) -> None:
@@ -481,6 +487,7 @@ CHECKED = (
 WIDER = "ALTER TABLE checked ALTER COLUMN status TYPE varchar({})"
 
 
+@pytest.mark.slow
 def test_a_condition_that_comes_back_in_other_words_is_the_same(
     af_db: CommandLine, project: AlembicProject
 ) -> None:

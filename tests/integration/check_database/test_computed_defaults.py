@@ -44,6 +44,7 @@ def test_it_is_a_note_and_no_drift(computed: Checked) -> None:
     assert named(computed, "drift") == set()
 
 
+@pytest.mark.slow
 def test_the_next_upgrade_of_the_table_is_not_held_up(computed: Checked) -> None:
     assert computed.run("upgrade", "--yes", "--no-rehearsal").code == 0
     computed.project.add("004", "003", ADD_COLUMN)

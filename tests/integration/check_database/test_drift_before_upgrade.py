@@ -43,6 +43,7 @@ def test_drift_elsewhere_does_not_hold_up_the_upgrade(pending: Checked) -> None:
     assert current(pending) == "003"
 
 
+@pytest.mark.slow
 def test_drift_that_the_project_ignores_does_not_hold_up_the_upgrade(pending: Checked) -> None:
     pending.execute("ALTER TABLE users ADD COLUMN by_hand text", "ALTER TABLE users ADD COLUMN other text")
     configuration = pending.project.root / "pyproject.toml"
@@ -150,6 +151,7 @@ def test_drift_that_is_allowed_by_name_is_run_over(pending: Checked) -> None:
     assert current(pending) == "003"
 
 
+@pytest.mark.slow
 def test_one_flag_names_the_hazards_as_well(prod: Checked) -> None:
     prod.project.add("003", "002", 'op.drop_column("users", "age")')
     prod.execute("ALTER TABLE users ADD COLUMN by_hand text", "INSERT INTO users VALUES (1, 'a', 1)")
@@ -172,6 +174,7 @@ def test_the_plan_tells_of_drift_and_of_the_flag(pending: Checked) -> None:
     assert [item["name"] for item in document["review"]["drift"]] == ["public.ix_users_email"]
 
 
+@pytest.mark.slow
 def test_a_saved_plan_that_allows_drift_runs(pending: Checked) -> None:
     pending.execute("DROP INDEX ix_users_email")
     file = str(pending.project.root / "plan.json")
@@ -185,6 +188,7 @@ def test_a_saved_plan_that_allows_drift_runs(pending: Checked) -> None:
     assert allowed.code == 0
 
 
+@pytest.mark.slow
 def test_an_invalid_index_and_a_way_back_are_not_held_up(pending: Checked) -> None:
     pending.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix_users_email'::regclass")
 

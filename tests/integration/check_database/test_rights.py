@@ -98,6 +98,7 @@ def test_what_is_built_in_or_given_by_default_is_none(tables: Checked, roles: Ro
     assert levels(tables) == {roles["app"]: "error"}
 
 
+@pytest.mark.slow
 def test_the_default_of_another_role_gives_nothing(tables: Checked, roles: Roles) -> None:
     tables.execute(
         f"ALTER DEFAULT PRIVILEGES FOR ROLE {roles['owner']} GRANT SELECT ON TABLES TO {roles['app']}",
@@ -146,12 +147,14 @@ def test_what_the_migrations_set_is_drift_when_it_differs(
     assert granted.check()["findings"] == []
 
 
+@pytest.mark.slow
 def test_what_the_migrations_have_revoked_is_not_built_in(granted: Checked) -> None:
     granted.execute("GRANT EXECUTE ON FUNCTION f() TO PUBLIC")
 
     assert levels(granted) == {"PUBLIC": "note"}
 
 
+@pytest.mark.slow
 def test_more_than_the_migrations_grant_is_named(granted: Checked, roles: Roles) -> None:
     granted.execute(f"GRANT DELETE ON users TO {roles['app']}")
 
@@ -159,6 +162,7 @@ def test_more_than_the_migrations_grant_is_named(granted: Checked, roles: Roles)
     assert levels(granted, "drift") == {}
 
 
+@pytest.mark.slow
 def test_a_role_can_be_ignored_by_its_name(tables: Checked, roles: Roles) -> None:
     tables.execute(f"GRANT SELECT ON users TO {roles['reader']}")
     ignore = f'{{ code = "unexpected-grant", object = "{roles["reader"]}", reason = "given by hand" }}'

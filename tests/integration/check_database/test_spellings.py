@@ -112,6 +112,7 @@ def findings(checked: Checked) -> set[str]:
     return {f"{item['message']} [{item['code']}]" for item in found if item["code"] != "constraint-not-valid"}
 
 
+@pytest.mark.slow
 def test_nearly_all_of_it_is_in_other_words(production: Restored) -> None:
     made, restored = (catalog(database.url) for database in (production.made, production.restored))
 
@@ -150,6 +151,7 @@ def test_a_plan_of_both_runs_without_a_word(production: Restored, change: str) -
         assert findings(database) == set()
 
 
+@pytest.mark.slow
 def test_what_a_revision_did_to_the_original_alone_is_a_surprise(production: Restored) -> None:
     """The constraint is in other words in the copy from the start."""
     production.made.project.add("002", "001", DEPENDS_ON_ROWS)
@@ -166,6 +168,7 @@ NEW_VIEW = "op.execute(\"CREATE VIEW app.new AS SELECT id FROM app.t WHERE statu
 
 
 @pytest.mark.parametrize("servers_of_major", [(16, 18)], indirect=True, ids=["copied to 18"])
+@pytest.mark.slow
 def test_a_server_of_another_version_has_no_other_words_either(production: Restored) -> None:
     production.made.project.add("002", "001", NEW_VIEW)
 

@@ -105,6 +105,7 @@ def alter_copies(monkeypatch: pytest.MonkeyPatch) -> Callable[[Alter], None]:
 
 
 @pytest.mark.parametrize("copies_have_versions", [True, False], ids=["newer copies", "older copies"])
+@pytest.mark.slow
 def test_no_command_says_a_word_of_the_versions_of_columns(
     production: Production,
     alter_copies: Callable[[Alter], None],
@@ -237,6 +238,7 @@ CREATE EVENT TRIGGER surprise ON ddl_command_end EXECUTE FUNCTION af_db.surprise
 
 
 @NEWEST
+@pytest.mark.slow
 def test_the_next_setting_that_a_copy_does_not_keep_is_left_out_and_named_once(
     production: Production, alter_copies: Callable[[Alter], None]
 ) -> None:

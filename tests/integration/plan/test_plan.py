@@ -234,6 +234,7 @@ def test_what_comes_out_otherwise_than_rehearsed_is_told(production: Production)
 
 
 @pytest.mark.usefixtures("own_scratch_server")
+@pytest.mark.slow
 def test_what_the_copy_has_otherwise_is_said_to_be_left_out(production: Production) -> None:
     production.project.add("002", "001", 'op.create_table("t", sa.Column("id", sa.Integer))')
     production.execute("CREATE FOREIGN DATA WRAPPER elsewhere")
@@ -431,6 +432,7 @@ def test_what_does_not_end_is_ended(production: Production, body: str, said: str
 
 
 @pytest.mark.usefixtures("own_scratch_server")
+@pytest.mark.slow
 def test_earlier_revisions_that_do_not_end_hold_up_only_the_look_for_drift(production: Production) -> None:
     drop_name(production)
     path = production.project.versions / "001_step_001.py"
@@ -447,6 +449,7 @@ def test_earlier_revisions_that_do_not_end_hold_up_only_the_look_for_drift(produ
 
 
 @pytest.mark.usefixtures("own_scratch_server")
+@pytest.mark.slow
 def test_the_limit_is_a_setting_too(production: Production, monkeypatch: pytest.MonkeyPatch) -> None:
     production.project.add("002", "001", 'op.execute("SELECT pg_sleep(60)")')
     monkeypatch.setenv("AF_DB_REHEARSAL_TIMEOUT", "500ms")

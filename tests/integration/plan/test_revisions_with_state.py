@@ -103,6 +103,7 @@ def test_a_rehearsal_does_not_change_what_runs(stateful: Stateful, postgresql_ur
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_a_lock_that_is_not_to_be_had_does_not_change_what_runs(
     stateful: Stateful, postgresql_url: str
 ) -> None:
@@ -159,6 +160,7 @@ def downgrade():
 '''
 
 
+@pytest.mark.slow
 def test_the_second_upgrade_of_a_check_is_as_the_first(
     af_db: CommandLine, project: AlembicProject, monkeypatch: pytest.MonkeyPatch, postgresql_url: str
 ) -> None:
@@ -205,6 +207,7 @@ def test_other_statements_than_at_the_rehearsal_are_told(
     assert rows == [("001", None), ("002", "sent 3 statements, and 1 at the rehearsal")]
 
 
+@pytest.mark.slow
 def test_other_statements_are_a_warning_for_people(
     af_db: CommandLine, looks_at_rows: AlembicProject, postgresql_url: str
 ) -> None:
@@ -218,6 +221,7 @@ def test_other_statements_are_a_warning_for_people(
     assert "warning  002 sent 2 statements, and 1 at the rehearsal" in outcome.err
 
 
+@pytest.mark.slow
 def test_as_many_statements_that_are_not_the_same_are_told(
     af_db: CommandLine, tmp_path: Path, postgresql_url: str
 ) -> None:

@@ -89,6 +89,7 @@ def copied_database(url: str) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("way", [["+1"], ["--downgrade=-1"]], ids=["upgrade", "downgrade"])
+@pytest.mark.slow
 def test_a_plan_with_a_relative_target_is_carried_out_once(reviewed: Reviewed, way: list[str]) -> None:
     direction = "upgrade" if way == ["+1"] else "downgrade"
     if direction == "downgrade":
@@ -104,6 +105,7 @@ def test_a_plan_with_a_relative_target_is_carried_out_once(reviewed: Reviewed, w
     assert second.document["applied"] == []
 
 
+@pytest.mark.slow
 def test_where_a_relative_target_would_mean_another_one_the_plan_is_stale(reviewed: Reviewed) -> None:
     reviewed.project.add("003", "002")
     assert reviewed.run("plan", "+2", "--out", str(reviewed.file)).code == 0
@@ -115,6 +117,7 @@ def test_where_a_relative_target_would_mean_another_one_the_plan_is_stale(review
     assert "database is at: 001 in the plan, 002 now" in outcome.error["message"]
 
 
+@pytest.mark.slow
 def test_another_database_that_is_where_the_plan_leads_has_not_carried_it_out(reviewed: Reviewed) -> None:
     assert reviewed.run_plan().code == 0
 
@@ -251,6 +254,7 @@ def test_a_plan_whose_modules_have_changed_is_refused(
     assert reviewed.current() == "001"
 
 
+@pytest.mark.slow
 def test_a_module_that_a_rehearsed_plan_does_not_name_is_refused(reviewed: Reviewed) -> None:
     """It may have taken the place of a library's."""
     path = reviewed.project.versions / "002_step_002.py"
@@ -339,6 +343,7 @@ def test_a_plan_runs_in_its_own_direction_only(reviewed: Reviewed) -> None:
     assert (outcome.code, outcome.error["code"]) == (2, "plan-direction")
 
 
+@pytest.mark.slow
 def test_the_way_back_can_be_planned_and_run(reviewed: Reviewed) -> None:
     assert reviewed.run("upgrade", "--yes", "--no-rehearsal").code == 0
     assert reviewed.run("plan", "--downgrade", "001", "--out", str(reviewed.file)).code == 0
@@ -349,6 +354,7 @@ def test_the_way_back_can_be_planned_and_run(reviewed: Reviewed) -> None:
     assert reviewed.current() == "001"
 
 
+@pytest.mark.slow
 def test_what_the_review_found_counts_where_nothing_can_be_rehearsed(
     reviewed: Reviewed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -369,6 +375,7 @@ def test_what_the_review_found_counts_where_nothing_can_be_rehearsed(
 
 
 @pytest.mark.parametrize("rehearsed", ["true", "false"])
+@pytest.mark.slow
 def test_the_refusal_has_the_whole_command_to_run(
     reviewed: Reviewed, monkeypatch: pytest.MonkeyPatch, rehearsed: str
 ) -> None:

@@ -266,6 +266,7 @@ def test_what_stands_in_for_an_extension_is_made_of_sound_functions(name: str) -
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the other tests run as an ordinary user already")
+@pytest.mark.slow
 def test_as_an_ordinary_user(place: Path) -> None:
     python = python_for_nobody()
     if python is None:
