@@ -28,6 +28,7 @@ def roles(prod: Checked, monkeypatch: pytest.MonkeyPatch) -> Iterator[Roles]:
         af_db=prod.af_db, project=prod.project, url=os.environ["AF_DB_SCRATCH_URL"], group="prod"
     )
     made = {name: f"{name}_{uuid.uuid4().hex[:6]}" for name in ("app", "owner", "reader")}
+    made["odd"] = f'"one TO {made["app"]}"'
     for server in (prod, scratch):
         server.execute(*(f"CREATE ROLE {name}" for name in made.values()))
     yield made
@@ -82,6 +83,14 @@ def test_what_is_open_to_everybody_is_an_error_with_what_takes_it_back(tables: C
     assert found["message"].startswith("PUBLIC has rights on 2 objects, without row level security")
     tables.execute(*found["details"])
     assert levels(tables) == {}
+
+
+def test_a_role_may_have_any_name(tables: Checked, roles: Roles) -> None:
+    tables.execute(f"GRANT SELECT ON users, closed TO {roles['odd']}")
+
+    found, _of_closed = tables.check()["findings"]
+    assert found["object"] == roles["odd"]
+    assert found["details"] == [f"REVOKE SELECT ON TABLE public.users FROM {roles['odd']}"]
 
 
 def test_what_is_built_in_or_given_by_default_is_none(tables: Checked, roles: Roles) -> None:

@@ -10,7 +10,12 @@ from dataclasses import dataclass, replace
 
 from agent_factory.migrate.catalog import Catalog, CatalogObject, Difference, compare
 from agent_factory.migrate.catalog.platforms import ROLES as PLATFORM_ROLES
-from agent_factory.migrate.catalog.postgresql.privileges import WITH_GRANT_OPTION, Privileges, privileges
+from agent_factory.migrate.catalog.postgresql.privileges import (
+    WITH_GRANT_OPTION,
+    Privileges,
+    object_and_grantee,
+    privileges,
+)
 from agent_factory.migrate.checks.drift import drift_finding
 from agent_factory.migrate.model.findings import Finding, Level, finding
 
@@ -53,11 +58,11 @@ class _Grant:
 
     @property
     def of(self) -> str:
-        return self.one.name.rpartition(" TO ")[0]
+        return object_and_grantee(self.one.name)[0]
 
     @property
     def grantee(self) -> str:
-        return self.one.name.rpartition(" TO ")[2]
+        return object_and_grantee(self.one.name)[1]
 
     @property
     def word(self) -> str:
@@ -173,7 +178,7 @@ def _unexpected(
 
 def _unexpected_grant(role: str, grants: Iterable[tuple[_Grant, Privileges]], *, is_open: bool) -> Finding:
     differences = _compare([], [grant.of_these(extra) for grant, extra in grants])
-    names = sorted({str(item.table or item.name.partition(" TO ")[0]) for item in differences})
+    names = sorted({str(item.table or object_and_grantee(item.name)[0]) for item in differences})
     named = names[0] if len(names) == 1 else f"{len(names)} objects"
     where = ", without row level security" if is_open else ""
     lines = [item.remedy for item in differences if item.remedy is not None]

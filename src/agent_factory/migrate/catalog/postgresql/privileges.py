@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from agent_factory.migrate.catalog.statements import statements
+from agent_factory.migrate.db.sql import NAME
 
 WITH_GRANT_OPTION = " WITH GRANT OPTION"
 
@@ -17,6 +18,20 @@ _GRANTED_AS = {  # what GRANT calls other than COMMENT and ALTER do
     "AGGREGATE": "FUNCTION",
     "SERVER": "FOREIGN SERVER",
 }
+
+
+_GRANT = re.compile(rf"(?P<of>.+) TO (?P<grantee>{NAME})", re.DOTALL)
+
+
+def object_and_grantee(name: str) -> tuple[str, str]:
+    """Return of what a grant is and whom it is to: ``TABLE public.users`` and ``app``, both as SQL has them.
+
+    Either may have a name in quotes with the word TO in it.
+    """
+    found = _GRANT.fullmatch(name)
+    if found is None:
+        raise ValueError(f"{name} is no grant's name")
+    return found["of"], found["grantee"]
 
 
 def privileges(listed: str) -> Privileges:

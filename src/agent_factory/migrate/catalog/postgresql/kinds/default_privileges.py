@@ -5,7 +5,11 @@ from collections.abc import Iterable
 from agent_factory.migrate.catalog.kind import Field, Kind, Query
 from agent_factory.migrate.catalog.objects import CatalogObject
 from agent_factory.migrate.catalog.postgresql.expressions import grantee, role
-from agent_factory.migrate.catalog.postgresql.privileges import WITH_GRANT_OPTION, privileges
+from agent_factory.migrate.catalog.postgresql.privileges import (
+    WITH_GRANT_OPTION,
+    object_and_grantee,
+    privileges,
+)
 from agent_factory.migrate.catalog.statements import statements
 
 _OBJECTS = (
@@ -59,7 +63,7 @@ def _drop(one: CatalogObject) -> str | None:
 
 def _alter(name: str, clauses: Iterable[str]) -> str | None:
     """``name`` is ``FOR ROLE x IN SCHEMA y ON TABLES TO z``, each clause GRANT or REVOKE and privileges."""
-    scope, _, to = name.rpartition(" TO ")
+    scope, to = object_and_grantee(name)
     role_and_schema, _, objects = scope.rpartition(" ON ")
     changes = []
     for text in clauses:

@@ -6,6 +6,7 @@ from agent_factory.migrate.catalog.postgresql.privileges import (
     Privileges,
     grant_and_revoke,
     granted_as,
+    object_and_grantee,
     privileges,
 )
 
@@ -24,7 +25,7 @@ def _change_owner(wanted: CatalogObject, there: CatalogObject) -> str | None:
 
 
 def _regrant(one: CatalogObject, wanted: Privileges, there: Privileges) -> str | None:
-    of, _, grantee = one.name.rpartition(" TO ")
+    of, grantee = object_and_grantee(one.name)
     of_column = f"COLUMN {one.table}."
     if of.startswith(of_column):
         column = of.removeprefix(of_column)
