@@ -12,7 +12,7 @@ import pytest
 
 from agent_factory.migrate.db.read_only import NotReadOnlyError, ReadOnlyConnection
 from agent_factory.migrate.project.addresses import Address
-from agent_factory.migrate.project.doors import Answer, Porter, watched_by
+from agent_factory.migrate.project.doors import Answer, Guard, watched_by
 from agent_factory.url import DatabaseURL
 
 PlainConnection = psycopg2.extensions.connection
@@ -22,13 +22,13 @@ PlainConnection = psycopg2.extensions.connection
 def answering(*, url: DatabaseURL | None = None, read_only: bool = True) -> Iterator[None]:
     """Have whoever connects in the block answered with this."""
     answer = Answer(url=url, read_only=read_only)
-    porter = Porter(
+    guard = Guard(
         connection=lambda _to: answer,
         socket=lambda _host, _port: None,
         program=lambda _name: None,
         refuse=lambda _to, _why: None,
     )
-    with watched_by(porter):
+    with watched_by(guard):
         yield
 
 
@@ -108,13 +108,13 @@ def test_what_a_projects_class_opens_by_itself_is_asked_about(
         asked.append(address.database)
         return Answer(read_only=read_only)
 
-    porter = Porter(
+    guard = Guard(
         connection=connection,
         socket=lambda _host, _port: None,
         program=lambda _name: None,
         refuse=lambda _to, _why: None,
     )
-    with watched_by(porter):
+    with watched_by(guard):
 
         class Two(psycopg2.extensions.connection):
             def __init__(self, dsn: str, *arguments: Any, **options: Any) -> None:

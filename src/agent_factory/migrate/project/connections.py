@@ -21,7 +21,7 @@ from alembic.script import write_hooks
 from agent_factory.migrate.db.own import own
 from agent_factory.migrate.project import addresses
 from agent_factory.migrate.project.addresses import Address
-from agent_factory.migrate.project.doors import Answer, Porter, is_temporary, watched_by
+from agent_factory.migrate.project.doors import Answer, Guard, is_temporary, watched_by
 from agent_factory.migrate.project.exits import exits_refused
 from agent_factory.migrate.project.history import Project
 from agent_factory.migrate.project.own_folders import OwnFolders
@@ -139,12 +139,12 @@ def guarded(
         return
     given = _url_of(connection) if connection is not None else None
     original = _state.original or _of_environment()
-    porter = _refusing(project, given, original, read_only=read_only, seen=seen or (lambda _own: None))
+    guard = _refusing(project, given, original, read_only=read_only, seen=seen or (lambda _own: None))
     environment: AbstractContextManager[None] = contextlib.nullcontext()
     if given and original and addresses.of_url(given) != addresses.of_url(original):
         _state.copies.add(addresses.of_url(given))
         environment = naming(given, instead_of=original)
-    with environment, watched_by(porter):
+    with environment, watched_by(guard):
         yield
 
 
@@ -172,7 +172,7 @@ def refused_in(error: BaseException | None) -> OwnConnection | None:
 
 def _refusing(
     project: Project, given: DatabaseURL | None, original: DatabaseURL | None, *, read_only: bool, seen: Seen
-) -> Porter:
+) -> Guard:
     # A throwaway database of another kind cannot stand for the original.
     own_addresses = {
         addresses.of_url(url) for url in (given, original) if url and given and url.backend == given.backend
@@ -198,7 +198,7 @@ def _refusing(
         if port in _DATABASE_PORTS | its_ports and (read_only or not is_its_own):
             note(f"{host}:{port}", why=_UNKEPT if is_its_own else another)
 
-    return Porter(
+    return Guard(
         connection=connection,
         socket=socket,
         program=_asking_for_program(project, note),
@@ -206,7 +206,7 @@ def _refusing(
     )
 
 
-def _loading(project: Project, target: DatabaseURL | None) -> Porter:
+def _loading(project: Project, target: DatabaseURL | None) -> Guard:
     note = _noting(project, lambda _own: None)
 
     def connection(address: Address) -> Answer:
@@ -223,7 +223,7 @@ def _loading(project: Project, target: DatabaseURL | None) -> Porter:
         if is_its_own or port in _DATABASE_PORTS:
             note(f"{host}:{port}", why=_UNKEPT if is_its_own else _ONLY_LOADED)
 
-    return Porter(
+    return Guard(
         connection=connection,
         socket=socket,
         program=_asking_for_program(project, note),
@@ -262,7 +262,7 @@ def _asking_for_program(project: Project, note: _Note) -> Callable[[str], None]:
     return program
 
 
-def _announcing(folders: OwnFolders, seen: Seen) -> Porter:
+def _announcing(folders: OwnFolders, seen: Seen) -> Guard:
     reported: set[str] = set()
 
     def note(to: str, *, is_program: bool = False) -> None:
@@ -280,7 +280,7 @@ def _announcing(folders: OwnFolders, seen: Seen) -> Porter:
         if port in _DATABASE_PORTS:
             note(f"{host}:{port}")
 
-    return Porter(
+    return Guard(
         connection=connection,
         socket=socket,
         program=lambda name: note(name, is_program=True),

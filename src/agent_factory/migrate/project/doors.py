@@ -45,7 +45,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Porter:
+class Guard:
     """Who is asked at each door, in the thread that wants to pass; what it raises is raised there.
 
     ``connection``: a connection to a database. ``socket``: one to this host or path and port. ``program``: a
@@ -60,11 +60,11 @@ class Porter:
 
 
 _lock = threading.Lock()
-_porters: list[Porter] = []
-_left: WeakKeyDictionary[threading.Thread, Porter] = WeakKeyDictionary()
-"""The threads that began in a block and did not end with it: for them its porter is asked to their end."""
-_answered: list[tuple[Porter, Any]] = []
-"""SQLAlchemy's records of connections that a porter was asked about. They may lead to a copy, so no pool may
+_guards: list[Guard] = []
+_left: WeakKeyDictionary[threading.Thread, Guard] = WeakKeyDictionary()
+"""The threads that began in a block and did not end with it: for them its guard is asked to their end."""
+_answered: list[tuple[Guard, Any]] = []
+"""SQLAlchemy's records of connections that a guard was asked about. They may lead to a copy, so no pool may
 hand them out after its block."""
 _undo: contextlib.ExitStack = contextlib.ExitStack()
 _is_installed = False
@@ -72,42 +72,42 @@ _is_hooked = False
 
 
 @contextlib.contextmanager
-def watched_by(porter: Porter) -> Iterator[None]:
-    """Have this porter, and none of the blocks around this one, asked at every door."""
+def watched_by(guard: Guard) -> Iterator[None]:
+    """Have this guard, and none of the blocks around this one, asked at every door."""
     global _is_installed
     with _lock:
         if not _is_installed:
             _install()
             _is_installed = True
-        _porters.append(porter)
+        _guards.append(guard)
         before = set(threading.enumerate())
     try:
         yield
     finally:
         with _lock:
-            _porters.remove(porter)
+            _guards.remove(guard)
             for thread in set(threading.enumerate()) - before:
-                _left.setdefault(thread, porter)
+                _left.setdefault(thread, guard)
             for asked, record in _answered:
-                if asked is porter:
+                if asked is guard:
                     # Its connection may be closed, or lost.
                     with contextlib.suppress(sa.exc.SQLAlchemyError, psycopg2.Error, sqlite3.Error):
                         record.invalidate()
-            _answered[:] = [(asked, record) for asked, record in _answered if asked is not porter]
-            if not _porters and not any(thread.is_alive() for thread in _left):
+            _answered[:] = [(asked, record) for asked, record in _answered if asked is not guard]
+            if not _guards and not any(thread.is_alive() for thread in _left):
                 _left.clear()
                 _undo.close()
                 _is_installed = False
 
 
-def _porter() -> Porter | None:
+def _guard() -> Guard | None:
     """Return who is to be asked in this thread now; None for what af-db does itself."""
     if is_own():
         return None
-    if _left and (porter := _left.get(threading.current_thread())) is not None:
-        return porter
+    if _left and (guard := _left.get(threading.current_thread())) is not None:
+        return guard
     try:
-        return _porters[-1]
+        return _guards[-1]
     except IndexError:
         return None
 
@@ -143,10 +143,10 @@ _OF_ADDRESS = frozenset({"host", "hostaddr", "port", "user", "password", "dbname
 
 
 def _connect_psycopg2(dsn: str = "", connection_factory: Any = None, **options: Any) -> Any:
-    porter = _porter()
-    if porter is None:
+    guard = _guard()
+    if guard is None:
         return _psycopg2_connect(dsn, connection_factory=connection_factory, **options)
-    answer = porter.connection(of_keywords(psycopg2.extensions.parse_dsn(dsn)))
+    answer = guard.connection(of_keywords(psycopg2.extensions.parse_dsn(dsn)))
     made = read_only_connection(connection_factory) if answer.read_only else connection_factory
     if isinstance(made, _Door) and made is not _Connection:
         made = functools.partial(type.__call__, made)  # it has been asked for here
@@ -186,9 +186,9 @@ class _Door(type):
         )
 
     def __call__(cls, dsn: str = "", *arguments: Any, **options: Any) -> Any:
-        porter = _porter()
+        guard = _guard()
         answer = (
-            Answer() if porter is None else porter.connection(of_keywords(psycopg2.extensions.parse_dsn(dsn)))
+            Answer() if guard is None else guard.connection(of_keywords(psycopg2.extensions.parse_dsn(dsn)))
         )
         made: type = _psycopg2_connection if cls is _Connection else cls
         if answer.read_only:
@@ -206,10 +206,10 @@ _WITH_OWN_DOOR = frozenset({"psycopg2", "pysqlite", "aiosqlite", "pysqlcipher", 
 
 
 def _do_connect(dialect: Any, record: object, _arguments: Any, parameters: dict[str, Any]) -> None:
-    porter = _porter()
-    if porter is None:
+    guard = _guard()
+    if guard is None:
         return
-    _answered.append((porter, record))
+    _answered.append((guard, record))
     if dialect.driver in _WITH_OWN_DOOR:
         return
     words = {**parameters, "dbname": parameters.get("dbname") or parameters.get("database")}
@@ -217,10 +217,10 @@ def _do_connect(dialect: Any, record: object, _arguments: Any, parameters: dict[
     if dialect.name != "postgresql":
         where = f"{dialect.name}://{parameters.get('host', '')}"
         address = Address(backend=dialect.name, host=where, port=0, database="", shown=where)
-    answer = porter.connection(address)
+    answer = guard.connection(address)
     if answer.read_only:
         only = "af-db can keep only psycopg2 from writing, so this connection is refused here"
-        porter.refuse(address.shown, only)
+        guard.refuse(address.shown, only)
     if answer.url is not None:
         name = "dbname" if "dbname" in parameters else "database"
         given = keywords(answer.url)
@@ -240,11 +240,11 @@ _BY_PLACE = (
 
 
 def _connect_sqlite3(database: Any, *arguments: Any, **options: Any) -> sqlite3.Connection:
-    porter = _porter()
-    path = None if porter is None else _sqlite_path(database)
-    if porter is None or path is None:
+    guard = _guard()
+    path = None if guard is None else _sqlite_path(database)
+    if guard is None or path is None:
         return _sqlite3_connect(database, *arguments, **options)
-    answer = porter.connection(of_file(path))
+    answer = guard.connection(of_file(path))
     options |= dict(zip(_BY_PLACE, arguments, strict=False))
     if answer.url is not None:
         database = path = answer.url.database
@@ -282,44 +282,44 @@ def is_temporary(path: str) -> bool:
 
 
 def _audit(event: str, arguments: Any) -> None:
-    if event in _HEARD and (porter := _porter()) is not None:
-        _HEARD[event](porter, arguments)
+    if event in _HEARD and (guard := _guard()) is not None:
+        _HEARD[event](guard, arguments)
 
 
-def _hear_socket(porter: Porter, arguments: Any) -> None:
+def _hear_socket(guard: Guard, arguments: Any) -> None:
     address = arguments[1]
     if isinstance(address, bytes | str):
         path = os.fsdecode(address)
         if match := re.search(r"/\.s\.PGSQL\.(\d+)$", path):
-            porter.socket(path[: match.start()], int(match[1]))
+            guard.socket(path[: match.start()], int(match[1]))
     elif isinstance(address, tuple) and len(address) > 1 and isinstance(address[1], int):
-        porter.socket(str(address[0]), address[1])
+        guard.socket(str(address[0]), address[1])
 
 
-def _hear_sqlite(porter: Porter, arguments: Any) -> None:
+def _hear_sqlite(guard: Guard, arguments: Any) -> None:
     """What was opened past the door above, so it can be answered with nothing else."""
     path = _sqlite_path(arguments[0])
     if path is not None:
-        answer = porter.connection(of_file(path))
+        answer = guard.connection(of_file(path))
         if answer.read_only:
             only = "af-db can keep only sqlite3.connect from writing, so this connection is refused here"
-            porter.refuse(path, only)
+            guard.refuse(path, only)
         elif answer.url is not None:
             only = (
                 "af-db can give another database only to sqlite3.connect, so this connection is refused here"
             )
-            porter.refuse(path, only)
+            guard.refuse(path, only)
 
 
-def _hear_program(porter: Porter, arguments: Any) -> None:
-    porter.program(os.fsdecode(arguments[0]))
+def _hear_program(guard: Guard, arguments: Any) -> None:
+    guard.program(os.fsdecode(arguments[0]))
 
 
-def _hear_shell(porter: Porter, _arguments: Any) -> None:
-    porter.program("sh")
+def _hear_shell(guard: Guard, _arguments: Any) -> None:
+    guard.program("sh")
 
 
-_HEARD: dict[str, Callable[[Porter, Any], None]] = {
+_HEARD: dict[str, Callable[[Guard, Any], None]] = {
     "socket.connect": _hear_socket,
     "sqlite3.connect": _hear_sqlite,
     "subprocess.Popen": _hear_program,
@@ -331,15 +331,15 @@ _HEARD: dict[str, Callable[[Porter, Any], None]] = {
 
 def _spawn(start: Callable[..., int], mode: int, file: Any, *rest: Any) -> int:
     """By this os.spawn* starts a program: in a child, where nobody would hear what its audit event says."""
-    if (porter := _porter()) is not None:
-        porter.program(os.fsdecode(file))
+    if (guard := _guard()) is not None:
+        guard.program(os.fsdecode(file))
     return start(mode, file, *rest)
 
 
 def _fork_exec(start: Callable[..., int], arguments: Any, paths: Any, *rest: Any) -> int:
     """By this multiprocessing starts its processes. subprocess has it under a name of its own."""
-    porter = _porter()
+    guard = _guard()
     is_tracker = any("resource_tracker" in str(part) for part in arguments)
-    if porter is not None and not is_tracker:  # it only removes what Python's own shared memory leaves
-        porter.program(os.fsdecode(paths[0]))
+    if guard is not None and not is_tracker:  # it only removes what Python's own shared memory leaves
+        guard.program(os.fsdecode(paths[0]))
     return start(arguments, paths, *rest)
