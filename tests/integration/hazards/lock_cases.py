@@ -1,4 +1,4 @@
-"""What holds for every hazard of locks: serious on large tables, none on others, a rewrite that works."""
+"""What holds for every hazard of locks: high on large tables, none on others, a rewrite that works."""
 
 import re
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ def of_locks(hazards: Sequence[Hazard]) -> list[Hazard]:
     return [hazard for hazard in hazards if hazard.code in codes]
 
 
-def assert_serious_on_large_tables(
+def assert_high_on_large_tables(
     stage: Stage, code: str, statement: str, message: Sequence[str], remedy: Sequence[str]
 ) -> None:
     """The statement is this hazard on tables of 40,000,000 rows, with these words; of 1,000 it is none."""

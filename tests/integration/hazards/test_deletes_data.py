@@ -67,7 +67,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("statement", "message", "remedy", "harmless"), CASES)
-def test_data_that_would_be_gone_is_serious_however_small_the_table(
+def test_data_that_would_be_gone_is_a_high_hazard_however_small_the_table(
     stage: Stage, statement: str, message: str, remedy: str, harmless: str
 ) -> None:
     (hazard,) = of_code(stage.hazards([statement], times=1), "deletes-data")

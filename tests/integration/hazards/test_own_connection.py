@@ -13,7 +13,7 @@ ANSWERED = OwnConnection(
 )
 
 
-def test_what_a_revision_opens_by_itself_is_serious(stage: Stage) -> None:
+def test_what_a_revision_opens_by_itself_is_a_high_hazard(stage: Stage) -> None:
     (rehearsed,) = stage.rehearse(["CREATE TABLE noted (n int)"])
     refused = replace(ANSWERED, to="psql", line=8, is_program=True, is_refused=True)
     plan = [replace(rehearsed, connections=(ANSWERED, refused))]

@@ -3,10 +3,10 @@
 import pytest
 
 from tests.integration.hazards.lock_cases import (
+    assert_high_on_large_tables,
     assert_none_on_empty_tables,
     assert_none_on_new_tables,
     assert_rewrite_works,
-    assert_serious_on_large_tables,
 )
 from tests.integration.hazards.stage import Stage
 
@@ -65,10 +65,10 @@ STATEMENTS = [str(case.values[0]) for case in CASES]
 
 
 @pytest.mark.parametrize(("statement", "message", "remedy"), CASES)
-def test_it_is_serious_on_a_large_table_and_none_on_a_small_one(
+def test_it_is_high_on_a_large_table_and_none_on_a_small_one(
     stage: Stage, statement: str, message: list[str], remedy: list[str]
 ) -> None:
-    assert_serious_on_large_tables(stage, "rewrites-table", statement, message, remedy)
+    assert_high_on_large_tables(stage, "rewrites-table", statement, message, remedy)
 
 
 def test_it_is_none_on_empty_tables(stage: Stage) -> None:

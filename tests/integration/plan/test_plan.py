@@ -128,7 +128,7 @@ def test_statements_have_locks_and_production_sizes(production: Production) -> N
     assert statement["estimate"]["seconds"] > 0
 
 
-def test_a_serious_hazard_wants_its_name_whatever_yes_says(production: Production) -> None:
+def test_a_high_hazard_wants_its_name_whatever_yes_says(production: Production) -> None:
     drop_name(production)
     production.fill()
 

@@ -68,9 +68,7 @@ JSON = flag("--json", meaning="Print one JSON document on stdout.")
 OUTPUT = (CONFIG, JSON)
 YES = flag("--yes", "-y", meaning="Do not ask; for CI and scripts.")
 
-ALLOW = texts(
-    "--allow", "HAZARD[,...]", "Consent to serious hazards of the plan by their names, and to drift."
-)
+ALLOW = texts("--allow", "HAZARD[,...]", "Consent to high hazards of the plan by their names, and to drift.")
 SCRATCH_URL = text(
     "--scratch-url",
     "URL",

@@ -108,7 +108,7 @@ class Review:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanResult:
-    """A plan that was not run. ``allow`` is the flag that its serious hazards need, empty for none.
+    """A plan that was not run. ``allow`` is the flag that its high hazards need, empty for none.
 
     ``saved`` is the file that it was written to; ``warnings`` are what will stop its run, and the like.
     """

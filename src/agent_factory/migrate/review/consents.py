@@ -48,7 +48,7 @@ def needs_consent(target: Target, flag: str) -> RefusedError:
     """Return the refusal of a plan that nobody has consented to by name; ``flag`` is what does."""
     return RefusedError(
         "needs-consent",
-        f"the plan has serious hazards, and needs: {flag}",
+        f"the plan has high hazards, and needs: {flag}",
         state=UNCHANGED,
         next_steps=(
             "use the safe form that is shown with each hazard",

@@ -316,7 +316,7 @@ def consent_flag(reviewed: Review, allowed: tuple[str, ...]) -> str:
 
 
 def needed_consents(reviewed: Review) -> tuple[str, ...]:
-    """Return the names of the serious hazards, and of drift."""
+    """Return the names of the high hazards, and of drift."""
     needed = dict.fromkeys(str(hazard.code) for hazard in reviewed.high)
     if reviewed.drift:
         needed[DRIFT] = None

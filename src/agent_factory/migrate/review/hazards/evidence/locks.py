@@ -46,7 +46,7 @@ class StatementLocks:
 
     @property
     def is_long(self) -> bool:
-        """Whether the tables are locked for so long that it is a serious hazard."""
+        """Whether the tables are locked for so long that it is a high hazard."""
         return self.estimate.seconds >= HIGH_S
 
     def keeps_waiting(self, who: str) -> str:

@@ -1,6 +1,6 @@
 """breaks-running-code: code that was deployed before the plan runs goes on for a while after it.
 
-A rename is serious: the code fails at once, whatever the team did before, and there is a way without that.
+A rename is high: the code fails at once, whatever the team did before, and there is a way without that.
 A drop is not, on its own: it is how every expand-and-contract ends, only the team knows whether its code
 still uses what goes, and where values would go with it the plan is stopped for that.
 """

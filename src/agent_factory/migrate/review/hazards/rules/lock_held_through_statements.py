@@ -12,7 +12,7 @@ from agent_factory.migrate.review.hazards.rule import Hazard, HazardRule, Severi
 HELD_NOTICE_S = 0.2
 """How long a lock is held while something else runs."""
 SHORT_S = 0.02
-"""Statements as short as this, however many, are no serious hazard: a revision may well have dozens."""
+"""Statements as short as this, however many, are no high hazard: a revision may well have dozens."""
 
 
 def _in_revision(rehearsed: RehearsedRevision, evidence: Evidence) -> Iterator[Hazard]:
