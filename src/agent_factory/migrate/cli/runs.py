@@ -62,7 +62,7 @@ def _run_command(open_target: OpenTarget, direction: Direction, revision_type: A
     ) -> None:
         with Invocation(context) as invocation:
             from agent_factory.migrate.cli.confirmation import confirmation
-            from agent_factory.migrate.workflows.run import run
+            from agent_factory.migrate.workflows.run import RunRequest, run
 
             gc.freeze()  # what is imported stays; from here on there may be garbage
             gc.set_threshold(20_000)  # not all 700 objects: an operation of Alembic's makes hundreds
@@ -71,12 +71,14 @@ def _run_command(open_target: OpenTarget, direction: Direction, revision_type: A
             saved = _read_plan(direction, invocation.path(plan)) if plan else None
             result = run(
                 invocation.config_path,
-                target,
-                direction,
-                _revision(direction, revision, saved, target),
-                options=invocation.run_options(),
-                rehearsal=invocation.rehearsal_options(),
-                saved=saved,
+                RunRequest(
+                    target=target,
+                    direction=direction,
+                    revision=_revision(direction, revision, saved, target),
+                    options=invocation.run_options(),
+                    rehearsal=invocation.rehearsal_options(),
+                    saved=saved,
+                ),
                 ci_url=invocation.settings.ci_url,
                 confirm=confirmation(invocation, target, yes=yes),
                 emit=invocation.emit,

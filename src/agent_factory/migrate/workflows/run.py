@@ -35,6 +35,26 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """What is asked of a run: where ``revision`` leads this database, within which limits and consents.
+
+    With a ``saved`` plan nothing else than it is run.
+    """
+
+    target: Target
+    direction: Direction
+    revision: str
+    options: RunOptions
+    rehearsal: RehearsalOptions
+    saved: "SavedPlan | None" = None
+
+    @property
+    def is_rehearsed(self) -> bool:
+        """Whether the plan is tried on a copy first."""
+        return self.rehearsal.wanted and self.target.environment is Environment.PROD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Prepared:
     """A run before its question. ``rehearsed`` is None where nothing was rehearsed and no plan was saved.
 
@@ -51,31 +71,20 @@ class _Prepared:
 
 
 def run(
-    config_path: Path,
-    target: Target,
-    direction: Direction,
-    revision: str,
-    *,
-    options: RunOptions,
-    rehearsal: RehearsalOptions,
-    saved: "SavedPlan | None",
-    ci_url: str | None,
-    confirm: "Confirm",
-    emit: Emit,
+    config_path: Path, request: RunRequest, *, ci_url: str | None, confirm: "Confirm", emit: Emit
 ) -> RunResult:
-    """Bring the database to ``revision``.
+    """Bring the database to the revision that is asked for.
 
     ``prod`` rehearses the plan first, in a process of its own: this one executes the project's code for the
     run alone, and from the bytes that were read there. ``confirm`` is handed the plan, unless it is empty,
-    and raises RefusedError when the answer is no; only then is anything changed. With a ``saved`` plan
-    nothing else than it is run. What the database is at afterwards is read over a second connection: a
-    transaction that was rolled back silently is an error, not a success; and so is a schema that is not the
-    rehearsal's.
+    and raises RefusedError when the answer is no; only then is anything changed. What the database is at
+    afterwards is read over a second connection: a transaction that was rolled back silently is an error, not
+    a success; and so is a schema that is not the rehearsal's.
     """
-    asked = (target, direction, revision, options, rehearsal, saved)
+    target = request.target
     with contextlib.ExitStack() as stack:
-        if rehearsal.wanted and target.environment is Environment.PROD:
-            prepared = on_project(config_path, target.url, _prepare_apart, *asked)
+        if request.is_rehearsed:
+            prepared = on_project(config_path, target.url, _prepare_apart, request)
             if prepared.is_nothing:
                 return _nothing_to_do(target, prepared.plan, prepared.before)
             confirm(prepared.plan, prepared.warnings, _result(prepared))
@@ -84,7 +93,7 @@ def run(
         else:
             project = open_project(config_path, target=target.url)
             read_connection = stack.enter_context(connect(target, read_only=True))
-            prepared = _prepare(project, read_connection, *asked)
+            prepared = _prepare(project, read_connection, request)
             if prepared.is_nothing:
                 return _nothing_to_do(target, prepared.plan, prepared.before)
             confirm(prepared.plan, prepared.warnings, _result(prepared))
@@ -96,7 +105,7 @@ def run(
                 target,
                 plan,
                 prepared.table,
-                options,
+                request.options,
                 origin,
                 emit,
                 check_again=functools.partial(rehearsed.check_again, project) if rehearsed else None,
@@ -124,46 +133,32 @@ def run(
     )
 
 
-def _prepare_apart(
-    project: Project,
-    target: Target,
-    direction: Direction,
-    revision: str,
-    options: RunOptions,
-    rehearsal: RehearsalOptions,
-    saved: "SavedPlan | None",
-) -> _Prepared:
-    with connect(target, read_only=True) as connection:
-        prepared = _prepare(project, connection, target, direction, revision, options, rehearsal, saved)
+def _prepare_apart(project: Project, request: RunRequest) -> _Prepared:
+    with connect(request.target, read_only=True) as connection:
+        prepared = _prepare(project, connection, request)
     return prepared if prepared.is_nothing else replace(prepared, read=files_read(project))
 
 
-def _prepare(
-    project: Project,
-    connection: sa.Connection,
-    target: Target,
-    direction: Direction,
-    revision: str,
-    options: RunOptions,
-    rehearsal: RehearsalOptions,
-    saved: "SavedPlan | None",
-) -> _Prepared:
+def _prepare(project: Project, connection: sa.Connection, request: RunRequest) -> _Prepared:
     """Plan and rehearse, over a connection that only reads. Raises what refuses the run."""
+    target, saved = request.target, request.saved
     position = alembic_project.read_position(project, connection)
     table, current = position.table, position.rows
     here = describe(project, current)
     if saved is not None and _is_carried_out(saved, target, connection, position):
-        done = Plan(direction=direction, target=revision, before=current, after=current, steps=())
+        done = Plan(
+            direction=request.direction, target=request.revision, before=current, after=current, steps=()
+        )
         return _Prepared(plan=done, table=table, before=here, is_nothing=True)
-    plan, warnings = _plan(project, target, connection, position, direction, revision, options)
+    plan, warnings = _plan(project, connection, position, request)
     if not plan.steps and saved is None:
         return _Prepared(plan=plan, table=table, before=here, is_nothing=True)
     rehearsed = None
-    if saved is not None or (rehearsal.wanted and target.environment is Environment.PROD):
+    if saved is not None or request.is_rehearsed:
         # A hundred modules that a run without a rehearsal does not need.
         from agent_factory.migrate.workflows.rehearsed_run import RehearsedRun
 
-        rehearsed = RehearsedRun(project, target, plan, table, connection, rehearsal, saved)
+        rehearsed = RehearsedRun(project, target, plan, table, connection, request.rehearsal, saved)
         warnings = (*warnings, *rehearsed.warnings)
     return _Prepared(plan=plan, table=table, before=here, warnings=warnings, rehearsed=rehearsed)
 
@@ -196,16 +191,11 @@ def _is_carried_out(
 
 
 def _plan(
-    project: Project,
-    target: Target,
-    connection: sa.Connection,
-    position: Position,
-    direction: Direction,
-    revision: str,
-    options: RunOptions,
+    project: Project, connection: sa.Connection, position: Position, request: RunRequest
 ) -> tuple[Plan, tuple[Warned, ...]]:
     """Return the plan and its warnings, or raise what refuses it, over a connection that cannot write."""
-    plan = alembic_project.plan(project, target, direction, revision, position.rows)
+    target, options = request.target, request.options
+    plan = alembic_project.plan(project, target, request.direction, request.revision, position.rows)
     alembic_project.require_functions(project, plan)
     alembic_project.require_recordable(project, connection, position.table, plan)
     no_source = alembic_project.warn_of_bytecode(plan)
@@ -214,7 +204,7 @@ def _plan(
     facts = server.read_facts(connection)
     preflight.check_server(facts, target, options)
     applied = alembic_project.applied_revisions(project, position.rows)
-    entries = _check_journal(project, connection, position, applied, plan, target, options)
+    entries = _check_journal(project, connection, position, applied, plan, request)
     found = preflight.find_warnings(facts, server.invalid_indexes(connection), options)
     warnings = (*no_source, *found)
     outside = ran_outside(entries, applied) if entries else ()
@@ -230,8 +220,7 @@ def _check_journal(
     position: Position,
     applied: Sequence[Revision],
     plan: Plan,
-    target: Target,
-    options: RunOptions,
+    request: RunRequest,
 ) -> Mapping[str, Entry]:
     """Return the journal's entries, none where there is no journal. Raises what it refuses the plan for."""
     kept = find_journal(connection)
@@ -246,8 +235,8 @@ def _check_journal(
         applied,
         plan,
         position.table,
-        target,
-        options,
+        request.target,
+        request.options,
     ):
         raise refusal
     return entries
