@@ -44,7 +44,20 @@ with context.begin_transaction():
     context.run_migrations()
 """
 
-FORMS = {"commit": EXPLICIT, "with": BLOCK, "both": BLOCK_AROUND_ALEMBICS, "statement before": AUTOBEGUN}
+BEGUN_BY_THE_DRIVER = """
+connection.connection.cursor().execute("SELECT 1")
+context.configure(connection=connection, target_metadata=None)
+with context.begin_transaction():
+    context.run_migrations()
+"""
+
+FORMS = {
+    "commit": EXPLICIT,
+    "with": BLOCK,
+    "both": BLOCK_AROUND_ALEMBICS,
+    "statement before": AUTOBEGUN,
+    "cursor of the driver": BEGUN_BY_THE_DRIVER,
+}
 
 
 @pytest.fixture(params=FORMS)

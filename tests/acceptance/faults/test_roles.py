@@ -50,6 +50,40 @@ def test_the_journal_is_the_logins_and_the_tables_are_the_owners(
     assert [row[0] for row in database.journal() if row[2] == "applied"] == ["001", "002", "003"]
 
 
+def test_a_raw_cursor_in_env_py_may_switch_too(
+    switching: AlembicProject, migrator: Database, database: Database, owner: str
+) -> None:
+    text = switching.env_py.read_text()
+    raw = "connection.connection.cursor().execute('SET ROLE"
+    switching.env_py.write_text(text.replace("connection.exec_driver_sql('SET ROLE", raw))
+
+    ended = migrate(switching, migrator.url)
+
+    assert ended.code == 0, ended.outcome.out
+    owners = dict(database.rows("SELECT tablename, tableowner FROM pg_tables"))
+    assert (owners["t001"], owners["journal"]) == (owner, migrator.value("SELECT current_user"))
+
+
+@pytest.mark.parametrize("how", ["SET ROLE {0}", "SET SESSION AUTHORIZATION {0}"])
+@pytest.mark.parametrize("cursor", ["op", "op.get_bind().connection.cursor()"])
+def test_a_revision_may_switch_by_any_cursor_and_is_in_the_journal_as_the_login(
+    project: AlembicProject, database: Database, owner: str, how: str, cursor: str
+) -> None:
+    assert migrate(project, database.url).code == 0
+    database.execute(f"GRANT ALL ON alembic_version TO {owner}")
+    project.add("004", "003", lines(f"{cursor}.execute('{how.format(owner)}')", make_table("t004")))
+    project.add("005", "004", make_table("t005"))
+
+    ended = migrate(project, database.url)
+
+    assert ended.code == 0, ended.outcome.out
+    assert {row[0] for row in database.rows("SELECT db_role FROM af_db.journal")} == {
+        database.value("SELECT current_user")
+    }
+    owners = dict(database.rows("SELECT tablename, tableowner FROM pg_tables"))
+    assert owners["t004"] == owners["t005"] == owner
+
+
 def test_a_failure_under_another_role_is_in_the_journal_and_names_that_role(
     switching: AlembicProject, migrator: Database, database: Database, owner: str
 ) -> None:

@@ -9,13 +9,34 @@ import sqlalchemy as sa
 
 from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.db.driver import psycopg2_connection, roll_back_unseen, watched_connection
+from agent_factory.migrate.db.sent_statements import SentListener
 
-_SWITCHES = re.compile(r"\bSET\b[^;]*\bROLE\b|\bset_config\b", re.IGNORECASE)
+_SWITCHES = re.compile(r"\bSET\b[^;]*\b(?:ROLE|AUTHORIZATION)\b|\bset_config\b", re.IGNORECASE)
 
 
 def may_switch_role(statement: str) -> bool:
     """Say whether a statement may switch the session's role; af-db only takes more care then."""
     return _SWITCHES.search(statement) is not None
+
+
+@contextlib.contextmanager
+def switches_noted(connection: sa.Connection) -> Iterator[list[str]]:
+    """Hand out a list for the statements of the block that may switch the role, by whatever cursor."""
+    found: list[str] = []
+
+    def note(sql: str, _rows: int | None) -> None:
+        if may_switch_role(sql):
+            found.append(sql)
+
+    driver = watched_connection(connection)
+    if driver is None:
+        yield found
+        return
+    before, driver.listener = driver.listener, SentListener(is_meant=lambda: True, note=note)
+    try:
+        yield found
+    finally:
+        driver.listener = before
 
 
 def current_role(connection: sa.Connection) -> str | None:
@@ -33,15 +54,28 @@ def current_role(connection: sa.Connection) -> str | None:
 def to_login(*, is_local: bool = True) -> str:
     """Return the SQL that switches to the login's role; ``is_local``: for the transaction that is open."""
     local = str(is_local).lower()
+    scope = "LOCAL" if is_local else "SESSION"
     return (
         f"SELECT set_config('af_db.role', current_setting('role'), {local}), "
-        f"set_config('role', 'none', {local})"
+        f"set_config('af_db.login', session_user, {local}); "
+        f"SET {scope} SESSION AUTHORIZATION DEFAULT; SET {scope} ROLE NONE"
     )
 
 
 def back_again(*, is_local: bool = True) -> str:
-    """Return the SQL that switches back to the role that ``to_login`` has found."""
-    return f"SELECT set_config('role', current_setting('af_db.role'), {str(is_local).lower()})"
+    """Return the SQL that switches back to the login and the role that ``to_login`` has found."""
+    local = str(is_local).lower()
+    return (
+        f"SELECT set_config('session_authorization', current_setting('af_db.login'), {local}), "
+        f"set_config('role', current_setting('af_db.role'), {local})"
+    )
+
+
+def back_to_login(connection: sa.Connection) -> None:
+    """Undo, between two transactions, what a session has switched."""
+    with own_cursor(connection) as cursor:
+        cursor.execute("RESET SESSION AUTHORIZATION; RESET ROLE")
+        psycopg2_connection(connection).commit()
 
 
 @contextlib.contextmanager

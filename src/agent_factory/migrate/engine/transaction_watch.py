@@ -106,8 +106,8 @@ class _Heard:
 @dataclass(slots=True, kw_only=True)
 class TransactionWatch:
     """The listener on the driver's connection of a run. ``find_running`` returns the revision whose statement
-    it is that is sent, None for what is af-db's or Alembic's own. ``note_sent`` is called with each before it
-    is sent, and raises what stops it.
+    it is that is sent, None for what is env.py's or Alembic's own. ``note_sent`` is called with each before
+    it is sent, and raises what stops it; ``hear`` with every text, whose ever it is.
 
     ``mark`` is that of all transactions which this run begins.
     """
@@ -117,6 +117,7 @@ class TransactionWatch:
     find_running: Callable[[], RunningRevision | None]
     mark: str
     note_sent: Callable[[str, int | None], None]
+    hear: Callable[[str], None]
     _is_expected: bool = False
     _commits: Transaction | None = None
     _failed_in: list[tuple[Transaction, str]] = field(default_factory=list)
@@ -245,6 +246,7 @@ class TransactionWatch:
         self, sql: str, *, is_named: bool, rows: int | None = None
     ) -> contextlib.AbstractContextManager[None]:
         """Around whatever a revision sends. Raises TransactionEndedError where that ended its transaction."""
+        self.hear(sql)
         running = self.find_running()
         if running is None or sql == NO_STATEMENT:
             return NOTHING_TO_DO

@@ -91,8 +91,12 @@ class Watch:
             mark=self.mark,
             find_running=lambda: self._whose(connection),
             note_sent=self.sent.note,
+            hear=self._hear_role,
         )
         self.transactions.attach()
+
+    def _hear_role(self, sql: str) -> None:
+        self.may_have_role = self.may_have_role or may_switch_role(sql)
 
     def _whose(self, connection: sa.Connection) -> RunningRevision | None:
         """The revision that runs, where what is sent now is its own."""
@@ -141,7 +145,6 @@ class Watch:
         *_context: object,
     ) -> tuple[str, object]:
         self.run_state.check_stop()
-        self.may_have_role = self.may_have_role or may_switch_role(statement)
         running = self.running
         if running is not None and not running.is_recorded:
             self.transactions.check_open(running)

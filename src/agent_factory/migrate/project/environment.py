@@ -13,10 +13,10 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, MigrationInfo, RevisionStep
 from alembic.script import ScriptDirectory
 
-from agent_factory.migrate.db.cursors import own_cursor
-from agent_factory.migrate.db.driver import psycopg2_connection
-from agent_factory.migrate.db.roles import may_switch_role
+from agent_factory.migrate.db.driver import watched_connection
+from agent_factory.migrate.db.roles import back_to_login, switches_noted
 from agent_factory.migrate.db.sqlalchemy_internals import begins_noted, commit_and_begin
+from agent_factory.migrate.db.transactions import is_idle
 from agent_factory.migrate.model.plan import Direction, Plan, Revision
 from agent_factory.migrate.model.version_table import Position, VersionTable
 from agent_factory.migrate.project.alembic_internals import (
@@ -152,6 +152,8 @@ class _OuterTransaction:
         elif self._connection.in_transaction():
             # Alembic would take it for its caller's.
             self._connection.commit()
+        elif (driver := watched_connection(self._connection)) is not None and not is_idle(driver):
+            driver.commit()  # begun by a cursor of the driver's, of which SQLAlchemy knows nothing
 
     def commit(self) -> None:
         """Commit what was done in it since."""
@@ -202,12 +204,6 @@ def read_configured(project: Project, connection: sa.Connection) -> Configured:
 
         return noted
 
-    roles: list[str] = []
-
-    def note_role(_connection: object, _cursor: object, statement: str, *_context: object) -> None:
-        if may_switch_role(statement):
-            roles.append(statement)
-
     environment = _build_environment(project, connection, None, {"fn": remember, **WRITES_NOTHING})
     replace_configure(environment, note_options)
     replace_run_migrations(environment, resolve_first)
@@ -216,28 +212,23 @@ def read_configured(project: Project, connection: sa.Connection) -> Configured:
         environment,
         env_py_errors(project),
         guarded(project, connection, read_only=True),
+        switches_noted(connection) as switches,
     ):
-        sa.event.listen(connection, "before_cursor_execute", note_role)
-        try:
-            doing(project.script.env_py_location)
-            project.script.run_env()
-        finally:
-            sa.event.remove(connection, "before_cursor_execute", note_role)
+        doing(project.script.env_py_location)
+        project.script.run_env()
         project.code.keep()
         if not found:  # it configures nothing, or runs nothing
             raise ignores_connection(project)
     if len(found) > 1:
         raise runs_again(project, [str(each.position.table) for each in found])
-    return replace(found[0], switches_role=bool(roles))
+    return replace(found[0], switches_role=bool(switches))
 
 
 def end_reading(connection: sa.Connection, configured: Configured) -> None:
     """End what ``read_configured`` has begun; the role is that of the login again, as others expect it."""
     connection.rollback()
     if configured.switches_role and connection.dialect.name == "postgresql":
-        with own_cursor(connection) as cursor:
-            cursor.execute("RESET ROLE")
-            psycopg2_connection(connection).commit()
+        back_to_login(connection)
 
 
 @contextlib.contextmanager
