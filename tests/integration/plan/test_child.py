@@ -175,6 +175,19 @@ def test_what_is_printed_below_python_is_on_stderr_and_without_secrets(
     assert "input: ''\n" in outcome.err
 
 
+def test_what_is_printed_at_the_rehearsal_says_so(
+    prepared: AlembicProject, af_db: CommandLine, postgresql_url: str
+) -> None:
+    prepared.add("005", "004", "print('first\\n\\nsecond')\nimport os\nos.write(1, b'below\\n')")
+
+    outcome = af_db("prod", "upgrade", "--yes", cwd=prepared.root, url=postgresql_url)
+
+    assert outcome.code == 0, outcome.err
+    printed = [line for line in outcome.err.splitlines() if line.endswith(("first", "second", "below"))]
+    labelled = [f"rehearsal: {word}" for word in ("first", "second", "below")]
+    assert printed == [*labelled, "first", "second", "below"]
+
+
 SLEEPS = {
     "in the database": "op.execute('SELECT pg_sleep(60)')",
     "in Python": "import time\ntime.sleep(60)",

@@ -114,6 +114,11 @@ def copied(original: DatabaseURL) -> AbstractContextManager[None]:
     return _holding(original=original)
 
 
+def is_given_copy() -> bool:
+    """Say whether what project code is given now stands for another database."""
+    return _state.original is not None
+
+
 @contextlib.contextmanager
 def real_run(seen: Seen) -> Iterator[None]:
     """Say for the block that ``commands.run`` is the run itself; call ``seen`` with what is opened there.

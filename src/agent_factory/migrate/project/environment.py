@@ -29,7 +29,7 @@ from agent_factory.migrate.project.alembic_internals import (
     replaced_in_commands,
     version_table_name,
 )
-from agent_factory.migrate.project.connections import OwnConnection, guarded
+from agent_factory.migrate.project.connections import OwnConnection, guarded, is_given_copy
 from agent_factory.migrate.project.env_py_faults import env_py_errors, ignores_connection, runs_again
 from agent_factory.migrate.project.functions import require_run
 from agent_factory.migrate.project.history import Project
@@ -233,10 +233,13 @@ def end_reading(connection: sa.Connection, configured: Configured) -> None:
 
 @contextlib.contextmanager
 def _handing_over(project: Project, connection: sa.Connection) -> Iterator[None]:
-    """Have env.py find the connection for this block, as ENV_PY_CONTRACT says, and keep stdout clean."""
+    """Have env.py find the connection for this block, as ENV_PY_CONTRACT says, and keep stdout clean.
+
+    What is printed on a throwaway database says so: the run prints the same once more.
+    """
     project.config.attributes["connection"] = connection
     try:
-        with stdout_kept_clean():
+        with stdout_kept_clean("rehearsal: " if is_given_copy() else ""):
             yield
     finally:
         del project.config.attributes["connection"]

@@ -4,6 +4,7 @@ import codecs
 import contextlib
 import io
 import os
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ _LAST_WORDS_S = 1.0
 it may go on, and hold its output open."""
 _OVER_A_MOVING_LINE = "\r\x1b[2K"
 """The beginning of the line, and what clears it: on a terminal it may show what is running."""
+_BEGINS_LINE = re.compile(r"(?<![^\r\n])(?=[^\r\n])")
 _LONGEST = 65_536
 """Characters that are kept until a line ends."""
 
@@ -24,11 +26,13 @@ class RedactedStream(io.TextIOBase):
     """A text stream that hands on each line once it is whole, without secrets.
 
     So a secret that is printed in two writes is found. What is printed without a line's end goes on with
-    ``finish``, or when it is very long. It closes nothing, and what cannot be written is lost.
+    ``finish``, or when it is very long. It closes nothing, and what cannot be written is lost. ``label``
+    stands before each line.
     """
 
-    def __init__(self, to: TextIO | None) -> None:
+    def __init__(self, to: TextIO | None, label: str = "") -> None:
         super().__init__()
+        self._label = label
         self._to = to or io.StringIO()  # where there is no stream, nobody reads
         self._rest = ""
         self._bytes = _Bytes(self)
@@ -78,7 +82,8 @@ class RedactedStream(io.TextIOBase):
     def _hand_on(self, text: str) -> None:
         if text:
             with contextlib.suppress(OSError, ValueError):  # its reader has left, or a revision has closed it
-                self._to.write((_OVER_A_MOVING_LINE if self.isatty() else "") + redact(text))
+                shown = _BEGINS_LINE.sub(self._label, redact(text)) if self._label else redact(text)
+                self._to.write((_OVER_A_MOVING_LINE if self.isatty() else "") + shown)
                 self._to.flush()
 
 
@@ -109,16 +114,17 @@ def _at_last_end(text: str) -> int:
 
 
 @contextlib.contextmanager
-def stdout_kept_clean() -> Iterator[None]:
+def stdout_kept_clean(label: str = "") -> Iterator[None]:
     """Send what Alembic, env.py, revisions and their subprocesses print to stderr, without secrets.
 
-    What is written to the descriptor of stderr itself, below Python, goes there as it is.
+    ``label`` stands before each line of it. What is written to the descriptor of stderr itself, below Python,
+    goes there as it is.
     """
     if isinstance(sys.stderr, RedactedStream):  # within another such block
         yield
         return
     with contextlib.ExitStack() as undo:
-        stream = RedactedStream(sys.stderr)
+        stream = RedactedStream(sys.stderr, label)
         undo.callback(stream.finish)
         undo.enter_context(_descriptor_into(stream))
         undo.enter_context(contextlib.redirect_stdout(stream))
