@@ -276,6 +276,24 @@ def test_permission_denied(af_db: CommandLine, place: Place) -> None:
     assert outcome.error["state"] == "rolled back; at base"
 
 
+def test_what_to_type_has_the_names_as_sql_writes_them(af_db: CommandLine, place: Place) -> None:
+    odd = f"{place.user}-Odd"
+    place.execute(
+        f"CREATE ROLE \"{odd}\" LOGIN PASSWORD '{CANARY}'",
+        f'GRANT ALL ON SCHEMA public TO "{odd}"',
+        'CREATE SCHEMA "Closed"',
+    )
+    place.project.add("004", "003", """op.execute('CREATE TABLE "Closed".t (id int)')""")
+    try:
+        ended = af_db("local", "upgrade", "--json", cwd=place.project.root, url=place.url(user=odd))
+    finally:
+        place.execute(f'DROP OWNED BY "{odd}" CASCADE', f'DROP ROLE "{odd}"')
+
+    assert (ended.code, ended.error["code"]) == (7, "permission-denied")
+    grant = f'GRANT USAGE, CREATE ON SCHEMA "Closed" TO "{odd}"'
+    assert ended.error["next_steps"][0].endswith(grant), ended.error
+
+
 @pytest.mark.parametrize("command", [("local", "upgrade", "nope"), ("local", "downgrade", "zzz")])
 def test_an_unknown_revision(af_db: CommandLine, place: Place, command: tuple[str, ...]) -> None:
     outcome = told_without_the_canary(af_db, place, command, place.url())

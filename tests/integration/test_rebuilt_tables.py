@@ -217,3 +217,13 @@ def test_the_plan_shows_what_is_made_again(
     assert outcome.code == 0, outcome.err
     assert outcome.out.count("CREATE UNIQUE INDEX ix_lower ON t (lower(e))") == 2
     assert "Skipped unsupported" not in outcome.err
+
+
+def test_a_view_that_is_in_the_way_is_named(af_db: CommandLine, files: AlembicProject, file: Path) -> None:
+    made = ("CREATE TABLE t (id INTEGER PRIMARY KEY, a INTEGER)", "CREATE VIEW seen AS SELECT a FROM t")
+
+    outcome = upgrade(af_db, files, file, made, NOT_NULL)
+
+    assert (outcome.code, outcome.error["code"]) == (7, "has-dependents")
+    assert "error in view seen" in outcome.error["message"]
+    assert "drop it in the revision first" in outcome.error["next_steps"][0]

@@ -5,9 +5,11 @@ fragments of the messages decide. Source: PostgreSQL manual, appendix A.
 """
 
 import re
+import shlex
 from dataclasses import dataclass
 
 from agent_factory.migrate.db.spelled_secrets import masked_sql
+from agent_factory.migrate.db.sql import quoted
 from agent_factory.migrate.model.target import Target
 from agent_factory.plain_text import text_of
 from agent_factory.redaction import MASK
@@ -80,7 +82,7 @@ STATEMENT_CAUSES: dict[str, Cause] = {
         what="the role has no permission for this",
         next_steps=(
             "use the role that owns the schema, or let the owner run: "
-            "GRANT USAGE, CREATE ON SCHEMA public TO {user}",
+            "GRANT USAGE, CREATE ON SCHEMA {schema} TO {user}",
             "for the journal and the environment name: GRANT CREATE ON DATABASE {database} TO {user}",
             "a table may be altered only by its owner: ALTER TABLE ... OWNER TO {user}",
         ),
@@ -167,6 +169,11 @@ STATEMENT_CAUSES: dict[str, Cause] = {
             "drop or change the dependents in the revision first; CASCADE would do it without naming them",
         ),
     ),
+    "2BP01 SQLite": Cause(
+        code="has-dependents",
+        what="a view or a trigger names what the revision drops, renames, or has batch mode rebuild",
+        next_steps=("drop it in the revision first, and make it again at the end; it is in: {show_all}",),
+    ),
     "42804": Cause(
         code="cannot-convert",
         what="the column cannot be converted to the new type by itself",
@@ -174,9 +181,11 @@ STATEMENT_CAUSES: dict[str, Cause] = {
     ),
 }
 
+_REFUSED_SCHEMA = re.compile(r"permission denied for schema (.+)")
 _RELATION = re.compile(r'relation "([^"]+)"|table ([\w.]+) already exists|no such table: ([\w.]+)')
 
 _SQLITE_CAUSES: tuple[tuple[str, str], ...] = (
+    (r"error in (?:view|trigger) ", "2BP01 SQLite"),
     (r"duplicate column name", "42701"),
     (r"already exists", "42P07"),
     (r"no such table", "42P01"),
@@ -221,14 +230,16 @@ def explain_statement_failure(
     if cause is None:
         return "statement-failed", said, ()
     named = _RELATION.search(said)
-    relation = getattr(getattr(original, "diag", None), "table_name", None) or (
-        next(name for name in named.groups() if name) if named else "NAME"
-    )
-    return (
-        cause.code,
-        f"{filled(cause.what, target, relation, role)} ({said})",
-        tuple(filled(step, target, relation, role) for step in cause.next_steps),
-    )
+    table = getattr(getattr(original, "diag", None), "table_name", None)
+    said_name = next(name for name in named.groups() if name) if named else "NAME"
+    relation = quoted(table) if table else said_name
+    refused = _REFUSED_SCHEMA.search(said)
+    schema = refused[1] if refused else "public"
+
+    def fill(words: str) -> str:
+        return filled(words, target, relation=relation, role=role, schema=schema)
+
+    return cause.code, f"{fill(cause.what)} ({said})", tuple(map(fill, cause.next_steps))
 
 
 def _marked(match: re.Match[str]) -> str:
@@ -259,20 +270,25 @@ def message_of(error: Exception) -> str:
     return " ".join(text_of(original).split())
 
 
-def filled(text: str, target: Target, relation: str = "NAME", role: str | None = None) -> str:
-    """Return a text of a cause for this target; ``relation`` is the table that the error names.
+def filled(
+    text: str, target: Target, *, relation: str = "NAME", role: str | None = None, schema: str = "public"
+) -> str:
+    """Return a text of a cause for this target, with names as SQL has them.
 
-    ``role`` is whose rights held, by default the login's.
+    ``relation`` is the table, and ``schema`` the schema, that the error names. ``role`` is whose rights held,
+    by default the login's.
     """
     url = target.url
+    user = role or url.user
     host = url.host or "localhost"
-    connection = f"-h {host} -p {url.port or 5432}" + (f" -U {url.user}" if url.user else "")
-    postgresql_shell = f"psql {connection} -d {url.database}"
-    sqlite_shell = f"sqlite3 {url.database}"
+    connection = f"-h {host} -p {url.port or 5432}" + (f" -U {shlex.quote(url.user)}" if url.user else "")
+    postgresql_shell = f"psql {connection} -d {shlex.quote(url.database)}"
+    sqlite_shell = f"sqlite3 {shlex.quote(url.database)}"
     on_postgresql = url.backend == "postgresql"
     return text.format(
-        user=role or url.user or "this user",
-        database=url.database,
+        user=quoted(user) if user else "this user",
+        database=quoted(url.database) if on_postgresql else url.database,
+        schema=quoted(schema),
         host=host,
         where=f"{host}, port {url.port or 5432}" if on_postgresql else url.database,
         connection=connection,
