@@ -39,6 +39,20 @@ def test_the_server_is_asked_how_long_it_may_be(
     assert af_db("current", cwd=project.root, url=postgresql_url).out == f"{LONG} (head)\n"
 
 
+def test_the_version_table_to_widen_is_named_as_it_is(
+    af_db: CommandLine, project: AlembicProject, postgresql_url: str
+) -> None:
+    text = project.env_py.read_text()
+    project.env_py.write_text(
+        text.replace("context.configure(", "context.configure(version_table='Shop', ", 1)
+    )
+    project.add(LONG, "003")
+
+    refused = af_db("local", "upgrade", "--json", cwd=project.root, url=postgresql_url)
+
+    assert 'ALTER TABLE public."Shop" ALTER COLUMN version_num' in refused.error["next_steps"][1]
+
+
 def test_sqlite_has_no_such_limit(af_db: CommandLine, project: AlembicProject, sqlite_url: str) -> None:
     project.add(LONG, "003")
 

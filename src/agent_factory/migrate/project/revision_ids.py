@@ -37,19 +37,27 @@ def require_recordable(project: Project, connection: sa.Connection, table: Versi
     length = _read_length(connection, table)
     too_long = [step for step in plan.steps if length is not None and len(step.id) > length]
     if too_long and not _may_be_widened(project, plan, too_long[0]):
-        raise _not_recordable(too_long, f"the version table takes ids of at most {length} characters")
+        widen = f"ALTER TABLE {_sql_name(table)} ALTER COLUMN version_num TYPE varchar(128)"
+        raise _not_recordable(
+            too_long,
+            f"the version table takes ids of at most {length} characters",
+            f"or widen the column in a revision before it: {widen}",
+        )
 
 
 def _read_length(connection: sa.Connection, table: VersionTable) -> int | None:
     """Return how long an id may be; None without a limit."""
-    name = ".".join(quoted(part) for part in (table.schema, table.name) if part)
     with own_cursor(connection) as cursor:
-        cursor.execute(_LENGTH, [name])
+        cursor.execute(_LENGTH, [_sql_name(table)])
         found = cursor.fetchone()
     connection.rollback()
     if found is None:
         return _NEW_LENGTH
     return int(found[0]) if found[0] > 0 else None
+
+
+def _sql_name(table: VersionTable) -> str:
+    return ".".join(quoted(part) for part in (table.schema, table.name) if part)
 
 
 def _may_be_widened(project: Project, plan: Plan, before: Revision) -> bool:
@@ -59,7 +67,7 @@ def _may_be_widened(project: Project, plan: Plan, before: Revision) -> bool:
     return any("version_num" in text_of(content_of(path)) for path in paths)
 
 
-def _not_recordable(steps: Sequence[Revision], why: str) -> UsageError:
+def _not_recordable(steps: Sequence[Revision], why: str, *others: str) -> UsageError:
     named = ", ".join(step.id for step in steps)
     return UsageError(
         "bad-revision-id",
@@ -67,8 +75,7 @@ def _not_recordable(steps: Sequence[Revision], why: str) -> UsageError:
         state=NOT_TOUCHED,
         next_steps=(
             "give it another id: revision and file name, and down_revision of the one after it",
-            "or, where it is only too long, widen the column in a revision before it: "
-            "ALTER TABLE alembic_version ALTER COLUMN version_num TYPE varchar(128)",
+            *others,
         ),
         file=steps[0].path,
     )
