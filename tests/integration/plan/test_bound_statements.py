@@ -96,6 +96,9 @@ SENDS = {
     "a cursor that the server keeps": "raw.cursor('kept').execute(f'SELECT 1 AS {word}')",
     "executemany": "raw.cursor().executemany(f'INSERT INTO t002 (n) VALUES (%s) -- {word}', [[1], [2]])",
     "more rows": "raw.cursor().executemany('INSERT INTO t002 (n) VALUES (%s)', [[1]] * len(word))",
+    "more rows, one by one": (
+        "raw.cursor().executemany('INSERT INTO t002 (n) VALUES (%s)', ([n] for n, _ in enumerate(word)))"
+    ),
     "copy_expert": (
         "import io\nraw.cursor().copy_expert(f'COPY t002 (n) FROM STDIN -- {word}', io.StringIO('1\\n'))"
     ),
@@ -182,8 +185,21 @@ def test_a_revision_that_branches_by_rows_needs_consent_and_then_says_that_it_di
     ]
 
 
+def test_what_a_cursor_of_the_drivers_reads_is_seen(bound: Bound) -> None:
+    bound.add(
+        "cursor = op.get_bind().connection.cursor()\n"
+        'cursor.execute("SELECT count(*) FROM t001")\n'
+        'op.execute(f"CREATE TABLE t_{cursor.fetchone()[0]} (n int)")'
+    )
+
+    (hazard,) = depending(bound.plan())
+
+    assert "SELECT count(*) FROM t001" in hazard["message"]
+
+
 HIDDEN = """
-cursor = op.get_bind().connection.cursor()
+import psycopg2.extensions
+cursor = psycopg2.extensions.cursor(op.get_bind().connection.dbapi_connection)
 cursor.execute("SELECT count(*) FROM t001")
 op.execute(f"CREATE TABLE t_{cursor.fetchone()[0]} (n int)")
 """
@@ -194,7 +210,7 @@ def test_what_no_hazard_was_found_for_is_stopped_whatever_was_allowed(bound: Bou
     assert depending(bound.plan("--allow", "depends-on-data")) == []
     bound.execute("INSERT INTO t001 VALUES (1)")
 
-    message = stopped_at(bound.run("--allow", "depends-on-data"), 2)
+    message = stopped_at(bound.run("--allow", "depends-on-data"), 1)
 
     assert "in the plan: CREATE TABLE t_0 (n int)\n" in message
     assert "now: CREATE TABLE t_1 (n int)" in message
@@ -207,7 +223,7 @@ def test_nothing_follows_what_a_revision_catches(bound: Bound) -> None:
     bound.plan()
     bound.execute("INSERT INTO t001 VALUES (1)")
 
-    stopped_at(bound.run(), 2)
+    stopped_at(bound.run(), 1)
 
     assert bound.execute("SELECT version_num FROM alembic_version") == [("001",)]
 
@@ -235,7 +251,7 @@ def test_a_secret_is_masked_in_what_is_said_and_in_the_file(bound: Bound) -> Non
 
     outcome = bound.run()
 
-    stopped_at(outcome, 2)
+    stopped_at(outcome, 1)
     assert "hunter2" not in bound.file.read_text() + outcome.out + outcome.err
 
 

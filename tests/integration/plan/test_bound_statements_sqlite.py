@@ -121,7 +121,9 @@ def test_a_file_elsewhere_is_named_and_with_consent_what_it_changes_is_said_at_t
 
 
 HIDDEN = """
-count, = op.get_bind().connection.cursor().execute("SELECT count(*) FROM t001").fetchone()
+import sqlite3
+cursor = sqlite3.Cursor(op.get_bind().connection.driver_connection)
+count, = cursor.execute("SELECT count(*) FROM t001").fetchone()
 SEND
 """
 
@@ -139,7 +141,7 @@ def test_what_no_hazard_was_found_for_is_stopped(bound: Bound, send: str) -> Non
     outcome = bound.run()
 
     assert (outcome.code, outcome.error["code"]) == (4, "other-statements"), outcome.out
-    assert "statement 2 of revision 002" in outcome.error["message"]
+    assert "statement 1 of revision 002" in outcome.error["message"]
     names = bound.execute("SELECT name FROM sqlite_master WHERE name LIKE 't%'")
     assert names == [("t001",)]
 

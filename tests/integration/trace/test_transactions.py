@@ -1,8 +1,10 @@
 """Locks that are held, taken again, given back; what a rollback undoes."""
 
+import psycopg2.extensions
 import pytest
 
 from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.db.driver import psycopg2_connection
 from agent_factory.migrate.model.locks import LockMode
 from agent_factory.migrate.model.target import Environment, Target
 from agent_factory.migrate.rehearsal.trace import ChangeKind, HeldLock, TableEffect, TracedStatement, tracing
@@ -224,11 +226,25 @@ def test_after_a_rollback_the_same_changes_are_told_again(start: Start) -> None:
     assert [s.changes for s in traced.run(*statements)] == [s.changes for s in undone]
 
 
-def test_what_is_done_behind_sqlalchemy_is_held_and_nobodys(start: Start) -> None:
+def test_what_a_cursor_of_the_drivers_does_is_a_statement_of_its_own(start: Start) -> None:
     traced = start(*TABLES)
     with traced.connection.begin():
         traced.connection.exec_driver_sql("ALTER TABLE p ADD COLUMN x int")
         traced.connection.connection.cursor().execute("LOCK TABLE t IN SHARE MODE")
+        traced.connection.exec_driver_sql("ALTER TABLE p ADD COLUMN y int")
+
+    (_, locks, after) = traced.trace.take()
+
+    assert (locks.sql, effect(locks).lock) == ("LOCK TABLE t IN SHARE MODE", LockMode.SHARE)
+    assert HeldLock(table="public.t", lock=LockMode.SHARE, since=2) in after.held
+
+
+def test_what_is_done_past_the_connection_is_held_and_nobodys(start: Start) -> None:
+    traced = start(*TABLES)
+    with traced.connection.begin():
+        traced.connection.exec_driver_sql("ALTER TABLE p ADD COLUMN x int")
+        driver = psycopg2_connection(traced.connection)
+        psycopg2.extensions.cursor(driver).execute("LOCK TABLE t IN SHARE MODE")
         traced.connection.exec_driver_sql("ALTER TABLE p ADD COLUMN y int")
 
     (_, statement) = traced.trace.take()

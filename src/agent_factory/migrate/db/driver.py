@@ -169,9 +169,9 @@ class _AnnouncingCursor(FetchingCursor):
             super().execute(query, vars)  # type: ignore[misc]
 
     def executemany(self, query: "str | bytes | Composable", vars_list: Any) -> None:
-        rows = len(vars_list) if isinstance(vars_list, Sized) else None
-        with self._sending(query, rows):
-            super().executemany(query, vars_list)  # type: ignore[misc]
+        rows = vars_list if isinstance(vars_list, Sized) else list(vars_list)
+        with self._sending(query, len(rows)):
+            super().executemany(query, rows)  # type: ignore[misc]
 
     def copy_expert(self, sql: "str | bytes | Composable", *arguments: Any, **options: Any) -> None:
         with self._sending(sql):

@@ -40,7 +40,8 @@ class _AnnouncingCursor(FetchingCursor):
             return super().execute(sql, *parameters)  # type: ignore[misc]
 
     def executemany(self, sql: str, rows: Any) -> Any:
-        with self._sending(sql, len(rows) if isinstance(rows, Sized) else None):
+        rows = rows if isinstance(rows, Sized) else list(rows)
+        with self._sending(sql, len(rows)):
             return super().executemany(sql, rows)  # type: ignore[misc]
 
     def executescript(self, script: str) -> Any:

@@ -1,6 +1,7 @@
 """A plan's statements as one SQL text, in the transactions in which af-db runs them."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 
 from agent_factory.migrate.db.spelled_secrets import is_masked
@@ -11,6 +12,8 @@ from agent_factory.migrate.report.folding import one_line
 from agent_factory.migrate.report.screen import clean
 from agent_factory.migrate.review.build import PlanResult, ReviewedRevision, ReviewedStatement
 from agent_factory.redaction import MASK
+
+_COPIES = re.compile(r"\s*COPY\b.*\b(?:FROM\s+STDIN|TO\s+STDOUT)\b", re.IGNORECASE | re.DOTALL)
 
 
 def render_sql(result: PlanResult) -> str:
@@ -49,9 +52,16 @@ def refuse_inexact(result: PlanResult) -> None:
                 state=UNCHANGED,
                 next_steps=("with a rehearsal they are seen; or read the plan as --format text",),
             )
+    if without_rows := _places(result, _has_rows_beside):
+        raise RefusedError(
+            "sql-not-whole",
+            f"the rows that COPY sends or fetches are not in its text: {_named(without_rows)}",
+            state=UNCHANGED,
+            next_steps=("run the revision by af-db; or read the plan as --format text",),
+        )
     inexact = _inexact(result)
     if inexact:
-        places = ", ".join(f"{revision}, statement {number}" for revision, number in sorted(inexact))
+        places = _named(inexact)
         raise RefusedError(
             "secrets-in-sql",
             f"the SQL would not be what runs: secrets or control characters stand in {places}",
@@ -96,7 +106,10 @@ def _statement(statement: ReviewedStatement, *, is_exact: bool) -> Iterator[str]
         yield _comment(f"not as it was executed: secrets ({MASK}) and control characters are left out")
     if statement.times > 1:
         yield _comment(f"it runs {words.counted(statement.times, 'time')}, with other values")
-    yield _terminated(statement.sql)
+    if _has_rows_beside(statement.sql):
+        yield _comment(f"{statement.sql}; its rows are not in this text")
+    else:
+        yield _terminated(statement.sql)
 
 
 def _terminated(sql: str) -> str:
@@ -122,9 +135,22 @@ def _comment(text: str) -> str:
 
 def _inexact(result: PlanResult) -> frozenset[tuple[str, int]]:
     """Return the statements, by revision and number, of which something is not shown."""
+    return _places(result, lambda sql: clean(sql) != sql or is_masked(sql))
+
+
+def _has_rows_beside(sql: str) -> bool:
+    """Say whether the driver sends rows after this text, or takes some: a shell would take the next lines."""
+    return _COPIES.match(sql) is not None
+
+
+def _places(result: PlanResult, is_meant: Callable[[str], bool]) -> frozenset[tuple[str, int]]:
     return frozenset(
         (item.revision.id, statement.number)
         for item in result.review.revisions
         for statement in item.statements
-        if clean(statement.sql) != statement.sql or is_masked(statement.sql)
+        if is_meant(statement.sql)
     )
+
+
+def _named(places: Iterable[tuple[str, int]]) -> str:
+    return ", ".join(f"{revision}, statement {number}" for revision, number in sorted(places))

@@ -9,6 +9,7 @@ from sqlalchemy.engine import ExecutionContext
 
 from agent_factory.migrate.db.driver import sqlite3_connection
 from agent_factory.migrate.project import sends_version_row
+from agent_factory.migrate.rehearsal.trace.driver_cursors import cursors_traced
 from agent_factory.migrate.rehearsal.trace.postgresql import PostgreSQLTracer
 from agent_factory.migrate.rehearsal.trace.reads import FindPlace, Reads, nowhere
 from agent_factory.migrate.rehearsal.trace.sqlite import SQLiteTracer
@@ -29,10 +30,10 @@ class Trace(Protocol):
 def tracing(
     connection: sa.Connection, *, version_table: str = "alembic_version", find_place: FindPlace = nowhere
 ) -> Iterator[Trace]:
-    """Trace what SQLAlchemy executes on this connection, for the block; ``find_place`` says where it is.
+    """Trace what is executed on this connection, for the block; ``find_place`` says where it is.
 
     What Alembic does with its version table is left out, and so is what reads without keeping others
-    waiting. What a revision sends through the driver's own cursor (COPY, mostly) is not seen.
+    waiting. Cursors of the driver's are traced as SQLAlchemy is.
 
     On PostgreSQL, the first statement that cannot run in a transaction has further sessions opened, with the
     parameters of this one. Their role has to be a superuser for that statement's locks to be seen.
@@ -59,10 +60,17 @@ def tracing(
         )
 
     def run(cursor: Any, execute: Callable[[], None], *, sql: str | None = None, times: int = 1) -> bool:
-        if cursor.connection is not driver or sends_version_row(connection):
+        if is_running or cursor.connection is not driver or sends_version_row(connection):
             return False
-        tracer.run(cursor, execute, sql=sql, times=times)
+        is_running.append(True)
+        try:
+            tracer.run(cursor, execute, sql=sql, times=times)
+        finally:
+            is_running.clear()
         return True
+
+    is_running: list[bool] = []
+    """What sends a statement does so by others that do."""
 
     engine_listeners: dict[str, Callable[..., bool]] = {
         "do_execute": on_execute,
@@ -75,6 +83,7 @@ def tracing(
     }
     with contextlib.ExitStack() as undo:
         undo.callback(tracer.close)
+        undo.enter_context(cursors_traced(driver, run, tracer.fill_in))
         for target, listeners in (
             (connection.engine, engine_listeners),
             (connection, connection_listeners),
