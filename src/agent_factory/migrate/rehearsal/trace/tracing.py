@@ -7,7 +7,8 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 from sqlalchemy.engine import ExecutionContext
 
-from agent_factory.migrate.db.driver import sqlite3_connection
+from agent_factory.migrate.db.driver import WatchedConnection, sqlite3_connection
+from agent_factory.migrate.db.watched_file import WatchedFile
 from agent_factory.migrate.project import sends_version_row
 from agent_factory.migrate.rehearsal.trace.driver_cursors import cursors_traced
 from agent_factory.migrate.rehearsal.trace.postgresql import PostgreSQLTracer
@@ -33,12 +34,12 @@ def tracing(
     """Trace what is executed on this connection, for the block; ``find_place`` says where it is.
 
     What Alembic does with its version table is left out, and so is what reads without keeping others
-    waiting. Cursors of the driver's are traced as SQLAlchemy is.
+    waiting. Cursors of the driver's are traced as well, on a connection that ``connect`` has opened.
 
     On PostgreSQL, the first statement that cannot run in a transaction has further sessions opened, with the
     parameters of this one. Their role has to be a superuser for that statement's locks to be seen.
     """
-    driver = connection.connection.dbapi_connection
+    driver: Any = connection.connection.dbapi_connection
     tracer: PostgreSQLTracer | SQLiteTracer
     if connection.dialect.name == "postgresql":
         tracer = PostgreSQLTracer(connection, version_table, Reads(find_place))
@@ -83,7 +84,8 @@ def tracing(
     }
     with contextlib.ExitStack() as undo:
         undo.callback(tracer.close)
-        undo.enter_context(cursors_traced(driver, run, tracer.fill_in))
+        if isinstance(driver, WatchedConnection | WatchedFile):
+            undo.enter_context(cursors_traced(driver, run, tracer.fill_in))
         for target, listeners in (
             (connection.engine, engine_listeners),
             (connection, connection_listeners),
