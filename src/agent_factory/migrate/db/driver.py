@@ -157,7 +157,7 @@ class FetchingCursor:
         return super().__next__()  # type: ignore[misc]
 
 
-class _AnnouncingCursor(FetchingCursor):
+class AnnouncingCursor(FetchingCursor):
     """All ways of a cursor to send something: each is announced to the connection's listener."""
 
     connection: WatchedConnection
@@ -165,12 +165,12 @@ class _AnnouncingCursor(FetchingCursor):
     is_own = False
 
     def execute(self, query: "str | bytes | Composable", vars: Values | None = None) -> None:  # noqa: A002
-        with self._sending(cast(Cursor, self).mogrify(query, vars) if _hold_sql(vars) else query):
+        with self._sending(query, values=vars):
             super().execute(query, vars)  # type: ignore[misc]
 
     def executemany(self, query: "str | bytes | Composable", vars_list: Any) -> None:
         rows = vars_list if isinstance(vars_list, Sized) else list(vars_list)
-        with self._sending(query, len(rows)):
+        with self._sending(query, rows=rows):
             super().executemany(query, rows)  # type: ignore[misc]
 
     def copy_expert(self, sql: "str | bytes | Composable", *arguments: Any, **options: Any) -> None:
@@ -206,17 +206,21 @@ class _AnnouncingCursor(FetchingCursor):
             return super().callproc(procname, parameters)  # type: ignore[misc]
 
     def _sending(
-        self, query: "str | bytes | Composable", rows: int | None = None
+        self, query: "str | bytes | Composable", *, values: Values | None = None, rows: Any = None
     ) -> contextlib.AbstractContextManager[None]:
+        """Around the sending of this text, with these parameters or with these many ``rows`` of them."""
         self.is_fetched = False
         listener = self.connection.listener
         if listener is None or self.is_own:
             return NOTHING_TO_DO
+        if _hold_sql(values):
+            query = cast(Cursor, self).mogrify(query, values)
         if isinstance(query, bytes):
             text = query.decode(errors="replace")
         else:
             text = query if isinstance(query, str) else query.as_string(cast(Cursor, self))
-        return listener.sending(text, is_named=self.name is not None, rows=rows)
+        count = None if rows is None else len(rows)
+        return listener.sending(text, is_named=self.name is not None, rows=count)
 
 
 def _hold_sql(given: Values | None) -> bool:
@@ -229,7 +233,7 @@ def _listed(columns: Sequence[str] | None) -> str:
     return f" ({', '.join(columns)})" if columns else ""
 
 
-class _Cursor(_AnnouncingCursor, psycopg2.extensions.cursor):  # type: ignore[misc] # more is named here
+class _Cursor(AnnouncingCursor, psycopg2.extensions.cursor):  # type: ignore[misc] # more is named here
     connection: WatchedConnection
     _is_deferred = False
 
@@ -262,8 +266,8 @@ class OwnCursor(_Cursor):
 def _announcing(factory: type[Any]) -> type[Any]:
     return (
         factory
-        if issubclass(factory, _AnnouncingCursor)
-        else type(factory.__name__, (_AnnouncingCursor, factory), {})
+        if issubclass(factory, AnnouncingCursor)
+        else type(factory.__name__, (AnnouncingCursor, factory), {})
     )
 
 

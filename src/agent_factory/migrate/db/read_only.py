@@ -5,17 +5,18 @@ PostgreSQL lets nobody make a transaction READ WRITE that began READ ONLY and in
 setting of the session does: behind a transaction pooler it would stay with the application's next session.
 """
 
+import contextlib
 import functools
 import re
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn, cast
 
 import psycopg2
 import psycopg2.extensions
 from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT, TRANSACTION_STATUS_IDLE
 
-from agent_factory.migrate.db.driver import Cursor, Values, WatchedConnection
+from agent_factory.migrate.db.driver import AnnouncingCursor, Cursor, Values, WatchedConnection
 from agent_factory.migrate.db.sql import blanked
 from agent_factory.migrate.db.transaction_control import border_of
 
@@ -59,8 +60,9 @@ class ReadOnlyConnection(WatchedConnection):
         factory = cursor_factory or cast(Any, self.cursor_factory) or Cursor
         return super().cursor(name, _read_only_class(factory), *rest, **options)
 
-    def send(self, texts: Iterable[str], send: Callable[[], Any], *, is_named: bool = False) -> Any:
-        """Call ``send``, which sends these texts, in a transaction that nothing in them can have write.
+    @contextlib.contextmanager
+    def reading(self, texts: Iterable[str], *, is_named: bool = False) -> Iterator[None]:
+        """Around the sending of these texts: in a transaction that nothing in them can have write.
 
         ``is_named``: the cursor has a name, so the server keeps its rows for as long as the transaction.
         Raises NotReadOnlyError for a text that ends, begins or opens a transaction.
@@ -83,7 +85,7 @@ class ReadOnlyConnection(WatchedConnection):
         self._has_savepoint = self._has_savepoint or any(map(_SAVEPOINT.search, plain))
         self._goes_on = self._goes_on or is_named or any(map(_GOES_ON.search, plain))
         try:
-            result = send()
+            yield
         except psycopg2.Error:
             if self._pretends_autocommit and not self._has_savepoint and not self.closed:
                 super().rollback()
@@ -93,7 +95,6 @@ class ReadOnlyConnection(WatchedConnection):
                 super().commit()
             else:
                 super().rollback()
-        return result
 
     def _plain(self, text: str) -> str:
         # Without standard strings what looks like one may be none, so nothing counts as quoted.
@@ -156,53 +157,28 @@ class _OfAnotherClass:
         return cursor
 
 
-class _ReadOnlyCursor(Cursor):
+class _ReadOnlyCursor(AnnouncingCursor):
     """What each cursor that reads does first, whatever class its maker has asked for."""
 
     connection: ReadOnlyConnection
 
-    def execute(self, query: Any, vars: Any = None) -> Any:  # noqa: A002 - psycopg2 calls it so
-        return self.connection.send(
-            [self._text(query, vars)],
-            lambda: super(_ReadOnlyCursor, self).execute(query, vars),
-            is_named=self.name is not None,
-        )
-
-    def executemany(self, query: Any, vars_list: Any) -> Any:
-        rows = list(vars_list)
-        texts = [self._text(query, row) for row in rows]
-        return self.connection.send(texts, lambda: super(_ReadOnlyCursor, self).executemany(query, rows))
-
-    def callproc(self, procname: Any, *arguments: Any) -> Any:
-        call = f"SELECT * FROM {procname}"  # noqa: S608 - it is read, psycopg2 sends its own
-        return self.connection.send(
-            [call], lambda: super(_ReadOnlyCursor, self).callproc(procname, *arguments)
-        )
-
-    def copy_expert(self, sql: Any, *arguments: Any, **options: Any) -> Any:
-        text = self._text(sql, None)
-        return self.connection.send(
-            [text], lambda: super(_ReadOnlyCursor, self).copy_expert(sql, *arguments, **options)
-        )
-
-    def copy_from(self, *arguments: Any, **options: Any) -> Any:
-        return self.connection.send(
-            ["COPY"], lambda: super(_ReadOnlyCursor, self).copy_from(*arguments, **options)
-        )
-
-    def copy_to(self, *arguments: Any, **options: Any) -> Any:
-        return self.connection.send(
-            ["COPY"], lambda: super(_ReadOnlyCursor, self).copy_to(*arguments, **options)
-        )
+    @contextlib.contextmanager
+    def _sending(self, query: Any, *, values: Values | None = None, rows: Any = None) -> Iterator[None]:
+        texts = [self._text(query, each) for each in ([values] if rows is None else rows)]
+        with (
+            super()._sending(query, values=values, rows=rows),
+            self.connection.reading(texts, is_named=self.name is not None),
+        ):
+            yield
 
     def _text(self, query: Any, values: Values | None) -> str:
         """The statement as it is sent: a value may be a piece of SQL."""
         encoding = psycopg2.extensions.encodings[self.connection.encoding]
-        return self.mogrify(query, values).decode(encoding, "replace")
+        return cast(Cursor, self).mogrify(query, values).decode(encoding, "replace")
 
 
 @functools.cache
-def _read_only_class(factory: type[Cursor]) -> type[Cursor]:
+def _read_only_class(factory: type[Any]) -> type[Any]:
     """The class of cursors that such a connection makes where this one was asked for."""
     return (
         factory
