@@ -220,6 +220,28 @@ def test_killed_before_the_index_build_began(building: AlembicProject, database:
     assert database.index("ix_t_a") == "valid"
 
 
+@pytest.mark.parametrize("execute", ["op.execute", "op.get_bind().connection.cursor().execute"])
+def test_killed_behind_a_statement_that_has_committed_by_itself(
+    building: AlembicProject, database: Database, execute: str
+) -> None:
+    """By whatever cursor it was sent, it is not run again unasked."""
+    building.add(
+        "002",
+        "001",
+        "import os, signal\n"
+        "with op.get_context().autocommit_block():\n"
+        f"    {execute}('CREATE TABLE t_made (id int)')\n"
+        "    if 'DIE' in os.environ:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)",
+    )
+    assert migrate(building, database.url, environment={"DIE": "1"}).code == -signal.SIGKILL
+
+    again = migrate(building, database.url)
+
+    assert (again.code, again.error["code"]) == (4, "unfinished-revision")
+    assert "CREATE TABLE t_made (id int)" in again.error["message"]
+
+
 REBUILD = """
 import os, signal
 def die(_connection, _cursor, statement, *_facts):

@@ -107,7 +107,8 @@ class _Heard:
 class TransactionWatch:
     """The listener on the driver's connection of a run. ``find_running`` returns the revision whose statement
     it is that is sent, None for what is env.py's or Alembic's own. ``note_sent`` is called with each before
-    it is sent, and raises what stops it; ``hear`` with every text, whose ever it is.
+    it is sent, and raises what stops it; ``before_autocommit`` then with each that is sent in autocommit.
+    ``hear`` is called with every text, whose ever it is.
 
     ``mark`` is that of all transactions which this run begins.
     """
@@ -118,6 +119,7 @@ class TransactionWatch:
     mark: str
     note_sent: Callable[[str, int | None], None]
     hear: Callable[[str], None]
+    before_autocommit: Callable[[RunningRevision, str], None]
     _is_expected: bool = False
     _commits: Transaction | None = None
     _failed_in: list[tuple[Transaction, str]] = field(default_factory=list)
@@ -255,6 +257,9 @@ class TransactionWatch:
         self.note_sent(sql, rows)
         if not self.driver.autocommit:
             return self._in_transaction(running, sql)
+        # Where the revision's own BEGIN has failed, nothing but its end can be sent.
+        if self.driver.info.transaction_status != TRANSACTION_STATUS_INERROR:
+            self.before_autocommit(running, sql)
         if not is_idle(self.driver):
             return self._in_transaction_of_its_own(running, sql)
         if may_run_inside(sql) and not is_named and not may_change_transaction(sql):

@@ -1,12 +1,12 @@
 """What af-db sees of a revision while it runs: every statement and every commit on its connection."""
 
+import functools
 import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
-from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.db import indexes
@@ -92,6 +92,7 @@ class Watch:
             find_running=lambda: self._whose(connection),
             note_sent=self.sent.note,
             hear=self._hear_role,
+            before_autocommit=functools.partial(self._begin_autocommit, connection),
         )
         self.transactions.attach()
 
@@ -150,12 +151,12 @@ class Watch:
             self.transactions.check_open(running)
             if alembic_project.sends_version_row(connection):
                 running.records()
-            elif self._skips(connection, running, statement):
+            elif self._skips(running, statement):
                 return NO_STATEMENT, ()
         self.run_state.begin_statement()
         return statement, parameters
 
-    def _skips(self, connection: sa.Connection, running: RunningRevision, statement: str) -> bool:
+    def _skips(self, running: RunningRevision, statement: str) -> bool:
         """Prepare for a statement of the revision's own; say whether an earlier run has done its work."""
         self.run_state.emit(StatementStarted(revision=running.revision.id, sql=masked_sql(statement)))
         if indexes.built_by(statement) in self.done:
@@ -166,15 +167,12 @@ class Watch:
         is_autocommit = driver is not None and driver.autocommit
         if not self.for_session and (is_autocommit or may_change_transaction(statement)):
             self.run_state.release_backend()  # the server may give the process away before we hear of it
-        # Where the revision's own BEGIN has failed, nothing but its end can be sent.
-        if (
-            driver is not None
-            and is_autocommit
-            and driver.info.transaction_status != TRANSACTION_STATUS_INERROR
-        ):
-            self._limit_autocommit(connection, statement)
-            self.before_autocommit(running, statement)
         return False
+
+    def _begin_autocommit(self, connection: sa.Connection, running: RunningRevision, statement: str) -> None:
+        """Note what is about to be sent outside of a transaction, by whatever cursor, and limit it."""
+        self._limit_autocommit(connection, statement)
+        self.before_autocommit(running, statement)
 
     def _limit_autocommit(self, connection: sa.Connection, statement: str) -> None:
         """A concurrent build waits for older transactions and blocks nobody meanwhile: it may wait long."""
