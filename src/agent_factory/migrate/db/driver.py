@@ -165,16 +165,16 @@ class AnnouncingCursor(FetchingCursor):
     is_own = False
 
     def execute(self, query: "str | bytes | Composable", vars: Values | None = None) -> None:  # noqa: A002
-        with self._sending(query, values=vars):
+        with self.around_sending(query, values=vars):
             super().execute(query, vars)  # type: ignore[misc]
 
     def executemany(self, query: "str | bytes | Composable", vars_list: Any) -> None:
         rows = vars_list if isinstance(vars_list, Sized) else list(vars_list)
-        with self._sending(query, rows=rows):
+        with self.around_sending(query, rows=rows):
             super().executemany(query, rows)  # type: ignore[misc]
 
     def copy_expert(self, sql: "str | bytes | Composable", *arguments: Any, **options: Any) -> None:
-        with self._sending(sql):
+        with self.around_sending(sql):
             super().copy_expert(sql, *arguments, **options)  # type: ignore[misc]
 
     def copy_from(
@@ -186,7 +186,9 @@ class AnnouncingCursor(FetchingCursor):
         size: int = 8192,
         columns: Sequence[str] | None = None,
     ) -> None:
-        with self._sending(f"COPY {table}{_listed(columns)} FROM stdin (DELIMITER {sep!r}, NULL {null!r})"):
+        with self.around_sending(
+            f"COPY {table}{_listed(columns)} FROM stdin (DELIMITER {sep!r}, NULL {null!r})"
+        ):
             super().copy_from(file, table, sep, null, size, columns)  # type: ignore[misc]
 
     def copy_to(
@@ -197,15 +199,17 @@ class AnnouncingCursor(FetchingCursor):
         null: str = r"\N",
         columns: Sequence[str] | None = None,
     ) -> None:
-        with self._sending(f"COPY {table}{_listed(columns)} TO stdout (DELIMITER {sep!r}, NULL {null!r})"):
+        with self.around_sending(
+            f"COPY {table}{_listed(columns)} TO stdout (DELIMITER {sep!r}, NULL {null!r})"
+        ):
             super().copy_to(file, table, sep, null, columns)  # type: ignore[misc]
 
     def callproc(self, procname: Any, parameters: Any = None) -> Any:
         names = list(parameters) if isinstance(parameters, Mapping) else ["%s" for _ in parameters or ()]
-        with self._sending(f"SELECT * FROM {procname}({', '.join(map(str, names))})"):  # noqa: S608 - it is read
+        with self.around_sending(f"SELECT * FROM {procname}({', '.join(map(str, names))})"):  # noqa: S608 - it is read
             return super().callproc(procname, parameters)  # type: ignore[misc]
 
-    def _sending(
+    def around_sending(
         self, query: "str | bytes | Composable", *, values: Values | None = None, rows: Any = None
     ) -> contextlib.AbstractContextManager[None]:
         """Around the sending of this text, with these parameters or with these many ``rows`` of them."""

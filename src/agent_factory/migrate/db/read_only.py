@@ -163,10 +163,10 @@ class _ReadOnlyCursor(AnnouncingCursor):
     connection: ReadOnlyConnection
 
     @contextlib.contextmanager
-    def _sending(self, query: Any, *, values: Values | None = None, rows: Any = None) -> Iterator[None]:
+    def around_sending(self, query: Any, *, values: Values | None = None, rows: Any = None) -> Iterator[None]:
         texts = [self._text(query, each) for each in ([values] if rows is None else rows)]
         with (
-            super()._sending(query, values=values, rows=rows),
+            super().around_sending(query, values=values, rows=rows),
             self.connection.reading(texts, is_named=self.name is not None),
         ):
             yield
