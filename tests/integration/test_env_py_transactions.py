@@ -184,3 +184,25 @@ def test_a_callback_that_fails_is_reported_with_where_the_database_is(
     assert tables_made(database_url) == made
     outcome = next(item["outcome"] for item in ended.error["revisions"] if item["revision"] == "001")
     assert outcome == ("applied" if at == "001" else "not applied")
+
+
+def test_a_run_in_autocommit_moves_the_version_with_each_revision(
+    af_db: CommandLine, project: AlembicProject, postgresql_url: str
+) -> None:
+    project.env_py.write_text(
+        HEAD.rstrip()
+        + '.execution_options(isolation_level="AUTOCOMMIT")\n'
+        + "context.configure(connection=connection, target_metadata=None)\n"
+        + "with context.begin_transaction():\n    context.run_migrations()\n"
+    )
+
+    for arguments, revision in (
+        (("upgrade", "002"), "002"),
+        (("upgrade",), "003"),
+        (("downgrade", "001"), "001"),
+    ):
+        outcome = af_db("local", *arguments, "--yes", cwd=project.root, url=postgresql_url)
+
+        assert outcome.code == 0, outcome.err
+        current = af_db("current", cwd=project.root, url=postgresql_url)
+        assert current.out.split()[0] == revision

@@ -101,7 +101,7 @@ class VersionRows:
                 f" ELSE CAST($2 || ' {NOT_IN_VERSION_TABLE}' || left(count(*)::text, 0) AS integer) END"
                 " FROM moved",
             )
-        driver.defer_next = True
+        driver.defer_next = not driver.autocommit  # there no commit comes that it could travel with
         return _EXECUTE_MOVE
 
     def _cached_update(self, statement: sa.Update) -> sa.Update:
