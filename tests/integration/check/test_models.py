@@ -225,6 +225,84 @@ def test_a_serial_column_of_a_renamed_table_is_the_models_own(
     assert differences(af_db, bare) == []
 
 
+SPELLED = """
+metadata = sa.MetaData()
+things = sa.Table(
+    "things",
+    metadata,
+    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("state", sa.String(20), server_default="new"),
+    sa.Column("size", sa.BigInteger, server_default="0"),
+    sa.Column("price", sa.Numeric(10, 2), server_default="0.50"),
+    sa.Column("names", sa.ARRAY(sa.Text), server_default="{}"),
+    sa.Column("made", sa.DateTime(timezone=True), server_default=sa.func.now()),
+    sa.Column("known", sa.Boolean, sa.Computed("state IN ('new', 'old')", persisted=True)),
+    sa.CheckConstraint("state IN ('new', 'old')", name="ck_state"),
+)
+sa.Index("ix_known", things.c.size, postgresql_where=things.c.state.in_(["new", "old"]))
+"""
+AS_DUMPED = """
+CREATE TABLE things (
+    id bigint NOT NULL PRIMARY KEY,
+    state character varying(20) DEFAULT 'new'::character varying,
+    size bigint DEFAULT (0)::bigint,
+    price numeric(10,2) DEFAULT 0.50,
+    names text[] DEFAULT ARRAY[]::text[],
+    made timestamp with time zone DEFAULT CURRENT_TIMESTAMP,
+    known boolean GENERATED ALWAYS AS (
+        ((state)::text = ANY (ARRAY[('new'::character varying)::text, ('old'::character varying)::text]))
+    ) STORED,
+    CONSTRAINT ck_state CHECK (
+        ((state)::text = ANY (ARRAY[('new'::character varying)::text, ('old'::character varying)::text]))
+    )
+);
+CREATE INDEX ix_known ON things USING btree (size)
+    WHERE ((state)::text = ANY (ARRAY[('new'::character varying)::text, ('old'::character varying)::text]))
+"""
+"""A first revision is often what pg_dump had to say of the database."""
+
+
+def spelled(project: AlembicProject, code: str) -> AlembicProject:
+    bare = make_project(project.root.with_name("spelled"))
+    bare.write_models(code)
+    bare.add("001", None, f'op.execute("""{AS_DUMPED}""")', 'op.drop_table("things")')
+    return bare
+
+
+def test_two_spellings_of_one_thing_are_no_difference(
+    af_db: CommandLine, project: AlembicProject, monkeypatch: pytest.MonkeyPatch, postgresql_url: str
+) -> None:
+    rehearse(monkeypatch, postgresql_url)
+    assert differences(af_db, spelled(project, SPELLED)) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "name"),
+    [
+        ("\"state IN ('new', 'old')\", name", "\"state IN ('new', 'gone')\", name", "things.ck_state"),
+        ("Computed(\"state IN ('new', 'old')", "Computed(\"state IN ('new', 'gone')", "things.known"),
+        ('in_(["new", "old"])', 'in_(["new", "gone"])', "ix_known"),
+        ('server_default="0"', 'server_default="1"', "things.size"),
+        ('server_default="0.50"', 'server_default="0.51"', "things.price"),
+        ('server_default="{}"', 'server_default="{a}"', "things.names"),
+        ("sa.func.now()", "sa.func.clock_timestamp()", "things.made"),
+    ],
+)
+def test_what_differs_besides_the_spelling_is_found_alone(
+    af_db: CommandLine,
+    project: AlembicProject,
+    monkeypatch: pytest.MonkeyPatch,
+    postgresql_url: str,
+    before: str,
+    after: str,
+    name: str,
+) -> None:
+    rehearse(monkeypatch, postgresql_url)
+    assert before in SPELLED
+    found = differences(af_db, spelled(project, SPELLED.replace(before, after)))
+    assert [item["object"] for item in found] == [f"public.{name}"]
+
+
 def test_two_differences_of_one_name_are_two_findings(
     af_db: CommandLine, project: AlembicProject, monkeypatch: pytest.MonkeyPatch, postgresql_url: str
 ) -> None:

@@ -14,9 +14,18 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from agent_factory.migrate import project as alembic_project
-from agent_factory.migrate.catalog import Catalog, Difference, compare, read_catalog
+from agent_factory.migrate.catalog import (
+    Catalog,
+    Difference,
+    Scope,
+    compare,
+    in_words_of,
+    read_catalog,
+    spelled_differently,
+)
 from agent_factory.migrate.checks.env_py import broken_there
 from agent_factory.migrate.checks.expressible import Scale, expressible, partitions, plain, with_names_of
+from agent_factory.migrate.checks.model_words import find_model_spellings
 from agent_factory.migrate.checks.throwaway import (
     POSTGRESQL,
     SQLITE,
@@ -100,17 +109,33 @@ def _compare_on(
         with connect(target) as connection:
             scale = _scale(models, connection)
             left_out = _excluded(migrated, models, connection)
+        differing = _differences(made, migrated, scale, left_out)
+        keys = {(item.kind, item.name) for item in differing}
+        if any(key in keys for key, _ in spelled_differently(made, migrated)):
+            spellings = find_model_spellings(
+                project, databases, target, models=made, migrations=migrated, scope=_scope(models, schemas)
+            )
+            differing = _differences(made, in_words_of(made, migrated, spellings), scale, left_out)
+    return tuple(_finding(item) for item in differing)
+
+
+def _differences(
+    made: Catalog, migrated: Catalog, scale: Scale, left_out: frozenset[str]
+) -> tuple[Difference, ...]:
+    """Compare what both have of what models can say."""
     ours = {one.name for one in made.objects if one.kind == "table"}
     expected = expressible(made, scale)
     found = expressible(migrated, scale, leave_out=left_out | (partitions(migrated) - ours))
-    expected = with_names_of(expected, found, scale)
-    return tuple(_finding(item) for item in compare(expected, found))
+    return compare(with_names_of(expected, found, scale), found)
+
+
+def _scope(models: Models, schemas: Schemas) -> Scope:
+    return replace(COPIED, version_table=models.version_table, schemas=schemas)
 
 
 def _read(target: Target, models: Models, schemas: Schemas) -> Catalog:
-    scope = replace(COPIED, version_table=models.version_table, schemas=schemas)
     with connect(target, read_only=True) as connection:
-        return read_catalog(connection, scope)
+        return read_catalog(connection, _scope(models, schemas))
 
 
 def _make_instead(target: Target, migrated: Catalog, models: Models) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from agent_factory.migrate.catalog import Scope, Spellings
+from agent_factory.migrate.catalog import NO_SPELLINGS, Scope, Spellings
 from agent_factory.migrate.model.findings import CannotCheckError, Finding
 from agent_factory.migrate.model.options import RehearsalOptions
 from agent_factory.migrate.model.target import Environment, Target
@@ -78,10 +78,18 @@ class ThrowawayDatabases:
             self.unavailable = error
             raise
 
-    def find_spellings(self, expected: Printed, found: Printed, scope: Scope) -> Spellings:
+    def find_spellings(
+        self, expected: Printed, found: Printed, scope: Scope, *, known: Spellings = NO_SPELLINGS
+    ) -> Spellings:
         """Return which clauses of two of these databases are one thing in other words."""
-        scratch_url = self._options.scratch_url
-        return find_spellings(expected, found, scope, beside=self._start(), scratch_url=scratch_url)
+        return find_spellings(
+            expected,
+            found,
+            scope,
+            beside=self._start(),
+            scratch_url=self._options.scratch_url,
+            known=known,
+        )
 
     def _start(self) -> Scratch:
         if self._server is None:
