@@ -244,6 +244,19 @@ def test_a_version_table_of_another_name_is_found(
     assert "alembic_version" not in tables(postgresql_url)
 
 
+@pytest.mark.parametrize("name", ["50%", "%s", "a%%b", 'a"b', "A.b", "select"])
+def test_a_version_table_may_have_any_name(
+    af_db: CommandLine, project: AlembicProject, database_url: str, name: str
+) -> None:
+    env_py = project.env_py.read_text()
+    project.env_py.write_text(env_py.replace("render_as_batch", f"version_table={name!r}, render_as_batch"))
+
+    for arguments in (("upgrade",), ("downgrade", "001", "--yes"), ("upgrade",)):
+        outcome = af_db("local", *arguments, cwd=project.root, url=database_url)
+        assert outcome.code == 0, outcome.err
+    assert af_db("current", cwd=project.root, url=database_url).out == "003 (head)\n"
+
+
 def test_rows_that_refer_to_nothing_stop_a_revision_on_sqlite(
     af_db: CommandLine, project: AlembicProject, sqlite_url: str
 ) -> None:

@@ -303,6 +303,25 @@ def test_what_differs_besides_the_spelling_is_found_alone(
     assert [item["object"] for item in found] == [f"public.{name}"]
 
 
+def test_names_may_have_a_percent_sign(
+    af_db: CommandLine, project: AlembicProject, monkeypatch: pytest.MonkeyPatch, postgresql_url: str
+) -> None:
+    rehearse(monkeypatch, postgresql_url)
+    code = """
+    metadata = sa.MetaData()
+    share = sa.Column("in %s", sa.Numeric, sa.Sequence("5%d"), server_default="1")
+    sa.Table("100%", metadata, sa.Column("id", sa.Integer, primary_key=True), share, schema="%(a)s")
+    """
+    code = textwrap.dedent(code)
+    before = """op.get_bind().exec_driver_sql('CREATE SCHEMA IF NOT EXISTS "%%(a)s"', {"a": 1})"""
+    migrated(project, code)
+    (path,) = project.versions.glob("*.py")
+    path.write_text(
+        path.read_text().replace("    metadata.create_all", f"    {before}\n    metadata.create_all")
+    )
+    assert differences(af_db, project) == []
+
+
 def test_two_differences_of_one_name_are_two_findings(
     af_db: CommandLine, project: AlembicProject, monkeypatch: pytest.MonkeyPatch, postgresql_url: str
 ) -> None:

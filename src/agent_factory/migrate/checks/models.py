@@ -26,6 +26,7 @@ from agent_factory.migrate.catalog import (
 from agent_factory.migrate.checks.env_py import broken_there
 from agent_factory.migrate.checks.expressible import Scale, expressible, partitions, plain, with_names_of
 from agent_factory.migrate.checks.model_words import find_model_spellings
+from agent_factory.migrate.checks.rows import execute
 from agent_factory.migrate.checks.throwaway import (
     POSTGRESQL,
     SQLITE,
@@ -35,6 +36,7 @@ from agent_factory.migrate.checks.throwaway import (
     reported_once,
 )
 from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.db.sql import quoted
 from agent_factory.migrate.db.sqlalchemy_internals import sequences_of
 from agent_factory.migrate.model.errors import UsageError
 from agent_factory.migrate.model.findings import CannotCheckError, Finding, finding
@@ -144,14 +146,13 @@ def _make_instead(target: Target, migrated: Catalog, models: Models) -> None:
     with connect(target) as connection:
         connection = connection.execution_options(isolation_level="AUTOCOMMIT")
         types = list(_named_types(models, connection.dialect))
-        preparer = connection.dialect.identifier_preparer
         schema = connection.dialect.default_schema_name or "public"
         own = {plain(f"{item.schema or schema}.{item.name}") for item in types} | _sequences(models, schema)
         for one in migrated.objects:
             if one.kind == "table" or (one.kind in _DROP and plain(one.name) in own):
-                connection.exec_driver_sql(f"DROP {_DROP[one.kind]} IF EXISTS {one.name} CASCADE")
+                execute(connection, f"DROP {_DROP[one.kind]} IF EXISTS {one.name} CASCADE")
         for name in {table.schema for table in models.tables if table.schema}:
-            connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {preparer.quote(name)}")
+            execute(connection, f"CREATE SCHEMA IF NOT EXISTS {quoted(name)}")
         with _failures():
             for item in types:
                 item.create(connection, checkfirst=True)
@@ -159,7 +160,7 @@ def _make_instead(target: Target, migrated: Catalog, models: Models) -> None:
         for one in migrated.objects:
             if one.kind in ("sequence", "enum", "domain") and plain(one.name) not in own:
                 with contextlib.suppress(sa.exc.DBAPIError):  # what the models use cannot be dropped
-                    connection.exec_driver_sql(f"DROP {_DROP[one.kind]} IF EXISTS {one.name}")
+                    execute(connection, f"DROP {_DROP[one.kind]} IF EXISTS {one.name}")
 
 
 def _create_all(connection: sa.Connection, models: Models) -> None:

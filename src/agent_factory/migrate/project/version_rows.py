@@ -9,6 +9,7 @@ from alembic.runtime.migration import MigrationContext, RevisionStep
 
 from agent_factory.migrate.db.driver import may_prepare, psycopg2_connection
 from agent_factory.migrate.db.failures import NOT_IN_VERSION_TABLE
+from agent_factory.migrate.db.sql import in_quotes
 from agent_factory.migrate.project.alembic_internals import version_rows_table
 
 _Statement = tuple[object, object, object]
@@ -93,7 +94,8 @@ class VersionRows:
         """
         driver = psycopg2_connection(connection)
         if _MOVE not in driver.prepared:
-            name = connection.dialect.identifier_preparer.format_table(table)
+            # SQLAlchemy's own quoting doubles percent signs, for a text that is sent with parameters.
+            name = ".".join(in_quotes(part) for part in (table.schema, table.name) if part)
             driver.prepare(
                 _MOVE,
                 f"(text, text) AS WITH moved AS (UPDATE {name} SET version_num = $1"  # noqa: S608 - quoted

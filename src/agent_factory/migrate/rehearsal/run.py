@@ -246,7 +246,10 @@ def _find_place(plan: Plan, sent: SentStatements) -> Place:
 def _drop_indexes(connection: sa.Connection, names: Sequence[str]) -> None:
     for name in names:
         with connection.begin():
-            connection.exec_driver_sql(f"DROP INDEX IF EXISTS {name}")
+            # A percent sign is one: psycopg2 reads parameters only where some are given.
+            connection.exec_driver_sql(
+                f"DROP INDEX IF EXISTS {name}", execution_options={"no_parameters": True}
+            )
 
 
 def _find_computed(
