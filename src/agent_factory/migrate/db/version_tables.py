@@ -1,5 +1,6 @@
 """The table that a version table's name stands for, and the version tables of a database."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from agent_factory.migrate.db.rights import HIDES_ROWS
@@ -12,6 +13,11 @@ if TYPE_CHECKING:
 _KINDS = {"v": "a view", "m": "a materialized view", "f": "a foreign table"}
 """Of ``pg_class.relkind``: what Alembic reads as a table, and what may show other rows than were written."""
 
+_TEXT = "S"
+"""Of ``pg_type.typcategory``: text, varchar, and domains of these."""
+
+_NO_COLUMN = "it has no column version_num"
+
 _RESOLVE = f"""
 SELECT current_schema(), quote_ident(current_user), t.*
 FROM (VALUES (true)) AS one
@@ -19,7 +25,10 @@ LEFT JOIN (
     SELECT n.nspname, c.relkind::text, has_schema_privilege(n.oid, 'USAGE') AS may_use,
            has_any_column_privilege(c.oid, 'SELECT') AS may_read,
            {HIDES_ROWS} AS hides_rows, format('%%I.%%I', n.nspname, c.relname) AS sql_name,
-           quote_ident(n.nspname) AS sql_schema
+           quote_ident(n.nspname) AS sql_schema,
+           (SELECT array[format_type(a.atttypid, a.atttypmod), t.typcategory::text]
+            FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+            WHERE a.attrelid = c.oid AND a.attname = 'version_num' AND NOT a.attisdropped) AS type
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relname = %(name)s AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
       AND CASE WHEN %(schema)s::text IS NOT NULL THEN n.nspname = %(schema)s::text
@@ -48,10 +57,13 @@ def resolve(cursor: "Cursor", name: str, schema: str | None) -> tuple[VersionTab
     """Return the table that this name means right now, and whether it is there.
 
     ``schema`` is the one that env.py gives; where that is None, search_path decides. Raises RefusedError
-    where there is such a table and this role may not be shown all of its rows.
+    where there is such a table and this role may not be shown all of its rows, or where it is another one
+    than Alembic makes.
     """
     cursor.execute(_RESOLVE, {"name": name, "schema": schema})
-    ((here, role, found, kind, may_use, may_read, hides_rows, sql_name, sql_schema),) = cursor.fetchall()
+    ((here, role, found, kind, may_use, may_read, hides_rows, sql_name, sql_schema, type_),) = (
+        cursor.fetchall()
+    )
     if found is None:
         return VersionTable(schema=here if schema is None else schema, name=name), False
     table = VersionTable(schema=found, name=name)
@@ -74,7 +86,39 @@ def resolve(cursor: "Cursor", name: str, schema: str | None) -> tuple[VersionTab
             next_steps=(f"let the table's owner run: GRANT SELECT ON {sql_name} TO {role}",),
         )
     refuse_hidden(str(table), sql_name, kind, role, why, hides_rows=hides_rows)
+    if type_ is None:
+        raise not_alembics(table, _NO_COLUMN)
+    if type_[1] != _TEXT:
+        raise not_alembics(table, f"its column version_num is of the type {type_[0]}")
     return table, True
+
+
+def refuse_without_column(table: VersionTable, columns: Collection[str]) -> None:
+    """Raise RefusedError where a table has columns, and none for the revisions."""
+    if columns and "version_num" not in columns:
+        raise not_alembics(table, _NO_COLUMN)
+
+
+def refuse_other_rows(table: VersionTable, rows: Collection[object]) -> None:
+    """Raise RefusedError where a row of the version table can be no revision's id."""
+    for row in rows:
+        if not isinstance(row, str) or not row:
+            said = "NULL" if row is None else repr(row)
+            raise not_alembics(table, f"in a row of it version_num is {said}, which is no revision's id")
+
+
+def not_alembics(table: VersionTable, why: str) -> RefusedError:
+    """Return the error that says what of a table is not as Alembic makes it."""
+    return RefusedError(
+        "foreign-version-table",
+        f"{table} is no version table of Alembic's: {why}",
+        state=UNCHANGED,
+        next_steps=(
+            f"see what it is: \\d+ {table}" if table.schema else f"see what it is: .schema {table}",
+            "is it somebody else's? let env.py name another table: context.configure(version_table=...)",
+            "is it Alembic's and damaged? put it right, and say where the database is: alembic stamp --purge",
+        ),
+    )
 
 
 def refuse_hidden(what: str, sql_name: str, kind: str, role: str, why: str, *, hides_rows: bool) -> None:

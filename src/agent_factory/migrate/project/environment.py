@@ -17,6 +17,7 @@ from agent_factory.migrate.db.driver import watched_connection
 from agent_factory.migrate.db.roles import back_to_login, switches_noted
 from agent_factory.migrate.db.sqlalchemy_internals import begins_noted, commit_and_begin
 from agent_factory.migrate.db.transactions import is_idle
+from agent_factory.migrate.db.version_tables import refuse_other_rows
 from agent_factory.migrate.model.plan import Direction, Plan, Revision
 from agent_factory.migrate.model.version_table import Position, VersionTable
 from agent_factory.migrate.project.alembic_internals import (
@@ -179,7 +180,7 @@ def read_configured(project: Project, connection: sa.Connection) -> Configured:
 
     Nothing is written, and the transaction is left open. Raises UsageError when env.py does not take the
     shared connection, or runs migrations more than once; RefusedError where this role may not see every row
-    of the version table.
+    of the version table, or where it is not Alembic's.
     """
     found: list[Configured] = []
     given: dict[str, Any] = {}
@@ -193,6 +194,7 @@ def read_configured(project: Project, connection: sa.Connection) -> Configured:
         return resolved
 
     def remember(rows: tuple[str, ...], context: MigrationContext) -> list[RevisionStep]:
+        refuse_other_rows(tables[-1], rows)
         position = Position(table=tables[-1], rows=tuple(sorted(rows)))
         found.append(Configured(position=position, context=context, given=given))
         return []

@@ -4,7 +4,9 @@ import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext
 
 from agent_factory.migrate.db.cursors import own_cursor
-from agent_factory.migrate.db.version_tables import resolve
+from agent_factory.migrate.db.driver import sqlite3_connection
+from agent_factory.migrate.db.version_tables import refuse_without_column, resolve
+from agent_factory.migrate.db.watched_file import own_file_cursor
 from agent_factory.migrate.model.version_table import VersionTable
 from agent_factory.migrate.project.alembic_internals import version_rows_table, version_table_name
 
@@ -13,11 +15,15 @@ def resolve_version_table(connection: sa.Connection, context: MigrationContext) 
     """Return the table that env.py's options mean on this connection, as it is set right now.
 
     That counts what env.py did to it before: search_path, a role, ``schema_translate_map``. Raises
-    RefusedError where this role may not see every row.
+    RefusedError where this role may not see every row, or where it is another table than Alembic makes.
     """
     name, _schema = version_table_name(context)
     if connection.dialect.name != "postgresql":
-        return VersionTable(schema=None, name=name)
+        table = VersionTable(schema=None, name=name)
+        file = own_file_cursor(sqlite3_connection(connection))
+        columns = file.execute("SELECT name FROM pragma_table_info(?)", [name]).fetchall()
+        refuse_without_column(table, [column for (column,) in columns])
+        return table
     schema = connection.schema_for_object(version_rows_table(context))
     with own_cursor(connection) as cursor:
         table, _is_there = resolve(cursor, name, schema)

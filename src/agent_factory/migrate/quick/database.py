@@ -36,7 +36,7 @@ def ask(url: DatabaseURL, *, for_entries: bool = False) -> Answers | None:
     if found is None:
         return None
     rows, entries = found
-    if not all(len(row) == 1 and isinstance(row[0], str) for row in rows):
+    if not all(len(row) == 1 and isinstance(row[0], str) and row[0] for row in rows):
         return None
     return Answers(rows=tuple(sorted(str(row[0]) for row in rows)), entries=entries)
 
