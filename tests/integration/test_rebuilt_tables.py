@@ -104,16 +104,32 @@ def test_a_table_without_rowids_stays_one(af_db: CommandLine, files: AlembicProj
             id="ON CONFLICT",
         ),
         pytest.param(
-            ("CREATE TABLE t (a INTEGER, n NUMERIC COLLATE NOCASE)",),
-            'batch.alter_column("a", nullable=False, existing_type=sa.Integer())',
-            "COLLATE NOCASE of n",
-            id="a collation of what is no text",
+            ("CREATE TABLE t (a INTEGER PRIMARY KEY ON CONFLICT REPLACE)",),
+            'batch.add_column(sa.Column("b", sa.Integer))',
+            "PRIMARY KEY (a) ON CONFLICT REPLACE",
+            id="ON CONFLICT of the key",
         ),
         pytest.param(
-            ("CREATE TABLE t (a INTEGER, e TEXT)", "CREATE INDEX ix ON t (lower(e))"),
-            'batch.alter_column("e", new_column_name="email")',
-            "index ix (CREATE INDEX ix ON t(lower(e)))",
-            id="an index of a renamed column",
+            ("CREATE TABLE t (a INTEGER, e TEXT, UNIQUE (e COLLATE NOCASE))",),
+            'batch.alter_column("a", nullable=False, existing_type=sa.Integer())',
+            "UNIQUE (e COLLATE NOCASE)",
+            id="a collation of a constraint",
+        ),
+        pytest.param(
+            ("CREATE TABLE t (a INTEGER, e TEXT)", "CREATE VIEW v AS SELECT e FROM t"),
+            'batch.drop_column("e")',
+            'view "v" (CREATE VIEW v AS SELECT e FROM t)',
+            id="a view of a dropped column",
+        ),
+        pytest.param(
+            (
+                "CREATE TABLE t (a INTEGER, e TEXT)",
+                "CREATE TABLE o (x TEXT)",
+                "CREATE TRIGGER tr AFTER INSERT ON o BEGIN INSERT INTO t (e) VALUES (new.x); END",
+            ),
+            'batch.drop_column("e")',
+            'trigger "tr" (',
+            id="another table's trigger with a dropped column",
         ),
         pytest.param(
             (
@@ -138,8 +154,173 @@ def test_what_cannot_be_kept_for_certain_fails_by_its_name(
     assert lost in outcome.error["message"]
     assert outcome.error["state"] == "rolled back; at 001"
     assert any("copy_from" in step for step in outcome.error["next_steps"])
-    kept = [sql for (sql,) in rows(file, "SELECT sql FROM sqlite_master WHERE tbl_name = 't' AND sql != ''")]
+    kept = [
+        sql
+        for (sql,) in rows(
+            file, "SELECT sql FROM sqlite_master WHERE tbl_name <> 'alembic_version' AND sql != ''"
+        )
+    ]
     assert sorted(map(str, kept)) == sorted(made)
+
+
+AS_IT_WAS = {
+    "types that SQLAlchemy does not know": (
+        "CREATE TABLE t (a INTEGER, b ANY, c INT PRIMARY KEY, d) ",
+        ("b ANY", "c INT,", "d ,"),
+    ),
+    "any type of a strict table": ("CREATE TABLE t (a INTEGER, b ANY) STRICT", ("b ANY", "STRICT")),
+    "a collation of what is no text": (
+        "CREATE TABLE t (a INTEGER, n NUMERIC COLLATE NOCASE)",
+        ("COLLATE NOCASE",),
+    ),
+    "generated columns": (
+        "CREATE TABLE t (a INTEGER, b INTEGER GENERATED ALWAYS AS (coalesce(a, 0)) STORED,"
+        " c TEXT AS ('x:' || a) VIRTUAL)",
+        ("AS (coalesce(a, 0)) STORED", "AS ('x:' || a) VIRTUAL"),
+    ),
+    "a default of two texts": (
+        "CREATE TABLE t (a INTEGER, b TEXT DEFAULT ('x' || ':'))",
+        ("DEFAULT ('x' || ':')",),
+    ),
+    "letters": (
+        "CREATE TABLE T (Id INTEGER PRIMARY KEY AUTOINCREMENT, a INTEGER,"
+        " E TEXT COLLATE nocase, CHECK (e <> ''))",
+        ("AUTOINCREMENT", "COLLATE nocase", "CHECK (e <> '')"),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", AS_IT_WAS)
+def test_what_sqlalchemy_reads_otherwise_is_as_it_was(
+    af_db: CommandLine, files: AlembicProject, file: Path, what: str
+) -> None:
+    made, kept = AS_IT_WAS[what]
+
+    outcome = upgrade(af_db, files, file, (made, "INSERT INTO t (a) VALUES (4)"), NOT_NULL)
+
+    assert outcome.code == 0, outcome.out
+    ((said,),) = rows(file, "SELECT sql FROM sqlite_master WHERE lower(name) = 't'")
+    assert "a INTEGER NOT NULL" in said
+    for part in kept:
+        assert part in said
+    assert rows(file, "SELECT a FROM t") == [(4,)]
+
+
+def test_views_and_triggers_of_other_tables_stay(
+    af_db: CommandLine, files: AlembicProject, file: Path
+) -> None:
+    """SQLite renames no table to what a view speaks of, unless it is to check nothing."""
+    beside = (
+        "CREATE VIEW v AS SELECT a FROM t",
+        "CREATE VIEW broken AS SELECT a FROM nowhere",
+        "CREATE TRIGGER on_view INSTEAD OF INSERT ON v BEGIN INSERT INTO t (a) VALUES (new.a); END",
+        "CREATE TABLE o (x INTEGER)",
+        "CREATE TRIGGER on_other AFTER INSERT ON o BEGIN INSERT INTO v VALUES (new.x); END",
+    )
+
+    assert upgrade(af_db, files, file, ("CREATE TABLE t (a INTEGER)", *beside), NOT_NULL).code == 0
+
+    made = {sql for (sql,) in rows(file, "SELECT sql FROM sqlite_master")}
+    assert set(beside) <= made
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("INSERT INTO o VALUES (7)")
+    assert rows(file, "SELECT a FROM v") == [(7,)]
+
+
+RENAMED = """
+with op.batch_alter_table("t") as batch:
+    batch.alter_column("e", new_column_name="email", existing_type=sa.Text())
+    batch.alter_column("a", nullable=False, existing_type=sa.Integer())
+    batch.create_index("ix_new", ["email"])
+"""
+OF_RENAMED = (
+    "CREATE TABLE t (a INTEGER, e TEXT COLLATE NOCASE UNIQUE CHECK (e <> 'e'),"
+    " CONSTRAINT ck CHECK (length(e) > 1))",
+    "CREATE INDEX ix ON t (lower(e)) WHERE e > 'e'",
+    "CREATE VIEW v AS SELECT e FROM t",
+    "CREATE TABLE o (x TEXT REFERENCES t (e))",
+    "CREATE TRIGGER tr AFTER UPDATE OF e ON t BEGIN DELETE FROM o WHERE x = old.e; END",
+)
+
+
+def test_a_renamed_column_is_renamed_in_all_that_names_it(
+    af_db: CommandLine, files: AlembicProject, file: Path
+) -> None:
+    assert upgrade(af_db, files, file, OF_RENAMED, RENAMED).code == 0
+
+    made = {
+        name: sql.replace('"', "")
+        for name, sql in rows(file, "SELECT name, sql FROM sqlite_master WHERE sql != ''")
+    }
+    for part in (
+        "a INTEGER NOT NULL",
+        "CHECK (email <> 'e')",
+        "ck CHECK (length(email) > 1)",
+        "UNIQUE (email)",
+    ):
+        assert part in made["t"]
+    assert made["ix"] == "CREATE INDEX ix ON t (lower(email)) WHERE email > 'e'"
+    assert made["ix_new"] == "CREATE INDEX ix_new ON t (email)"
+    assert made["v"] == "CREATE VIEW v AS SELECT email FROM t"
+    assert made["o"] == "CREATE TABLE o (x TEXT REFERENCES t (email))"
+    assert "UPDATE OF email ON t" in made["tr"]
+    assert "x = old.email" in made["tr"]
+
+
+@pytest.mark.parametrize(
+    ("names", "rebuilt"),
+    [({"a": "b"}, False), ({"a": "b c"}, False), ({"a": "o", "o": "a"}, False), ({"a": "o", "o": "q"}, True)],
+)
+def test_columns_may_change_places(
+    af_db: CommandLine, files: AlembicProject, file: Path, names: dict[str, str], rebuilt: bool
+) -> None:
+    """Nothing is rebuilt for a name alone, unless the revision says so."""
+    steps = "\n".join(
+        f"    batch.alter_column({name!r}, new_column_name={new!r})" for name, new in names.items()
+    )
+    always = ', recreate="always"' if rebuilt else ""
+    made = ("CREATE TABLE t (a INTEGER CHECK (a > 0), o INT)", "INSERT INTO t VALUES (1, -2)")
+
+    outcome = upgrade(af_db, files, file, made, f'with op.batch_alter_table("t"{always}) as batch:\n{steps}')
+
+    assert outcome.code == 0, outcome.out
+    columns = [name for (name,) in rows(file, "SELECT name FROM pragma_table_info('t')")]
+    assert columns == [names.get("a", "a"), names.get("o", "o")]
+    assert rows(file, "SELECT * FROM t") == [(1, -2)]
+    assert "CHECK" in fails(file, f'INSERT INTO t ("{names["a"]}") VALUES (-1)')
+    assert ("_alembic_tmp_t" in outcome.err) == rebuilt
+
+
+def test_a_check_stays_when_the_type_of_its_column_changes(
+    af_db: CommandLine, files: AlembicProject, file: Path
+) -> None:
+    made = ("CREATE TABLE t (a INTEGER, e VARCHAR(3) CHECK (length(e) > 1) CHECK (e IN ('xx', 'yy')))",)
+    longer = 'batch.alter_column("e", type_=sa.String(9), existing_type=sa.String(3))'
+
+    assert (
+        upgrade(af_db, files, file, made, f'with op.batch_alter_table("t") as batch:\n    {longer}').code == 0
+    )
+
+    ((said,),) = rows(file, "SELECT sql FROM sqlite_master WHERE name = 't'")
+    for part in ("e VARCHAR(9)", "CHECK (length(e) > 1)", "CHECK (e IN ('xx', 'yy'))"):
+        assert part in said
+
+
+def test_a_table_of_an_attached_file_keeps_what_it_has(
+    af_db: CommandLine, files: AlembicProject, file: Path
+) -> None:
+    attached = file.with_name("other.db")
+    with closing(sqlite3.connect(attached)) as connection, connection:
+        for statement in (TABLE, *OTHERS):
+            connection.execute(statement)
+        connection.execute("INSERT INTO t (a, e) VALUES (6, 'x')")
+    then = f"op.execute(\"ATTACH '{attached}' AS other\")\n" + NOT_NULL.replace('"t"', '"t", schema="other"')
+
+    assert upgrade(af_db, files, file, ("CREATE TABLE x (a)",), then).code == 0
+
+    said = " ".join(str(sql) for (sql,) in rows(attached, "SELECT sql FROM sqlite_master"))
+    for part in ("AUTOINCREMENT", "NOCASE", "CHECK (a > 0)", "STRICT", "a INTEGER NOT NULL", *OTHERS):
+        assert part in said
 
 
 @pytest.mark.parametrize(
@@ -156,6 +337,13 @@ def test_what_cannot_be_kept_for_certain_fails_by_its_name(
             'batch.drop_constraint("ck", type_="check")',
             ("CHECK",),
             id="a constraint by name",
+        ),
+        pytest.param(
+            ("CREATE TABLE t (a INTEGER UNIQUE, b INTEGER REFERENCES t (a) ON DELETE CASCADE)",),
+            'batch.drop_constraint("uq_t_a", type_="unique")\n'
+            '    batch.drop_constraint("fk_t_b_t", type_="foreignkey")',
+            ("UNIQUE", "REFERENCES"),
+            id="constraints without a name by a naming convention",
         ),
         pytest.param(
             ("CREATE TABLE t (a INTEGER, b INTEGER)", "CREATE INDEX ix ON t (b) WHERE b > 1"),
@@ -179,7 +367,12 @@ def test_what_a_revision_drops_is_gone(
     change: str,
     gone: tuple[str, ...],
 ) -> None:
-    then = f'with op.batch_alter_table("t", recreate="always") as batch:\n    {change}'
+    names = {
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    }
+    options = f'recreate="always", naming_convention={names}'
+    then = f'with op.batch_alter_table("t", {options}) as batch:\n    {change}'
 
     outcome = upgrade(af_db, files, file, made, then)
 
@@ -220,9 +413,10 @@ def test_the_plan_shows_what_is_made_again(
 
 
 def test_a_view_that_is_in_the_way_is_named(af_db: CommandLine, files: AlembicProject, file: Path) -> None:
+    """A rebuild is in no view's way; what SQLite itself does to a table is."""
     made = ("CREATE TABLE t (id INTEGER PRIMARY KEY, a INTEGER)", "CREATE VIEW seen AS SELECT a FROM t")
 
-    outcome = upgrade(af_db, files, file, made, NOT_NULL)
+    outcome = upgrade(af_db, files, file, made, 'op.execute("ALTER TABLE t DROP COLUMN a")')
 
     assert (outcome.code, outcome.error["code"]) == (7, "has-dependents")
     assert "error in view seen" in outcome.error["message"]

@@ -58,6 +58,11 @@ STATEMENT_CAUSES: dict[str, Cause] = {
         what="the table does not exist: dropped by hand, or of another schema than search_path names",
         next_steps=("list the tables: {show_all}",),
     ),
+    "42P01 file": Cause(
+        code="no-such-table",
+        what="the table does not exist: dropped by hand, or its name is another",
+        next_steps=("list the tables: {show_all}",),
+    ),
     "3F000": Cause(
         code="no-such-schema",
         what="the schema does not exist",
@@ -171,7 +176,7 @@ STATEMENT_CAUSES: dict[str, Cause] = {
     ),
     "2BP01 SQLite": Cause(
         code="has-dependents",
-        what="a view or a trigger names what the revision drops, renames, or has batch mode rebuild",
+        what="a view or a trigger names what the revision drops or renames, or what is not there",
         next_steps=("drop it in the revision first, and make it again at the end; it is in: {show_all}",),
     ),
     "42804": Cause(
@@ -188,7 +193,7 @@ _SQLITE_CAUSES: tuple[tuple[str, str], ...] = (
     (r"error in (?:view|trigger) ", "2BP01 SQLite"),
     (r"duplicate column name", "42701"),
     (r"already exists", "42P07"),
-    (r"no such table", "42P01"),
+    (r"no such table", "42P01 file"),
     (r"no such column", "42703"),
     (r"NOT NULL constraint failed", "23502"),
     (r"FOREIGN KEY constraint failed", "23503"),

@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import command
-from alembic.operations.batch import BatchOperationsImpl
+from alembic.operations.batch import ApplyBatchImpl, BatchOperationsImpl
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script import Script, ScriptDirectory
@@ -148,8 +148,13 @@ class Batch:
         return self.operations.impl.connection
 
     @property
-    def is_of_main_file(self) -> bool:
-        return self.operations.schema in (None, "main")
+    def schema(self) -> str:
+        """The file that the table is in: the main one, or one that the revision has attached."""
+        return self.operations.schema or "main"
+
+    def call_table(self, name: str) -> None:
+        """Have Alembic read the table by its own name: SQLAlchemy finds it in the same letters alone."""
+        self.operations.table_name = name
 
     @property
     def restates_table(self) -> bool:
@@ -172,6 +177,33 @@ class Batch:
         """Its operations in order: the name of each, what it is given by place, and by name."""
         return tuple(self.operations.batch)
 
+    @property
+    def recreates_always(self) -> bool:
+        return bool(self.operations.recreate == "always")
+
+    def replace_steps(self, steps: Sequence[tuple[str, Sequence[Any], Mapping[str, Any]]]) -> None:
+        self.operations.batch[:] = [(name, tuple(given), dict(options)) for name, given, options in steps]
+
+    def reorder(self, new_names: Mapping[str, str]) -> None:
+        """Have the order of columns that the revision says hold for columns that have another name now."""
+        self.operations.partial_reordering = tuple(
+            tuple(new_names.get(name, name) for name in part)
+            for part in self.operations.partial_reordering or ()
+        )
+
+    def named_by_convention(self) -> Iterator[tuple[str, sa.Constraint]]:
+        """Yield the constraints without a name that ``naming_convention`` gives one, each with that."""
+        if not self.operations.naming_convention or self.connection is None:
+            return
+        table = sa.Table(
+            self.table, sa.MetaData(), schema=self.operations.schema, autoload_with=self.connection
+        )
+        own = {constraint.name for constraint in table.constraints}
+        named = table.to_metadata(sa.MetaData(naming_convention=self.operations.naming_convention))
+        for constraint in named.constraints:
+            if constraint.name is not None and constraint.name not in own:
+                yield str(constraint.name), constraint
+
     def add_checks(self, checks: Sequence[str]) -> None:
         """Have the new table have these CHECKs too, each without a name."""
         added = (sa.CheckConstraint(sa.text(check.replace(":", "\\:"))) for check in checks)
@@ -190,9 +222,11 @@ class Batch:
 def replaced_in_batches(rebuild: Callable[[Batch, Callable[[], None]], None]) -> Iterator[None]:
     """Have each batch that rebuilds its table be done by ``rebuild``, for the block.
 
-    It is handed the batch and Alembic's own function for it.
+    It is handed the batch and Alembic's own function for it. Alembic copies generated columns too, which no
+    database takes; the new table computes them itself.
     """
     flush = BatchOperationsImpl.flush
+    create = ApplyBatchImpl._create
 
     def flush_or_rebuild(operations: BatchOperationsImpl) -> None:
         if operations._should_recreate():
@@ -200,9 +234,18 @@ def replaced_in_batches(rebuild: Callable[[Batch, Callable[[], None]], None]) ->
         else:
             flush(operations)
 
+    def create_without_generated(applied: ApplyBatchImpl, op_impl: Any) -> None:
+        for name, transfer in applied.column_transfers.items():
+            if applied.columns[name].computed is not None:
+                transfer.pop("expr", None)
+        create(applied, op_impl)
+
     implementation: Any = BatchOperationsImpl
+    applying: Any = ApplyBatchImpl
     implementation.flush = flush_or_rebuild
+    applying._create = create_without_generated
     try:
         yield
     finally:
         implementation.flush = flush
+        applying._create = create

@@ -13,15 +13,30 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from agent_factory.migrate.catalog.sqlite.tables import TableWords, parse_table
+from agent_factory.migrate.catalog.sqlite.tables import (
+    TableConstraint,
+    TableWords,
+    parse_table,
+)
 from agent_factory.migrate.catalog.sqlite.words import spelled, word_of, words, written
 from agent_factory.migrate.db.driver import sqlite3_connection
+from agent_factory.migrate.db.sql import in_quotes
 from agent_factory.migrate.db.watched_file import own_file_cursor
 from agent_factory.migrate.project.alembic_internals import Batch
+from agent_factory.migrate.project.batch_renames import rename_columns
+from agent_factory.migrate.project.bystanders import (
+    broken_bystanders,
+    checking_nothing,
+    working_bystanders,
+)
+from agent_factory.migrate.project.declared_columns import take_as_declared
 from agent_factory.migrate.project.library_warnings import losses_kept_quiet
 
 _COLUMNS_REFERRED_TO = re.compile(r'(REFERENCES (?:"(?:[^"]|"")*"|\S+)) \([^)]*\)')
 """Those that SQLite takes by itself, where none are written, are written by SQLAlchemy."""
+
+_KIND_OF_STATEMENT = re.compile(r"^(CREATE (?:UNIQUE )?(?:INDEX|TRIGGER)) ")
+"""SQLite keeps a statement from the name on as it was typed, and writes this before it."""
 
 
 class LostInRebuildError(Exception):
@@ -43,8 +58,10 @@ class LostInRebuildError(Exception):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Made:
     """What a table is made of. ``indexes`` and ``triggers`` are statements by name; ``last_id`` is the
-    highest that AUTOINCREMENT has given, None without one."""
+    highest that AUTOINCREMENT has given, None without one. ``name`` is its own, in its own letters."""
 
+    name: str
+    columns: tuple[str, ...]
     said: TableWords
     indexes: dict[str, str]
     triggers: dict[str, str]
@@ -55,21 +72,37 @@ class _Made:
 class _Changes:
     """What a batch says to change: columns as words of a definition, constraints and indexes by name.
 
-    ``retyped`` are columns that get another type, ``restated`` those that the revision states itself.
+    ``retyped`` are columns that get another type, of which ``listed`` had one that lists its values in a
+    CHECK (Boolean, Enum); ``restated`` are those that the revision states itself. ``unnamed`` are how
+    constraints without a name begin that it drops by ``naming_convention``.
     """
 
     dropped: frozenset[str] = field(default_factory=frozenset)
     renamed: frozenset[str] = field(default_factory=frozenset)
     retyped: frozenset[str] = field(default_factory=frozenset)
+    listed: frozenset[str] = field(default_factory=frozenset)
     restated: frozenset[str] = field(default_factory=frozenset)
     redefaulted: frozenset[str] = field(default_factory=frozenset)
     named: frozenset[str] = field(default_factory=frozenset)
+    unnamed: tuple[str, ...] = ()
     has_key: bool = False
 
     @property
     def gone(self) -> frozenset[str]:
         """Columns whose constraints cannot be expected to be as they were."""
-        return self.dropped | self.renamed | self.retyped | self.restated
+        return self.dropped | self.renamed | self.restated
+
+    def drops(self, constraint: TableConstraint) -> bool:
+        """Say whether the revision drops it, itself or with what it is about."""
+        said = _folded(constraint.definition)
+        is_of_type = any(said.startswith(_folded(f"CHECK ({column} IN (")) for column in self.listed)
+        by_convention = constraint.name is None and any(map(said.startswith, self.unnamed))
+        return (
+            constraint.name in self.named
+            or by_convention
+            or is_of_type
+            or _mentions(constraint.definition, self.gone)
+        )
 
 
 def rebuild(batch: Batch, flush: Callable[[], None], *, note: Callable[[str], None]) -> None:
@@ -79,18 +112,25 @@ def rebuild(batch: Batch, flush: Callable[[], None], *, note: Callable[[str], No
     """
     connection = batch.connection
     before = None
-    if connection is not None and connection.dialect.name == "sqlite" and batch.is_of_main_file:
-        before = _read(sqlite3_connection(connection), batch.table)
+    if connection is not None and connection.dialect.name == "sqlite":
+        before = _read(sqlite3_connection(connection), batch.schema, batch.table)
     if connection is None or before is None:
         flush()
         return
-    changes = _read_changes(batch)
-    kept = [] if batch.restates_table else _hand_over(batch, before, changes)
-    with losses_kept_quiet():
-        flush()
-    lost: list[str] = []
+    batch.call_table(before.name)
     driver = sqlite3_connection(connection)
-    if (after := _read(driver, batch.table)) is None:
+    if not batch.restates_table:
+        if not rename_columns(batch, connection, before.columns):
+            return
+        before = _read(driver, batch.schema, batch.table) or before
+    beside = working_bystanders(driver, batch.schema, batch.table)
+    with losses_kept_quiet():
+        changes = _read_changes(batch)
+    kept = [] if batch.restates_table else _hand_over(batch, before, changes, connection.dialect)
+    with losses_kept_quiet(), checking_nothing(driver):
+        flush()
+    lost = [str(one) for one in broken_bystanders(driver, beside)]
+    if (after := _read(driver, batch.schema, batch.table)) is None:
         return  # the revision has renamed it
     for kind, old, new in (("index", before.indexes, after.indexes), ("trigger", before.triggers, {})):
         for name, statement in old.items():
@@ -100,34 +140,53 @@ def rebuild(batch: Batch, flush: Callable[[], None], *, note: Callable[[str], No
                 lost.append(f"{kind} {written(name)} ({spelled(words(statement))})")
                 continue
             if name in new:
-                connection.exec_driver_sql(f"DROP INDEX {written(name)}")
-            connection.exec_driver_sql(statement)
+                connection.exec_driver_sql(f"DROP INDEX {written(batch.schema)}.{written(name)}")
+            connection.exec_driver_sql(_in_file(statement, batch.schema))
             kept.append(f"{kind} {written(name)}")
     if not batch.restates_table:
         lost += _find_lost(before.said, after.said, changes, restates_checks=batch.restates_checks)
     if lost:
         raise LostInRebuildError(batch.table, tuple(lost))
     if before.last_id is not None and after.last_id != before.last_id:
-        _restore_last_id(connection, batch.table, before.last_id, is_there=after.last_id is not None)
+        _restore_last_id(connection, batch, before.last_id, is_there=after.last_id is not None)
     if kept:
         note(f"batch mode rebuilt the table {batch.table}; kept: {', '.join(kept)}")
 
 
-def _read(driver: sqlite3.Connection, table: str) -> _Made | None:
-    """Read what the main file has of a table; None without one, and for a virtual one."""
+def _in_file(statement: str, schema: str) -> str:
+    """Return what SQLite has kept of a statement, for the file that it was made in."""
+    return (
+        statement
+        if schema == "main"
+        else _KIND_OF_STATEMENT.sub(rf"\1 {written(schema)}.", statement, count=1)
+    )
+
+
+def _read(driver: sqlite3.Connection, schema: str, table: str) -> _Made | None:
+    """Read what a file has of a table; None without one, and for a virtual one."""
     cursor = own_file_cursor(driver)
+    file = in_quotes(schema)
     rows = cursor.execute(
-        "SELECT type, name, sql FROM main.sqlite_master WHERE lower(tbl_name) = lower(?) AND sql IS NOT NULL",
+        f"SELECT type, name, sql FROM {file}.sqlite_master"  # noqa: S608 - quoted
+        " WHERE lower(tbl_name) = lower(?) AND sql IS NOT NULL",
         [table],
     ).fetchall()
-    statement = next((sql for kind, _, sql in rows if kind == "table"), None)
+    name, statement = next(((name, sql) for kind, name, sql in rows if kind == "table"), (table, None))
     if statement is None or words(statement)[1] == "VIRTUAL":
         return None
     last_id = None
-    if cursor.execute("SELECT 1 FROM main.sqlite_master WHERE name = 'sqlite_sequence'").fetchone():
-        found = cursor.execute("SELECT seq FROM main.sqlite_sequence WHERE name = ?", [table]).fetchone()
+    if cursor.execute(
+        f"SELECT 1 FROM {file}.sqlite_master WHERE name = 'sqlite_sequence'"  # noqa: S608 - quoted
+    ).fetchone():
+        found = cursor.execute(
+            f"SELECT seq FROM {file}.sqlite_sequence WHERE name = ?",  # noqa: S608 - quoted
+            [name],
+        ).fetchone()
         last_id = found[0] if found else None
+    columns = cursor.execute("SELECT name FROM pragma_table_xinfo(?, ?)", [name, schema]).fetchall()
     return _Made(
+        name=name,
+        columns=tuple(column for (column,) in columns),
         said=parse_table(statement),
         indexes={name: sql for kind, name, sql in rows if kind == "index"},
         triggers={name: sql for kind, name, sql in rows if kind == "trigger"},
@@ -136,7 +195,7 @@ def _read(driver: sqlite3.Connection, table: str) -> _Made | None:
 
 
 def _read_changes(batch: Batch) -> _Changes:
-    dropped, renamed, retyped, redefaulted, named = set(), set(), set(), set(), set()
+    dropped, renamed, retyped, listed, redefaulted, named = set(), set(), set(), set(), set(), set()
     has_key = False
     for name, given, options in batch.steps:
         if name == "drop_column":
@@ -147,6 +206,8 @@ def _read_changes(batch: Batch) -> _Changes:
                 renamed.add(column)
             if options.get("type_") is not None:
                 retyped.add(column)
+                if isinstance(options.get("existing_type"), sa.Boolean | sa.Enum):
+                    listed.add(column)
             if options.get("server_default", False) is not False:
                 redefaulted.add(column)
             named.add(getattr(options.get("existing_type"), "name", None))
@@ -157,14 +218,20 @@ def _read_changes(batch: Batch) -> _Changes:
         dropped=frozenset(dropped),
         renamed=frozenset(renamed),
         retyped=frozenset(retyped),
+        listed=frozenset(listed),
         restated=frozenset(map(word_of, batch.restated_columns)),
         redefaulted=frozenset(redefaulted),
         named=frozenset(str(name) for name in named if name),
+        unnamed=tuple(
+            start
+            for name, constraint in batch.named_by_convention()
+            if name in named and (start := _start_of(constraint)) is not None
+        ),
         has_key=has_key,
     )
 
 
-def _hand_over(batch: Batch, before: _Made, changes: _Changes) -> list[str]:
+def _hand_over(batch: Batch, before: _Made, changes: _Changes, dialect: sa.Dialect) -> list[str]:
     """Tell Alembic what it does not read of the table, in its own arguments; return what that is."""
     kept = []
     checks = [
@@ -172,7 +239,7 @@ def _hand_over(batch: Batch, before: _Made, changes: _Changes) -> list[str]:
         for constraint in before.said.constraints
         if constraint.name is None
         and constraint.definition.startswith("CHECK ")
-        and not _mentions(constraint.definition, changes.gone)
+        and not changes.drops(constraint)
     ]
     if checks and not batch.restates_checks and not any(" ON CONFLICT " in check for check in checks):
         batch.add_checks([check.removeprefix("CHECK (").removesuffix(")") for check in checks])
@@ -180,21 +247,29 @@ def _hand_over(batch: Batch, before: _Made, changes: _Changes) -> list[str]:
     if any(_autoincrements(item.definition) for item in before.said.constraints) and not changes.has_key:
         batch.set_option("sqlite_autoincrement", True)
         kept.append("AUTOINCREMENT")
-    collations = {
-        name: column.collation
-        for name, column in before.said.columns.items()
-        if column.collation and name not in changes.gone
-    }
+    said = before.said.columns
 
-    def collate(_inspector: object, _table: object, column: dict[str, Any]) -> None:
-        collation = collations.get(word_of(column["name"]))
-        if collation and isinstance(column["type"], sa.String):
-            column["type"].collation = collation
+    def as_declared(_inspector: object, _table: object, column: dict[str, Any]) -> None:
+        name = word_of(column["name"])
+        if name in said and name not in changes.gone:
+            take_as_declared(column, said[name], dialect, is_retyped=name in changes.retyped)
 
-    if collations:
-        batch.when_column_is_read(collate)
-        kept += [f"COLLATE {collation} of {name}" for name, collation in collations.items()]
+    batch.when_column_is_read(as_declared)
+    kept += [
+        f"COLLATE {column.collation} of {name}"
+        for name, column in said.items()
+        if column.collation and name not in changes.gone | changes.retyped
+    ]
     return kept
+
+
+def _start_of(constraint: sa.Constraint) -> str | None:
+    """Return the words that a constraint without a name begins with."""
+    if not isinstance(constraint, sa.UniqueConstraint | sa.ForeignKeyConstraint):
+        return None
+    kind = "UNIQUE" if isinstance(constraint, sa.UniqueConstraint) else "FOREIGN KEY"
+    columns = ", ".join(word_of(column.name) for column in constraint.columns)
+    return _folded(f"{kind} ({columns})")
 
 
 def _autoincrements(definition: str) -> bool:
@@ -219,14 +294,19 @@ def _comparable(index: str) -> tuple[str, ...]:
     """An index without how its table is called: that is in quotes or not, and was another for a moment."""
     found = words(index)
     start = found.index("(")
-    return ("UNIQUE" if found[1] == "UNIQUE" else "", *found[start:])
+    return ("UNIQUE" if found[1] == "UNIQUE" else "", *map(_folded, found[start:]))
 
 
 def _mentions(statement: str, columns: frozenset[str]) -> bool:
     """Say whether a column's name stands in a definition, wherever: a body is not understood."""
     found = words(statement)
     start = found.index("(") if "(" in found and found[:1] == ("CREATE",) and "TRIGGER" not in found else 0
-    return not columns.isdisjoint(found[start:])
+    return not {_folded(column) for column in columns}.isdisjoint(map(_folded, found[start:]))
+
+
+def _folded(text: str) -> str:
+    """Return a text for comparison: SQLite's names are the same in small letters and in capitals."""
+    return text.casefold()
 
 
 def _find_lost(
@@ -242,19 +322,19 @@ def _find_lost(
         if said in there:
             there.remove(said)
             continue
-        is_restated = restates_checks and constraint.name is None and said.startswith("CHECK ")
-        is_key = said.startswith("PRIMARY KEY ")
-        if is_restated or constraint.name in changes.named or _mentions(said, changes.gone):
+        is_restated = restates_checks and constraint.name is None and said.startswith("check ")
+        if is_restated or changes.drops(constraint):
             continue
-        if is_key and (changes.has_key or not _autoincrements(said)):
-            continue  # SQLAlchemy spells a key differently, and the revision may say another
+        if said.startswith("primary key ") and changes.has_key:
+            continue  # the revision says another one
         name = f"{constraint.name} " if constraint.name else ""
         yield f"{name}{constraint.definition}"
     for name, column in before.columns.items():
         now = after.columns.get(name)
         if now is None or name in changes.gone:
             continue
-        if column.collation and now.collation != column.collation:
+        has_collation = column.collation and name not in changes.retyped
+        if has_collation and _folded(now.collation or "") != _folded(column.collation or ""):
             yield f"COLLATE {column.collation} of {name}"
         if column.generated and not now.generated and name not in changes.redefaulted:
             yield f"{column.generated} of {name}"
@@ -263,14 +343,16 @@ def _find_lost(
 
 
 def _constraint(definition: str) -> str:
-    return _COLUMNS_REFERRED_TO.sub(r"\1", definition)
+    """Return a definition in the one form that two spellings of it have."""
+    return _folded(_COLUMNS_REFERRED_TO.sub(r"\1", definition).replace(" ASC)", ")").replace(" ASC,", ","))
 
 
-def _restore_last_id(connection: sa.Connection, table: str, last_id: int, *, is_there: bool) -> None:
+def _restore_last_id(connection: sa.Connection, batch: Batch, last_id: int, *, is_there: bool) -> None:
     """Have AUTOINCREMENT go on behind the highest number that it has given, also where that row is gone."""
+    count = "sqlite_sequence" if batch.schema == "main" else f"{written(batch.schema)}.sqlite_sequence"
     change = (
-        "UPDATE sqlite_sequence SET seq = ? WHERE name = ?"
+        f"UPDATE {count} SET seq = ? WHERE name = ?"  # noqa: S608 - quoted
         if is_there
-        else "INSERT INTO sqlite_sequence (seq, name) VALUES (?, ?)"
+        else f"INSERT INTO {count} (seq, name) VALUES (?, ?)"  # noqa: S608 - quoted
     )
-    connection.exec_driver_sql(change, (last_id, table))
+    connection.exec_driver_sql(change, (last_id, batch.table))

@@ -355,7 +355,7 @@ def test_batch_operations_impl_is_what_a_batch_is_flushed_by(connection: sa.Conn
             anew.drop_column("c")
 
     (batch,) = seen
-    assert (batch.table, batch.connection, batch.is_of_main_file) == ("t", connection, True)
+    assert (batch.table, batch.connection, batch.schema) == ("t", connection, "main")
     assert (batch.restates_table, batch.restates_checks, batch.restated_columns) == (False, True, ("b",))
     assert [name for name, _given, _options in batch.steps] == ["alter_column", "drop_column"]
     (_, (_table, altered), options), (_, (_, dropped), _) = batch.steps

@@ -21,8 +21,13 @@ class TableConstraint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnWords:
-    """What a statement says of a column besides its type and default."""
+    """What a statement says of a column besides its default; ``type`` as it is written, empty without one.
 
+    ``expression`` is what a generated column is computed by.
+    """
+
+    type: str = ""
+    expression: str | None = None
     collation: str | None = None
     generated: str | None = None
     not_null_conflict: str = ""
@@ -166,12 +171,10 @@ def _column(part: Words) -> tuple[ColumnWords, list[TableConstraint]]:
     """What a statement says of a column, and its constraints as constraints of the table."""
     reader = _Reader(part)
     name = reader.take()
-    while reader.next and reader.next not in _COLUMN_WORDS:  # the type, which a pragma has
-        if reader.next == "(":
-            reader.group()
-        else:
-            reader.take()
-    collation = generated = None
+    of_type: list[str] = []
+    while reader.next and reader.next not in _COLUMN_WORDS:
+        of_type.append(reader.group() if reader.next == "(" else reader.take())
+    collation = generated = expression = None
     not_null_conflict = ""
     constraints = []
     constraint: str | None = None
@@ -197,7 +200,8 @@ def _column(part: Words) -> tuple[ColumnWords, list[TableConstraint]]:
         elif reader.takes("DEFAULT"):
             _pass_default(reader)
         elif reader.takes("GENERATED", "ALWAYS", "AS") or reader.takes("AS"):
-            generated = f"GENERATED ALWAYS AS {reader.group()} "
+            expression = reader.group()
+            generated = f"GENERATED ALWAYS AS {expression} "
             stored = reader.takes("STORED")
             generated += "STORED" if stored else "VIRTUAL"
             reader.takes("VIRTUAL")
@@ -208,7 +212,13 @@ def _column(part: Words) -> tuple[ColumnWords, list[TableConstraint]]:
             constraints.append(TableConstraint(name=constraint, definition=definition))
         constraint = None
     return (
-        ColumnWords(collation=collation, generated=generated, not_null_conflict=not_null_conflict),
+        ColumnWords(
+            type=spelled(of_type).replace(" (", "("),
+            expression=expression,
+            collation=collation,
+            generated=generated,
+            not_null_conflict=not_null_conflict,
+        ),
         constraints,
     )
 
