@@ -97,9 +97,11 @@ def test_what_is_built_in_or_given_by_default_is_none(tables: Checked, roles: Ro
     tables.execute(
         f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT ON TABLES TO {roles['app']}",
         f"ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO {roles['app']}",
+        f"ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON SEQUENCES TO {roles['app']}",
         f"GRANT USAGE ON SCHEMA public TO {roles['app']}",
         f"GRANT SELECT ON users TO {roles['app']}",
         f"GRANT EXECUTE ON FUNCTION f() TO {roles['app']}",
+        f"GRANT ALL ON SEQUENCE numbers, users_id_seq TO {roles['app']}",
     )
     assert levels(tables) == {}
 

@@ -237,12 +237,9 @@ def _open_relations(catalog: Catalog) -> frozenset[str]:
 
 
 def _owner_of(grant: _Grant, owners: Mapping[str, str]) -> str | None:
-    if grant.word != "COLUMN":
-        return owners.get(grant.of)
-    return next(
-        (owners[name] for word in _BY_DEFAULT["TABLES"] if (name := f"{word} {grant.one.table}") in owners),
-        None,
-    )
+    """Return who owns the object; a column, or a column's sequence, is of the owner of its table."""
+    names = (grant.of, *(f"{word} {grant.one.table}" for word in _BY_DEFAULT["TABLES"]))
+    return next((owners[name] for name in names if name in owners), None)
 
 
 def _beyond(some: Privileges, others: Privileges) -> Privileges:
