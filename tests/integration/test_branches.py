@@ -1,5 +1,6 @@
 """Branches with a label each stay apart: nobody is advised to join them, and what is advised runs."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,6 +69,30 @@ def test_a_downgrade_says_what_runs(local: Run) -> None:
     assert advised == [["downgrade", "core@-1"], ["downgrade", "plug@-1"]]
     assert [local(*words, "--yes").code for words in advised] == [0, 0]
     assert local("current").out.split() == ["a1", "b1"]
+
+
+@pytest.mark.parametrize("labels", [("team-2", "team+3.x"), ("my shop", "o'stock"), ("$HOME", "*")])
+def test_what_is_advised_runs_whatever_the_labels_are(
+    af_db: CommandLine, tmp_path: Path, database_url: str, labels: tuple[str, str]
+) -> None:
+    """In the shell, and in Alembic, which takes team-2@head for two revisions before one."""
+    project = make_project(tmp_path / "odd")
+    for number, label in enumerate(labels):
+        project.add(f"a{number}", None, labels=(label,))
+        project.add(f"b{number}", f"a{number}")
+
+    def run(step: str, *more: str) -> Outcome:
+        return af_db(*shlex.split(step.partition("af-db ")[2]), *more, cwd=project.root, url=database_url)
+
+    refused = run("af-db local upgrade --json")
+    assert refused.error["code"] == "multiple-heads"
+    for step in refused.error["next_steps"][1:]:
+        assert run(step).code == 0
+    assert run("af-db local current").out.split() == ["b0", "(head)", "b1", "(head)"]
+
+    for step in run("af-db local downgrade -1 --json").error["next_steps"]:
+        assert run(step, "--yes").code == 0
+    assert run("af-db local current").out.split() == ["a0", "a1"]
 
 
 def test_the_remedy_of_a_branch_that_is_behind_runs(local: Run) -> None:

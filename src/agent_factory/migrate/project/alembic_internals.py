@@ -32,6 +32,9 @@ PAST_THE_END = re.compile(r"didn't produce|Walked too far")
 AMBIGUOUS = "Ambiguous"
 """What Alembic says of a step that could be taken from several heads; likewise."""
 
+RELATIVE = re.compile(r"\w*[+-]\d")
+"""How what is typed begins where Alembic takes it for steps from a revision, also where more follows."""
+
 WRITES_NOTHING: Mapping[str, Any] = {"dont_mutate": True}
 """The option with which Alembic's own ``current`` makes its EnvironmentContext. Without it, Alembic makes the
 version table before it calls any function of ours; no documented option keeps it from that."""

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from agent_factory.migrate.model.errors import NOT_TOUCHED, RefusedError, UsageE
 from agent_factory.migrate.model.events import Warned
 from agent_factory.migrate.model.plan import Direction, Plan, Revision
 from agent_factory.migrate.model.target import Target
-from agent_factory.migrate.project.alembic_internals import AMBIGUOUS, OVERLAPS, PAST_THE_END
+from agent_factory.migrate.project.alembic_internals import AMBIGUOUS, OVERLAPS, PAST_THE_END, RELATIVE
 from agent_factory.migrate.project.loader import ProjectCode
 from agent_factory.migrate.project.opened_files import OpenedFiles
 from agent_factory.migrate.project.own_folders import OwnFolders
@@ -154,7 +155,7 @@ def plan(
             "multiple-heads",
             f"the database has {len(current)} heads, {', '.join(current)}: {revision} could mean either",
             state=NOT_TOUCHED,
-            next_steps=_say_which(project, target, current, f"downgrade {{branch}}@{revision}"),
+            next_steps=_say_which(project, target, current, direction, revision),
         )
     with _revision_errors(project, target, direction, revision, current):
         if direction is Direction.UPGRADE:
@@ -214,18 +215,31 @@ def several_heads(project: Project) -> UsageError:
 
 
 def _say_which(
-    project: Project, target: Target, heads: Sequence[str], command: str, of_all: str | None = None
+    project: Project,
+    target: Target,
+    heads: Sequence[str],
+    direction: Direction,
+    step: str,
+    *,
+    all_of_them: bool = False,
 ) -> tuple[str, ...]:
-    """Return what to type where one of several heads is meant; ``command`` is of one ``{branch}``."""
+    """Return what to type where one of several heads is meant; ``step`` is what stands behind ``LABEL@``."""
     branches = find_branches(project, heads)
-    all_of_them = (f"all of them: {target.command(of_all)}",) if of_all is not None else ()
+    of_all = (f"all of them: {target.command(f'{direction} heads')}",) if all_of_them else ()
     if not branches:
-        which = target.command(command.format(branch="BRANCH"))
-        return ("join them: af-db local merge", *all_of_them, f"or say which: {which}, or a revision's id")
-    return (
-        *all_of_them,
-        *(f"{branch} alone: {target.command(command.format(branch=branch))}" for branch in branches),
+        which = target.command(f"{direction} BRANCH@{step}")
+        return ("join them: af-db local merge", *of_all, f"or say which: {which}, or a revision's id")
+    commands = (
+        (label, target.command(f"{direction} {shlex.quote(_step_of(label, head, step))}"))
+        for label, head in zip(branches, heads, strict=True)
     )
+    return (*of_all, *(f"{label} alone: {command}" for label, command in commands))
+
+
+def _step_of(label: str, head: str, step: str) -> str:
+    """Return what means this step of a branch; Alembic takes ``team-2@head`` for two before a revision."""
+    of_label = f"{label}@{step}"
+    return head if step == "head" and RELATIVE.match(of_label) else of_label
 
 
 def _heads_after(
@@ -259,9 +273,7 @@ def _revision_errors(
     try:
         yield
     except MultipleHeads as error:
-        next_steps = _say_which(
-            project, target, project.heads, f"{direction} {{branch}}@head", f"{direction} heads"
-        )
+        next_steps = _say_which(project, target, project.heads, direction, "head", all_of_them=True)
         raise UsageError(
             "multiple-heads", describe_heads(project.heads), state=NOT_TOUCHED, next_steps=next_steps
         ) from error
