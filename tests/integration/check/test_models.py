@@ -303,6 +303,75 @@ def test_what_differs_besides_the_spelling_is_found_alone(
     assert [item["object"] for item in found] == [f"public.{name}"]
 
 
+VALUES = """
+metadata = sa.MetaData()
+things = sa.Table(
+    "things",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("size", sa.Integer, server_default={size}),
+    sa.Column("price", sa.Numeric(10, 2), server_default={price}),
+    sa.Column("known", sa.Boolean, server_default={known}),
+    sa.Column("made", sa.DateTime, server_default={made}),
+    sa.CheckConstraint({check}, name="ck_size"),
+    sa.Index("ix_size", "size", postgresql_where=sa.text({where}), sqlite_where=sa.text({where})),
+)
+"""
+AS_MIGRATED = {
+    "size": 'sa.text("0")',
+    "price": 'sa.text("0.5")',
+    "known": 'sa.text("false")',
+    "made": 'sa.text("(CURRENT_TIMESTAMP)")',
+    "check": '"(size >= 0)"',
+    "where": '"(size > 5)"',
+}
+AS_MODELLED = {
+    "size": '"0"',
+    "price": '"0.5"',
+    "known": "sa.false()",
+    "made": "sa.func.now()",
+    "check": '"size >= 0"',
+    "where": '"size > 5"',
+}
+
+
+def test_two_spellings_of_one_value_are_no_difference_on_either_database(
+    af_db: CommandLine, project: AlembicProject, monkeypatch: pytest.MonkeyPatch, postgresql_url: str
+) -> None:
+    rehearse(monkeypatch, postgresql_url)
+    migrated(project, VALUES.format(**AS_MIGRATED))
+    project.write_models(VALUES.format(**AS_MODELLED))
+    assert differences(af_db, project) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "other", "name"),
+    [
+        ("size", '"1"', "things.size"),
+        ("size", "None", "things.size"),
+        ("price", '"0.6"', "things.price"),
+        ("known", "sa.true()", "things.known"),
+        ("check", '"(size) > (0)"', "things.ck_size"),
+        ("where", '"(size > 5) OR (size < 3)"', "ix_size"),
+    ],
+)
+def test_another_value_is_found_on_both_databases(
+    af_db: CommandLine,
+    project: AlembicProject,
+    monkeypatch: pytest.MonkeyPatch,
+    postgresql_url: str,
+    part: str,
+    other: str,
+    name: str,
+) -> None:
+    rehearse(monkeypatch, postgresql_url)
+    migrated(project, VALUES.format(**AS_MIGRATED))
+    project.write_models(VALUES.format(**{**AS_MODELLED, part: other}))
+    (found,) = differences(af_db, project)
+    assert found["object"] == f"public.{name}"
+    assert found["message"].startswith("on PostgreSQL and SQLite: ")
+
+
 def test_names_may_have_a_percent_sign(
     af_db: CommandLine, project: AlembicProject, monkeypatch: pytest.MonkeyPatch, postgresql_url: str
 ) -> None:

@@ -25,7 +25,7 @@ from agent_factory.migrate.catalog import (
 )
 from agent_factory.migrate.checks.env_py import broken_there
 from agent_factory.migrate.checks.expressible import Scale, expressible, partitions, plain, with_names_of
-from agent_factory.migrate.checks.model_words import find_model_spellings
+from agent_factory.migrate.checks.model_words import find_model_spellings, in_values_of
 from agent_factory.migrate.checks.rows import execute
 from agent_factory.migrate.checks.throwaway import (
     POSTGRESQL,
@@ -108,6 +108,8 @@ def _compare_on(
         else:
             _make_instead(target, migrated, models)
         made = _read(target, models, schemas)
+        if backend == SQLITE:
+            migrated = in_values_of(made, migrated)
         with connect(target) as connection:
             scale = _scale(models, connection)
             left_out = _excluded(migrated, models, connection)

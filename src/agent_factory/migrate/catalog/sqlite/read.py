@@ -7,7 +7,13 @@ import sqlalchemy as sa
 
 from agent_factory.migrate.catalog.objects import Catalog, CatalogObject
 from agent_factory.migrate.catalog.scope import Scope
-from agent_factory.migrate.catalog.sqlite.tables import ColumnWords, TableWords, closing, parse_table
+from agent_factory.migrate.catalog.sqlite.tables import (
+    ColumnWords,
+    TableWords,
+    closing,
+    parse_table,
+    unwrapped,
+)
 from agent_factory.migrate.catalog.sqlite.words import spelled, word_of, words, written
 from agent_factory.migrate.db.driver import sqlite3_connection
 
@@ -54,7 +60,7 @@ def read_sqlite(connection: sa.Connection, scope: Scope) -> Catalog:
                     kind=kind,
                     name=written(name),
                     table=written(table),
-                    clauses=(spelled(words(statement)),),
+                    clauses=(_statement(kind, statement),),
                     parent=of,
                 )
             )
@@ -110,8 +116,14 @@ def _column(
 
 
 def _default(text: str) -> str:
-    """A default without the parentheses that some spellings of the same expression have around it."""
-    some = words(text)
-    while some[:1] == ("(",) and closing(some, 0) == len(some) - 1:
-        some = some[1:-1]
+    return spelled(unwrapped(words(text)))
+
+
+def _statement(kind: str, statement: str) -> str:
+    """A statement in one way to write it; of a partial index the condition, too."""
+    some = words(statement)
+    if kind == "index":
+        end = closing(some, some.index("(")) + 1
+        if some[end : end + 1] == ("WHERE",):
+            some = (*some[: end + 1], *unwrapped(some[end + 1 :]))
     return spelled(some)

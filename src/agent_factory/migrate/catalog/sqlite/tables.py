@@ -69,6 +69,13 @@ def closing(some: Sequence[str], start: int) -> int:
     return len(some)
 
 
+def unwrapped(some: Words) -> Words:
+    """Return an expression without the parentheses that some spellings of it have around the whole."""
+    while some[:1] == ("(",) and closing(some, 0) == len(some) - 1:
+        some = some[1:-1]
+    return some
+
+
 def _split(some: Words) -> Iterator[Words]:
     """The parts between commas that are in no parentheses."""
     part: list[str] = []
@@ -113,6 +120,13 @@ class _Reader:
         self._place = end + 1
         return text
 
+    def expression(self) -> str:
+        """An expression that stands in parentheses, with one pair of these, as text."""
+        end = closing(self._words, self._place)
+        text = f"({spelled(unwrapped(self._words[self._place : end + 1]))})"
+        self._place = end + 1
+        return text
+
     def conflict(self) -> str:
         return f" ON CONFLICT {self.take()}" if self.takes("ON", "CONFLICT") else ""
 
@@ -127,7 +141,7 @@ def _table_constraints(part: Words) -> Iterator[TableConstraint]:
         elif reader.takes("UNIQUE"):
             definition = f"UNIQUE {reader.group()}{reader.conflict()}"
         elif reader.takes("CHECK"):
-            definition = f"CHECK {reader.group()}{reader.conflict()}"
+            definition = f"CHECK {reader.expression()}{reader.conflict()}"
         elif reader.takes("FOREIGN", "KEY"):
             columns = reader.group()
             reader.takes("REFERENCES")
@@ -190,7 +204,7 @@ def _column(part: Words) -> tuple[ColumnWords, list[TableConstraint]]:
         elif reader.takes("UNIQUE"):
             definition = f"UNIQUE ({name}){reader.conflict()}"
         elif reader.takes("CHECK"):
-            definition = f"CHECK {reader.group()}{reader.conflict()}"
+            definition = f"CHECK {reader.expression()}{reader.conflict()}"
         elif reader.takes("REFERENCES"):
             definition = f"FOREIGN KEY ({name}) {_reference(reader)}"
         elif reader.takes("NOT", "NULL"):
@@ -200,7 +214,7 @@ def _column(part: Words) -> tuple[ColumnWords, list[TableConstraint]]:
         elif reader.takes("DEFAULT"):
             _pass_default(reader)
         elif reader.takes("GENERATED", "ALWAYS", "AS") or reader.takes("AS"):
-            expression = reader.group()
+            expression = reader.expression()
             generated = f"GENERATED ALWAYS AS {expression} "
             stored = reader.takes("STORED")
             generated += "STORED" if stored else "VIRTUAL"
