@@ -267,6 +267,20 @@ def test_a_renamed_column_is_renamed_in_all_that_names_it(
     assert "x = old.email" in made["tr"]
 
 
+def test_what_a_batch_makes_of_a_renamed_column_may_call_it_as_it_was(
+    af_db: CommandLine, files: AlembicProject, file: Path
+) -> None:
+    """Alembic knows it by no other name until the batch has ended."""
+    made = ("CREATE TABLE t (a INTEGER, e TEXT)",)
+    then = RENAMED.replace('["email"]', '["e"]') + '    batch.create_unique_constraint("uq", ["e"])\n'
+
+    assert upgrade(af_db, files, file, made, then).code == 0
+
+    said = " ".join(str(sql) for (sql,) in rows(file, "SELECT sql FROM sqlite_master"))
+    assert "CONSTRAINT uq UNIQUE (email)" in said
+    assert "INDEX ix_new ON t (email)" in said
+
+
 @pytest.mark.parametrize(
     ("names", "rebuilt"),
     [({"a": "b"}, False), ({"a": "b c"}, False), ({"a": "o", "o": "a"}, False), ({"a": "o", "o": "q"}, True)],

@@ -4,7 +4,7 @@ Alembic gives the new table another column, and leaves checks, indexes on expres
 foreign keys of other tables with the old name.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,9 +27,9 @@ def rename_columns(batch: Batch, connection: sa.Connection, columns: Sequence[st
     Returns whether something is left to be done, as the revision has asked for it.
     """
     names = _new_names(batch.steps)
-    restated = set(batch.restated_columns)
-    if not names or not restated.isdisjoint(names) or not set(names) <= set(columns):
-        return True
+    by_old_name = {*batch.restated_columns, *_named_by_others(batch.steps)}
+    if not names or not by_old_name.isdisjoint(names) or not set(names) <= set(columns):
+        return True  # as Alembic does it
     is_taken = {name.casefold() for name in columns}
     if any(name.casefold() in is_taken for name in names.values()):  # they may change places
         _rename(batch, connection, {name: f"_alembic_tmp_{name}" for name in names})
@@ -48,6 +48,13 @@ def _new_names(steps: Sequence[Step]) -> dict[str, str]:
         for name, given, options in steps
         if name == "alter_column" and options.get("name") not in (None, given[1])
     }
+
+
+def _named_by_others(steps: Sequence[Step]) -> Iterator[str]:
+    """Yield the columns of what the batch makes; Alembic knows a renamed one by the name that it had."""
+    for name, given, _options in steps:
+        if name in ("add_constraint", "create_index"):
+            yield from (str(column.name) for column in given[0].columns)
 
 
 def _rename(batch: Batch, connection: sa.Connection, names: Mapping[str, str]) -> None:
