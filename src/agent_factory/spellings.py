@@ -46,7 +46,7 @@ def _in_python(secret: str) -> Iterator[str]:
 def _in_json(secret: str) -> Iterator[str]:
     escapes = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\b": "\\b", "\f": "\\f"}
     plain = "".join(escapes.get(each, each if each >= " " else f"\\u{ord(each):04x}") for each in secret)
-    in_ascii = "".join(each if each.isascii() else _units(each) for each in plain)
+    in_ascii = "".join(each if each <= "~" else _units(each) for each in plain)  # U+007F is escaped, too
     for written in (plain, in_ascii):
         yield written
         yield written.replace("/", "\\/")

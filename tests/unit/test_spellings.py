@@ -10,7 +10,7 @@ from collections.abc import Callable
 from urllib.parse import quote, quote_plus, urlencode
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from psycopg2.extensions import QuotedString
 
@@ -96,6 +96,7 @@ def test_a_secret_in_the_base64_of_something_longer(user: str, secret: str) -> N
     )
 
 
+@example("000\x7f", "JSON")
 @given(
     st.text(st.characters(codec="utf-8"), min_size=4, max_size=30),
     st.sampled_from(sorted(WRITES.keys() - {"shell, by bash"})),
