@@ -4,6 +4,7 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -13,6 +14,7 @@ from agent_factory.migrate.db.driver import WatchedConnection, psycopg2_connecti
 from agent_factory.migrate.db.libpq import APPLICATION_NAME, CONNECT_TIMEOUT_S, connect_options, with_options
 from agent_factory.migrate.db.own import own
 from agent_factory.migrate.db.read_only import ReadOnlyConnection, ReadOnlyFile
+from agent_factory.migrate.db.session_limits import open_without_limits
 from agent_factory.migrate.db.watched_file import WatchedFile
 from agent_factory.migrate.model.errors import MigrationError
 from agent_factory.migrate.model.target import Target
@@ -38,7 +40,8 @@ def connect(
     It has no pool and is not in a transaction: Alembic would take one that is open as the caller's,
     and commit nothing (measured, Alembic 1.20). It is opened once: SQLAlchemy's silent reconnect is an
     error. It may be used by another thread. ``timeout_s`` is for connecting, where the URL does not say.
-    Over a ``read_only`` one nothing can be written, whatever is asked of it (``read_only``).
+    Over a ``read_only`` one nothing can be written, whatever is asked of it (``read_only``). Limits that the
+    server puts on sessions are lifted for it (``session_limits``).
     Raises CannotConnectError.
     """
     options = connect_options(application_name, timeout_s)
@@ -70,11 +73,13 @@ def connect(
 
 def _build_engine(url: DatabaseURL, options: Mapping[str, str], *, read_only: bool) -> sa.Engine:
     if url.backend == "postgresql":
-        return sa.create_engine(
+        engine = sa.create_engine(
             with_options(url, options).to_sqlalchemy(),
             poolclass=sa.NullPool,
             connect_args={"connection_factory": ReadOnlyConnection if read_only else WatchedConnection},
         )
+        sa.event.listen(engine, "do_connect", _open_session)
+        return engine
     if read_only and url.database and not Path(url.database).exists():
         # A file that is not there is an empty database, and reading must not make it.
         url = DatabaseURL(backend="sqlite", database="")
@@ -88,6 +93,12 @@ def _build_engine(url: DatabaseURL, options: Mapping[str, str], *, read_only: bo
     )
     sqlite.use_real_transactions(engine, begin="BEGIN" if read_only else sqlite.BEGIN_TO_WRITE)
     return engine
+
+
+def _open_session(
+    dialect: Any, _record: object, arguments: list[Any], parameters: dict[str, Any]
+) -> WatchedConnection:
+    return open_without_limits(lambda **more: dialect.connect(*arguments, **(parameters | more)))
 
 
 def _register_password(connection: sa.Connection) -> None:
@@ -108,7 +119,7 @@ def _server(connection: sa.Connection) -> str:
 
 
 def _forbid_reconnect(engine: sa.Engine) -> None:
-    @sa.event.listens_for(engine, "do_connect")
+    @sa.event.listens_for(engine, "do_connect", insert=True)
     def refuse(*_facts: object) -> None:
         raise ReconnectedError("the connection was lost, and a new one would not hold the run lock")
 

@@ -86,6 +86,16 @@ _UNKNOWN_OPTION = Cause(
     what="DATABASE_URL has an option that PostgreSQL's client does not know",
     next_steps=("remove it from the end of DATABASE_URL (?pgbouncer=true is for another client)",),
 )
+_LIMITED = Cause(
+    code="session-limits",
+    what="the limits that {user} or {database} has for sessions end one before it answers, and a pooler "
+    "in between lets nobody lift them",
+    next_steps=(
+        "use the direct address of the server",
+        "or see them: SELECT setrole::regrole, setconfig FROM pg_db_role_setting; "
+        "to take one away: ALTER ROLE {user} RESET statement_timeout",
+    ),
+)
 _NOT_A_DATABASE = Cause(
     code="not-a-database",
     what="the file {database} is not a SQLite database",
@@ -111,6 +121,7 @@ _BY_SQLSTATE = {
     "57P01": _NOT_READY,
     "57P02": _NOT_READY,
     "57P03": _NOT_READY,
+    "57014": _LIMITED,
 }
 
 _BY_WORDS: tuple[tuple[str, Cause], ...] = (

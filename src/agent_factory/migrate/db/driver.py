@@ -21,6 +21,9 @@ Values = Sequence[object] | Mapping[str, object]
 
 FORGETS_PREPARED = re.compile(r"\b(DEALLOCATE|DISCARD)\b", re.IGNORECASE)
 
+_SETS_MODE = re.compile(r"\s*SET\s+TRANSACTION\b", re.IGNORECASE)
+"""What has to come before the first query of a transaction."""
+
 
 NOTHING_TO_DO = contextlib.nullcontext()
 """What a listener returns that does nothing around a statement."""
@@ -54,6 +57,8 @@ class WatchedConnection(psycopg2.extensions.connection):
     ``begin_after_commit`` has the next commit begin another transaction in the same message.
     ``may_prepare`` says that what is prepared stays prepared. Who knows that no pooler stands between sets
     it, and a statement that may have the session forget unsets it. ``prepared`` are the names so far.
+    ``limits`` are the settings by which the role, the database or the server limits its sessions;
+    ``lift_sql`` is what to select first in each transaction to lift them, empty where they are lifted.
     """
 
     listener: Listener | None = None
@@ -63,6 +68,8 @@ class WatchedConnection(psycopg2.extensions.connection):
     defer_next = False
     begin_after_commit = False
     may_prepare = False
+    limits: tuple[str, ...] = ()
+    lift_sql = ""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -110,6 +117,11 @@ class WatchedConnection(psycopg2.extensions.connection):
         self.pending_sql = b""
         self.defer_next = self.begin_after_commit = False
         super().rollback()
+
+    def lifts_before(self, query: "str | bytes | Composable") -> bool:
+        """Say whether the limits are to be lifted first: this begins a transaction that goes on after it."""
+        is_first = self.info.transaction_status == TRANSACTION_STATUS_IDLE and not self.autocommit
+        return bool(self.lift_sql) and is_first and not _SETS_MODE.match(str(query))
 
     def _ending(self, how: str) -> contextlib.AbstractContextManager[None]:
         return self.listener.ending(how) if self.listener is not None else NOTHING_TO_DO
@@ -253,6 +265,8 @@ class _Cursor(AnnouncingCursor, psycopg2.extensions.cursor):  # type: ignore[mis
         else:
             self._is_deferred = False
         if not self._is_deferred:
+            if connection.lifts_before(query):
+                super().execute(f"SELECT {connection.lift_sql}")
             super().execute(query, values)
 
     @property

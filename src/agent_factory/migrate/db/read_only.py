@@ -79,8 +79,8 @@ class ReadOnlyConnection(WatchedConnection):
             self._is_fixed = self._has_savepoint = self._goes_on = False
         is_mode = len(plain) == 1 and _SINGLE_MODE.match(plain[0]) is not None
         if not (self._is_fixed or is_mode):
-            if not (len(plain) == 1 and _SINGLE_QUERY.match(plain[0])):
-                Cursor(self).execute("SELECT")
+            if self.lift_sql or not (len(plain) == 1 and _SINGLE_QUERY.match(plain[0])):
+                Cursor(self).execute(f"SELECT {self.lift_sql}")
             self._is_fixed = True
         self._has_savepoint = self._has_savepoint or any(map(_SAVEPOINT.search, plain))
         self._goes_on = self._goes_on or is_named or any(map(_GOES_ON.search, plain))
@@ -95,6 +95,9 @@ class ReadOnlyConnection(WatchedConnection):
                 super().commit()
             else:
                 super().rollback()
+
+    def lifts_before(self, query: object) -> bool:  # noqa: ARG002 - ``send`` does it, whatever begins
+        return False
 
     def _plain(self, text: str) -> str:
         # Without standard strings what looks like one may be none, so nothing counts as quoted.

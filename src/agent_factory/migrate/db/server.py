@@ -16,7 +16,8 @@ from agent_factory.migrate.model.session import Session
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerFacts:
     """Who and where we are. ``pid`` is the process that runs our queries; ``told_pid`` is the one that
-    the connection got when it was made. They differ when a pooler stands between."""
+    the connection got when it was made. They differ when a pooler stands between. ``statement_timeout_ms`` is
+    what sessions begin with, 0 for no limit."""
 
     pid: int
     told_pid: int
@@ -26,7 +27,6 @@ class ServerFacts:
     in_recovery: bool
     is_read_only: bool
     statement_timeout_ms: int
-    statement_timeout_source: str
 
     @property
     def behind_pooler(self) -> bool:
@@ -71,8 +71,7 @@ SELECT pg_backend_pid() AS pid,
        (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS is_superuser,
        pg_is_in_recovery() AS in_recovery,
        current_setting('default_transaction_read_only') = 'on' AS is_read_only,
-       (SELECT setting::int FROM pg_settings WHERE name = 'statement_timeout') AS statement_timeout_ms,
-       (SELECT source FROM pg_settings WHERE name = 'statement_timeout') AS statement_timeout_source
+       (SELECT reset_val::int FROM pg_settings WHERE name = 'statement_timeout') AS statement_timeout_ms
 """
 
 _SYSTEM_IDENTIFIER = "SELECT system_identifier::text FROM pg_control_system()"
@@ -83,6 +82,20 @@ SELECT pid, usename AS user, coalesce(host(client_addr), 'local socket') AS host
        extract(epoch FROM clock_timestamp() - xact_start)::float8 AS transaction_age_s,
        left(query, 200) AS query
 FROM pg_stat_activity
+"""
+
+_WAITING_ALIKE = """
+WHERE (usename, coalesce(client_addr, '0.0.0.0')) =
+      (SELECT usename, coalesce(client_addr, '0.0.0.0') FROM pg_stat_activity WHERE pid = %(pid)s)
+  AND pid IN (
+    WITH RECURSIVE
+      waiting AS MATERIALIZED (
+        SELECT pid, pg_blocking_pids(pid) AS by FROM (SELECT DISTINCT pid FROM pg_locks WHERE NOT granted) w),
+      behind AS (
+        SELECT pid FROM waiting WHERE %(pid)s = ANY (by)
+        UNION SELECT waiting.pid FROM waiting JOIN behind ON behind.pid = ANY (waiting.by))
+    SELECT pid FROM behind)
+ORDER BY pid
 """
 
 _INVALID_INDEXES = """
@@ -155,6 +168,11 @@ def lock_holder(connection: sa.Connection, key: int) -> Session | None:
 def blockers(connection: sa.Connection, pid: int) -> tuple[Session, ...]:
     """Return the sessions whose locks this process waits for."""
     return _sessions(connection, "WHERE pid = ANY (pg_blocking_pids(%(pid)s)) ORDER BY pid", {"pid": pid})
+
+
+def waiting_alike(connection: sa.Connection, pid: int) -> tuple[Session, ...]:
+    """Return the sessions of this process's user and host that wait, at last, for a lock which it holds."""
+    return _sessions(connection, _WAITING_ALIKE, {"pid": pid})
 
 
 def sessions_called(connection: sa.Connection, application: str) -> tuple[Session, ...]:

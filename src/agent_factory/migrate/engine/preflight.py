@@ -163,10 +163,11 @@ def find_warnings(
     if facts.is_superuser:
         message = f"{facts.role} is a superuser: a role that owns only the schema can do less harm"
         warnings.append(Warned(code="superuser", message=message))
-    if facts.statement_timeout_ms and facts.statement_timeout_source not in ("default", "session"):
+    if facts.statement_timeout_ms:
+        begun_with = show_duration(facts.statement_timeout_ms / 1000)
         message = (
-            f"statement_timeout is {show_duration(facts.statement_timeout_ms / 1000)} here (set for the "
-            f"{facts.statement_timeout_source}); this run uses {show_duration(options.statement_timeout_s)}"
+            f"sessions here begin with a statement_timeout of {begun_with}; this run uses "
+            f"{show_duration(options.statement_timeout_s)}"
         )
         warnings.append(Warned(code="statement-timeout", message=message))
     warnings += [

@@ -12,9 +12,9 @@ from agent_factory.migrate.db import run_lock, server
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.db.driver import may_prepare, psycopg2_connection
+from agent_factory.migrate.db.session_limits import lift_for_session
 from agent_factory.migrate.engine import poolers, preflight
 from agent_factory.migrate.engine.run_state import RunState
-from agent_factory.migrate.engine.watch import NO_TRANSACTION_TIMEOUT
 from agent_factory.migrate.model.options import RunOptions
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.model.version_table import VersionTable
@@ -98,9 +98,6 @@ def locked_session(
         yield RunSession(connection=connection, table=table, facts=facts)
         return
     with connect(target) as lock_connection, lock_connection.begin():
-        with own_cursor(lock_connection) as cursor:
-            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-            cursor.execute(f"SELECT {NO_TRANSACTION_TIMEOUT}", {"local": True})
         _take(lock_connection, table, options, run_state, for_transaction=True)
         yield RunSession(connection=connection, table=table, facts=facts, lock_connection=lock_connection)
 
@@ -135,11 +132,10 @@ def durable_commit(synchronous_commit: str) -> str:
 
 def _settle_session(connection: sa.Connection) -> None:
     """Set what holds for the whole session; not behind a pooler, where others would inherit it."""
+    lift_for_session(psycopg2_connection(connection))
     with own_cursor(connection) as cursor:
-        cursor.execute(
-            f"SELECT current_setting('synchronous_commit'), {NO_TRANSACTION_TIMEOUT}", {"local": False}
-        )
-        ((given, _),) = cursor.fetchall()
+        cursor.execute("SELECT current_setting('synchronous_commit')")
+        ((given,),) = cursor.fetchall()
         if durable_commit(given) != given:
             cursor.execute("SELECT set_config('synchronous_commit', %s, false)", [durable_commit(given)])
         connection.connection.commit()

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from agent_factory.migrate.db import server
 from agent_factory.migrate.db.driver import psycopg2_connection
 from agent_factory.migrate.db.pooler_names import pools_sessions
+from agent_factory.migrate.db.session_limits import startup_options
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.rehearsal.scratch.database import Scratch
 from agent_factory.migrate.rehearsal.scratch.dump import CannotCopyError, dump_schema
@@ -66,4 +67,6 @@ def _dump(connection: sa.Connection, target: Target, original: Original, scratch
     pg_dump = find_pg_dump(original.major, near=scratch.bin_dir)
     if pg_dump is None:
         raise CannotCopyError(f"there is no pg_dump of PostgreSQL {original.major} or newer here")
-    return dump_schema(pg_dump, target.url, psycopg2_connection(connection).info)
+    driver = psycopg2_connection(connection)
+    options = startup_options(driver) if driver.limits and not driver.lift_sql else None
+    return dump_schema(pg_dump, target.url, driver.info, options)

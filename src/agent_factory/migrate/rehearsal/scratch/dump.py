@@ -35,12 +35,15 @@ class CannotCopyError(Exception):
         self.reason = reason
 
 
-def dump_schema(pg_dump: Path, url: DatabaseURL, login: psycopg2.extensions.ConnectionInfo) -> str:
+def dump_schema(
+    pg_dump: Path, url: DatabaseURL, login: psycopg2.extensions.ConnectionInfo, options: str | None = None
+) -> str:
     """Return ``pg_dump --schema-only`` of this database.
 
     A database without an encoding may hold bytes that are no UTF-8; they are surrogates (PEP 383).
 
-    ``login`` is how a connection to it was made, password included, wherever that came from. pg_dump reads in
+    ``login`` is how a connection to it was made, password included, wherever that came from; ``options`` are
+    libpq's for the session, where they are to be others than the URL's. pg_dump reads in
     a transaction that cannot write and waits at most ``LOCK_WAIT_MS`` for a table. Raises CannotCopyError.
     """
     arguments = [
@@ -50,7 +53,7 @@ def dump_schema(pg_dump: Path, url: DatabaseURL, login: psycopg2.extensions.Conn
     ]
     if login.parameter_status("server_encoding") != "SQL_ASCII":
         arguments.append("--encoding=UTF8")
-    with _nameless(_service(url, login)) as service, _nameless(_password(login)) as password:
+    with _nameless(_service(url, login, options)) as service, _nameless(_password(login)) as password:
         environment = {
             **{name: value for name, value in os.environ.items() if _HANDED_ON.fullmatch(name)},
             "LC_ALL": "C",  # its messages are read below
@@ -86,7 +89,7 @@ def _nameless(text: str) -> Iterator[IO[bytes]]:
         yield file
 
 
-def _service(url: DatabaseURL, login: psycopg2.extensions.ConnectionInfo) -> str:
+def _service(url: DatabaseURL, login: psycopg2.extensions.ConnectionInfo, session: str | None) -> str:
     """A connection service file: where libpq is to connect, as the URL says, without the password.
 
     It is a file, and not arguments, since there are other secrets among libpq's options, such as
@@ -96,6 +99,7 @@ def _service(url: DatabaseURL, login: psycopg2.extensions.ConnectionInfo) -> str
         "connect_timeout": str(CONNECT_TIMEOUT_S),
         **LIBPQ_OPTIONS,
         **dict(url.options),
+        **({"options": session} if session else {}),
         "application_name": APPLICATION_NAME,
         "host": login.host,
         "port": login.port,
