@@ -1,5 +1,6 @@
 """Locks that others hold: the application goes on, af-db tries again, and says who was in its way."""
 
+import contextlib
 import re
 import time
 
@@ -12,6 +13,7 @@ from tests.acceptance.faults.waiting import until
 from tests.projects import AlembicProject
 
 ALTER = 'op.execute("ALTER TABLE t001 ADD COLUMN a integer")'
+QUERY = "SELECT 1 FROM t001"
 WORST_STALL_S = 1.5
 """The longest lock_timeout is a second. Without one, the application would stall until the reader leaves."""
 
@@ -203,6 +205,44 @@ def test_a_lock_that_the_revision_itself_holds_is_not_waited_for(
     assert "002_step_002.py, line" in ended.error["message"]
     assert any("op.get_bind()" in step for step in ended.error["next_steps"])
     assert ended.all("retrying") == []
+
+
+@pytest.mark.parametrize(
+    "between", [False, True], ids=["directly", "behind a session that waits for af-db's"]
+)
+def test_a_connection_of_the_revision_that_waits_for_the_run_is_named_while_it_waits(
+    project: AlembicProject, migrator: Database, database: Database, between: bool
+) -> None:
+    """It has no limit, and nothing else would be said until somebody ends it."""
+    first = "SELECT * FROM t001" if between else "LOCK TABLE t001"
+    project.add(
+        "002",
+        "001",
+        lines(
+            f'op.execute("{first}")',
+            "import os, time",
+            f"time.sleep({int(between)})",
+            "url = sa.make_url(os.environ['DATABASE_URL']).set(drivername='postgresql+psycopg2')",
+            "with sa.create_engine(url).begin() as other:",
+            f"    other.execute(sa.text({QUERY!r}))",
+        ),
+    )
+    assert migrate(project, migrator.url, "001").code == 0
+    with migrating(project, migrator.url, "--no-rehearsal") as run, contextlib.ExitStack() as stack:
+        run.wait_for_statement(first)
+        if between:
+            stack.enter_context(database.running("BEGIN", "LOCK TABLE t001"))
+        told = run.wait_for(
+            "warning", lambda event: event["code"] == "own-lock" and QUERY in event["message"]
+        )
+        waiting = int(re.search(r": pid (\d+), user", told["message"])[1])  # type: ignore[index]
+        database.execute(f"SELECT pg_cancel_backend({waiting})")
+        ended = run.end()
+
+    assert "af-db's own session (pid " in told["message"]
+    assert "op.get_bind()" in told["message"]
+    assert ended.code == 7
+    assert len(ended.warnings("own-lock")) == 1
 
 
 def test_a_server_without_a_free_connection_is_not_asked_for_one_again_and_again(

@@ -1,4 +1,8 @@
-"""A second connection that watches the running statement: who blocks it, how far it is. It can cancel it."""
+"""A second connection that watches the running statement: who blocks it, how far it is. It can cancel it.
+
+While a revision sends nothing, it looks whether a connection that may be the revision's own waits for a lock
+of the run's session: then neither would go on.
+"""
 
 import contextlib
 import threading
@@ -11,6 +15,7 @@ import sqlalchemy as sa
 from agent_factory.migrate.db import server
 from agent_factory.migrate.db.connection import ReconnectedError, connect
 from agent_factory.migrate.db.cursors import own_cursor
+from agent_factory.migrate.engine.retries import DO_ALL_ON_ONE
 from agent_factory.migrate.engine.run_state import RunState
 from agent_factory.migrate.model.errors import MigrationError
 from agent_factory.migrate.model.events import LockWait, Progress, Warned
@@ -18,6 +23,8 @@ from agent_factory.migrate.model.target import Target
 
 LOOK_AFTER_S = 0.04
 LOOK_EVERY_S = 0.1
+QUIET_AFTER_S = 0.5
+LOOK_IN_QUIET_EVERY_S = 1.0
 CANCEL_EVERY_S = 0.25
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
 """Before the connection is opened again: a server that has none left is not to be asked for more."""
@@ -44,7 +51,8 @@ def monitored(target: Target, run_state: RunState) -> Iterator[None]:
 def _watch(target: Target, run_state: RunState, done: threading.Event) -> None:
     pause_s = 0.0
     while not done.wait(LOOK_AFTER_S):
-        if run_state.backend_pid is None or run_state.busy_s() < LOOK_AFTER_S:
+        is_long = run_state.busy_s() >= LOOK_AFTER_S or run_state.quiet_s() >= QUIET_AFTER_S
+        if run_state.backend_pid is None or not is_long:
             continue
         try:
             with connect(target, read_only=True, application_name="af-db monitor") as connection:
@@ -71,11 +79,16 @@ def _pause(seconds: float, run_state: RunState, done: threading.Event) -> None:
 def _look_until(connection: sa.Connection, run_state: RunState, done: threading.Event) -> None:
     blocked_by: tuple[int, ...] = ()
     shown = -1
-    cancelled_at = 0.0
+    cancelled_at = looked_at = 0.0
+    reported: set[int] = set()
     while True:
         pid = run_state.backend_pid
         if pid is None or run_state.busy_s() < LOOK_AFTER_S:
             blocked_by, shown = (), -1
+            is_quiet = pid is not None and run_state.quiet_s() >= QUIET_AFTER_S
+            if is_quiet and time.monotonic() - looked_at > LOOK_IN_QUIET_EVERY_S:
+                looked_at = time.monotonic()
+                _report_waiting(connection, run_state, pid, reported)
         elif run_state.signal is not None:
             if time.monotonic() - cancelled_at > CANCEL_EVERY_S:
                 _cancel(connection, run_state)
@@ -93,6 +106,20 @@ def _look_until(connection: sa.Connection, run_state: RunState, done: threading.
                 run_state.emit(Progress(phase=phase, percent=percent))
         if done.wait(LOOK_EVERY_S):
             return
+
+
+def _report_waiting(
+    connection: sa.Connection, run_state: RunState, pid: int | None, reported: set[int]
+) -> None:
+    """Report once each session that waits for the run's own, which is with a revision in Python."""
+    for session in server.waiting_alike(connection, pid) if pid is not None else ():
+        if session.pid not in reported:
+            reported.add(session.pid)
+            message = (
+                f"a session waits for a lock of af-db's own session (pid {pid}), on which the revision sends "
+                f"nothing: {session}. If the revision has opened that one, neither goes on: {DO_ALL_ON_ONE}"
+            )
+            run_state.emit(Warned(code="own-lock", message=message))
 
 
 def _cancel(connection: sa.Connection, run_state: RunState) -> None:

@@ -25,11 +25,16 @@ def may_retry(
     return code in PASSING_CAUSES and is_clean and is_in_time and not is_stopped
 
 
+DO_ALL_ON_ONE = (
+    "do all that the revision does on op.get_bind(): its transaction holds its locks until its end"
+)
+
+
 class OwnLockError(Exception):
     """A connection that the revision has opened by itself did not get a lock: the run may hold it."""
 
     code = "own-connection"
-    hint = "do all that the revision does on op.get_bind(): its transaction holds its locks until its end"
+    hint = DO_ALL_ON_ONE
 
     def __init__(self, cause: BaseException, pid: int | None) -> None:
         said = " ".join(str(getattr(cause, "orig", cause)).split())

@@ -43,6 +43,7 @@ class RunState:
         self._cancelling = threading.Lock()
         self._driver: WatchedConnection | sqlite3.Connection | None = None
         self._since: float | None = None
+        self._quiet_since: float | None = None
         self._asking_since: float | None = None
         self._limit_s = 0.0
 
@@ -74,11 +75,13 @@ class RunState:
         """Say that a revision's statement is sent to the database."""
         self.blockers = ()
         self._limit_s = self._statement_limit_s + STATEMENT_GRACE_S
+        self._quiet_since = None
         self._since = time.monotonic()
 
     def end_statement(self) -> None:
         """Say that its answer is here."""
         self._since = None
+        self._quiet_since = time.monotonic()
 
     @contextlib.contextmanager
     def asking(self) -> Iterator[None]:
@@ -93,6 +96,11 @@ class RunState:
     def busy_s(self) -> float:
         """Return how long a revision's statement has run; 0 when none does."""
         since = self._since
+        return time.monotonic() - since if since is not None else 0.0
+
+    def quiet_s(self) -> float:
+        """Return how long ago the last answer came, while nothing is asked: the revision is in Python."""
+        since = self._quiet_since
         return time.monotonic() - since if since is not None else 0.0
 
     def is_overdue(self) -> bool:
