@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -104,3 +105,48 @@ def test_progress_that_cannot_be_shown(project: AlembicProject, postgresql_url: 
     (warning,) = [event for event in events if event.get("code") == "event-not-shown"]
     assert "no words for it" in warning["message"]
     assert events[-1]["event"] == "revision-applied"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        pytest.param("af-db current", 4, id="the quick answer"),
+        pytest.param("af-db local history --json", 4, id="JSON"),
+        pytest.param("af-db local plan --format markdown", 4, id="a comment"),
+        pytest.param("af-db local plan --format html", 4, id="a report"),
+        pytest.param("af-db check", 4, id="findings"),
+        pytest.param("af-db --help", 4, id="help"),
+        pytest.param("af-db --version", 4, id="version"),
+        pytest.param("af-db local upgrade", 0, id="a run that is done"),
+        pytest.param("af-db local upgrade --json", 0, id="the result of a run"),
+    ],
+)
+def test_output_that_there_is_no_room_for_is_not_called_whole(
+    project: AlembicProject, sqlite_url: str, command: str, code: int
+) -> None:
+    """A file that ends in the middle of a plan must not pass for the plan; what a run has done stays done."""
+    finished = shell(f"{command} > /dev/full", project, sqlite_url)
+
+    assert finished.returncode == code, finished.stderr
+    assert "the output is not whole: No space left on device" in finished.stderr
+    assert "bug" not in finished.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("options", ["2> /dev/full", "--json > /dev/full", "> /dev/full 2> /dev/full"])
+def test_an_error_keeps_its_exit_code_where_there_is_no_room_for_it(
+    project: AlembicProject, sqlite_url: str, options: str
+) -> None:
+    wrong = shell(f"af-db local upgrade nope {options}", project, sqlite_url)
+    unknown = shell(f"af-db nonsense {options}", project, sqlite_url)
+
+    assert (wrong.returncode, unknown.returncode) == (2, 2)
+    assert "2>" in options or "no revision is called" in wrong.stderr
+
+
+@pytest.mark.parametrize("command", ["af-db --help", "af-db local upgrade --help", "af-db"])
+def test_help_ends_quietly_without_its_reader(project: AlembicProject, sqlite_url: str, command: str) -> None:
+    finished = shell(f"{command} | true; exit ${{PIPESTATUS[0]}}", project, sqlite_url)
+
+    assert (finished.returncode, finished.stderr) == (0, "")

@@ -120,6 +120,20 @@ def test_an_answer_that_is_none_is_asked_again_and_what_followed_it_is_no_answer
     assert (outcome.code, at(project, postgresql_url)) == (4, "(no revision)"), outcome.out
 
 
+def test_an_answer_that_is_no_text_is_asked_again(project: AlembicProject, postgresql_url: str) -> None:
+    """A key that the terminal sends in another encoding than Python was told of is no reason to end."""
+    outcome = run_on_terminal(
+        *("prod", "upgrade"),
+        cwd=project.root,
+        url=postgresql_url,
+        answers={"[y/n]": f"\u00e9{ENTER}", "Please enter": f"n{ENTER}"},
+        environment={"PYTHONIOENCODING": "ascii"},
+    )
+
+    assert outcome.code == 4, outcome.out
+    assert "declined" in outcome.out
+
+
 def test_a_question_stands_alone_in_its_line(project: AlembicProject, postgresql_url: str) -> None:
     outcome = run_on_terminal(
         *("prod", "upgrade"),

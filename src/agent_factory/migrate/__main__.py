@@ -22,8 +22,8 @@ def main() -> None:
         if stream is None:
             # Closed by the caller (>&-): nobody listens, and nothing may fail for that.
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
-        elif name != "stdin" and isinstance(stream, TextIOWrapper):
-            # What the encoding has no character for must not keep anybody from the rest.
+        elif isinstance(stream, TextIOWrapper):
+            # What the encoding has no character for must not keep anybody from the rest, nor what was typed.
             with contextlib.suppress(OSError):  # it flushes
                 stream.reconfigure(errors="backslashreplace")
     try:

@@ -18,12 +18,14 @@ from agent_factory.migrate.cli.options import ProgressForm
 from agent_factory.migrate.cli.typer_internals import words_typed
 from agent_factory.migrate.model.errors import (
     NOT_TOUCHED,
+    UNCHANGED,
     ExitCode,
     InterruptedRunError,
     MigrationError,
+    RefusedError,
     UsageError,
 )
-from agent_factory.migrate.report.screen import reader_may_leave
+from agent_factory.migrate.report.screen import not_whole, reader_may_leave
 from agent_factory.migrate.revisions.config_file import entered, find_config, working_directory
 from agent_factory.redaction import redact
 
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
 
     P = ParamSpec("P")
     T = TypeVar("T")
+
+NOT_WRITTEN = "output-not-written"
 
 
 class Invocation:
@@ -172,14 +176,25 @@ class Invocation:
                 self.report.event(event)
 
     def show(self, result: "Result") -> None:
-        """Print the result and end the command with the result's exit code."""
-        with reader_may_leave():
-            if self._json:
-                from agent_factory.migrate.report.json import render_result
+        """Print the result and end the command with the result's exit code.
 
-                typer.echo(render_result(self._command, result))
-            else:
-                self.report.result(result)
+        Raises RefusedError where there is no room for it and it is all that the command was for.
+        """
+        from agent_factory.migrate.model.results import CurrentResult, HistoryResult
+
+        try:
+            with _whole():
+                if self._json:
+                    from agent_factory.migrate.report.json import render_result
+
+                    typer.echo(render_result(self._command, result))
+                else:
+                    self.report.result(result)
+        except RefusedError as error:
+            if isinstance(result, CurrentResult | HistoryResult):
+                raise
+            with contextlib.suppress(OSError):
+                typer.echo(f"warning: {error.message}", err=True)
         raise typer.Exit(int(result.exit_code))
 
     def show_plan(self, result: "PlanResult", form: str) -> None:
@@ -191,7 +206,7 @@ class Invocation:
             from agent_factory.migrate.report.sql import refuse_inexact
 
             refuse_inexact(result)
-        with reader_may_leave():
+        with _whole():
             if self._json:
                 from agent_factory.migrate.report.json import render_plan
 
@@ -206,7 +221,7 @@ class Invocation:
 
     def show_check(self, result: "CheckResult", form: str) -> None:
         """Print the findings in this form, and end the command with the result's exit code."""
-        with reader_may_leave():
+        with _whole():
             if self._json:
                 from agent_factory.migrate.report.json import render_result
 
@@ -222,21 +237,39 @@ class Invocation:
             number = error.number if isinstance(error, _EndedBySignal) else signal.SIGINT
             error = InterruptedRunError(number, state=NOT_TOUCHED)
         if isinstance(error, MigrationError):
-            with reader_may_leave():
-                if self._json:
-                    from agent_factory.migrate.report.json import render_error
+            is_shown = False
+            if self._json and error.code != NOT_WRITTEN:
+                from agent_factory.migrate.report.json import render_error
 
+                with contextlib.suppress(OSError), reader_may_leave():
                     typer.echo(render_error(self._command, error))
-                else:
+                    is_shown = True
+            with contextlib.suppress(OSError), reader_may_leave():
+                if not is_shown:
                     self.report.error(error)
             return int(error.exit_code)
-        with reader_may_leave():
+        with contextlib.suppress(OSError), reader_may_leave():
             if self._json:
                 from agent_factory.migrate.report.json import render_bug
 
                 typer.echo(render_bug(self._command, error))
             show_bug(error)
         return int(ExitCode.BUG)
+
+
+@contextlib.contextmanager
+def _whole() -> Iterator[None]:
+    """Raise RefusedError where there is no room for what is printed in the block; a reader may leave."""
+    try:
+        with reader_may_leave():
+            yield
+    except OSError as error:
+        raise RefusedError(
+            NOT_WRITTEN,
+            not_whole(error),
+            state=UNCHANGED,
+            next_steps=("free or add space, or write it elsewhere, then run the command again",),
+        ) from error
 
 
 class _EndedBySignal(KeyboardInterrupt):

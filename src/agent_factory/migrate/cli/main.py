@@ -1,5 +1,6 @@
 """``af-db``: the commands put together, and the one place where an error becomes a message."""
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,10 +10,10 @@ import typer
 from agent_factory.migrate.cli import local, options, prod
 from agent_factory.migrate.cli.checks import add_project_check
 from agent_factory.migrate.cli.invocation import Invocation, show_bug
-from agent_factory.migrate.cli.typer_internals import context_of, is_help, takes
+from agent_factory.migrate.cli.typer_internals import context_of, has_no_reader, is_help, takes
 from agent_factory.migrate.model.errors import INTERRUPTED, MEANINGS, NOT_TOUCHED, ExitCode, UsageError
 from agent_factory.migrate.model.version import describe_version
-from agent_factory.migrate.report.screen import flush_output
+from agent_factory.migrate.report.screen import flush_output, has_no_room, not_whole
 from agent_factory.redaction import redact
 
 _BY_SIGNAL = ("128+n", "ended by signal n")
@@ -74,20 +75,30 @@ def run(arguments: list[str]) -> int:
     try:
         code = app(args=arguments, prog_name="af-db", standalone_mode=False)
     except typer.TyperException as error:
-        return _show_usage_error(error, arguments)
+        with contextlib.suppress(OSError):
+            _show_usage_error(error, arguments)
+        return ExitCode.DONE if is_help(error) and not arguments else ExitCode.USAGE
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
+    except SystemExit as error:
+        if not has_no_reader(error):
+            raise
+        return ExitCode.DONE
     except Exception as error:  # noqa: BLE001 - a bug, and the outermost place
+        if isinstance(error, OSError) and has_no_room(error):  # of the help: a command says it by itself
+            with contextlib.suppress(OSError):
+                typer.echo(f"error: {not_whole(error)}", err=True)
+            return ExitCode.REFUSED
         show_bug(error)
         return ExitCode.BUG
     return code if isinstance(code, int) else ExitCode.DONE
 
 
-def _show_usage_error(error: typer.TyperException, arguments: list[str]) -> ExitCode:
+def _show_usage_error(error: typer.TyperException, arguments: list[str]) -> None:
     context = context_of(error)
     if is_help(error):
         typer.echo(error.format_message())
-        return ExitCode.USAGE if arguments else ExitCode.DONE
+        return
     command = context.command_path if context else "af-db"
     if "--json" in arguments:
         from agent_factory.migrate.report.json import render_error
@@ -96,12 +107,11 @@ def _show_usage_error(error: typer.TyperException, arguments: list[str]) -> Exit
             "usage", error.format_message(), state=NOT_TOUCHED, next_steps=(f"{command} --help",)
         )
         typer.echo(render_error(command.removeprefix("af-db").strip(), usage))
-        return ExitCode.USAGE
+        return
     if context:
         typer.echo(context.get_usage(), err=True)
     typer.echo(redact(f"error: {error.format_message()}"), err=True)
     typer.echo(f"  next  {command} --help", err=True)
-    return ExitCode.USAGE
 
 
 def main() -> None:

@@ -75,6 +75,11 @@ def is_help(error: typer.TyperException) -> bool:
     return error.format_message().startswith("Usage:")
 
 
+def has_no_reader(error: SystemExit) -> bool:
+    """Say whether Click ends the process since the reader of a help has left."""
+    return isinstance(error.__context__, BrokenPipeError)
+
+
 class RelativeRevisionCommand(TyperCommand):
     """A command that takes ``-1`` and ``-2`` as a revision, though they look like options.
 

@@ -1,7 +1,7 @@
 """The limits that a role, a database or a server puts on sessions: af-db lifts them for its own.
 
 They are meant for the application. One of a millisecond would end what only reads, and the run lock with its
-session. What DATABASE_URL or PGOPTIONS sets is asked for, and stays.
+session. What DATABASE_URL sets is asked for, and stays.
 """
 
 import re

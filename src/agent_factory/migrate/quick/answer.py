@@ -42,6 +42,8 @@ def answer(arguments: Sequence[str]) -> int | None:
         _show(question, target, result, started_in)
     except UnicodeEncodeError:  # nothing was written: a message that this output has no characters for
         return None
+    except OSError as error:
+        return _say_not_whole(error, code=int(result.exit_code) if question.is_upgrade else 4)
     return int(result.exit_code)
 
 
@@ -49,9 +51,20 @@ def _print_version() -> int:
     from agent_factory.migrate.model.version import describe_version
     from agent_factory.migrate.report.screen import reader_may_leave
 
-    with reader_may_leave():
-        sys.stdout.write(f"{describe_version()}\n")
+    try:
+        with reader_may_leave():
+            sys.stdout.write(f"{describe_version()}\n")
+    except OSError as error:
+        return _say_not_whole(error, code=4)
     return 0
+
+
+def _say_not_whole(error: OSError, *, code: int) -> int:
+    from agent_factory.migrate.report.screen import not_whole
+
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"error: {not_whole(error)}\n")
+    return code
 
 
 def _look(question: "Question", started_in: Path) -> "tuple[Target, Answer] | None":

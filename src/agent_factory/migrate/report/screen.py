@@ -1,6 +1,7 @@
 """Where text goes. Off a terminal it is plain: nothing is cut, wrapped or coloured; Rich is not loaded."""
 
 import contextlib
+import errno
 import os
 import re
 import sys
@@ -112,12 +113,35 @@ def clean(text: str, *, values: bool = False) -> str:
     return CONTROL.sub("", redact(text, values=values))
 
 
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def has_no_room(error: OSError) -> bool:
+    """Say whether output could not be written whole since there is no room for it."""
+    return error.errno in _NO_ROOM
+
+
+def not_whole(error: OSError) -> str:
+    """Return what is said of such output."""
+    return f"the output is not whole: {error.strerror}"
+
+
 @contextlib.contextmanager
 def reader_may_leave() -> Iterator[None]:
-    """Take no offence when the reader of our output has left, as `head` does: the exit code is the same."""
-    with contextlib.suppress(OSError):
+    """Take no offence when the reader of our output has left, as `head` does: the exit code is the same.
+
+    Raises OSError where there is no room for output: what was to be kept is not whole.
+    """
+    try:
         yield
-    flush_output()
+        if sys.stdout is not None and not sys.stdout.closed:
+            sys.stdout.flush()
+    except OSError as error:
+        flush_output()
+        if has_no_room(error):
+            raise
+    else:
+        flush_output()
 
 
 def flush_output() -> None:
