@@ -43,6 +43,14 @@ FAILING = {
     "an array": "op.execute('ALTER TABLE people ALTER email TYPE text[] USING email::text[]')",
     "a uuid": "op.execute('ALTER TABLE people ALTER email TYPE uuid USING email::uuid')",
     "a partition": "op.execute('INSERT INTO parts SELECT email FROM people')",
+    "of several lines, a number": "op.execute('SELECT (chr(34) || id || chr(10) || email)::int FROM people')",
+    "of several lines, an enum": "op.execute('SELECT (chr(10) || email || chr(10))::mood FROM people')",
+    "of several lines, unique": (
+        "op.execute('UPDATE people SET email = chr(10) || email')\n"
+        "op.execute('ALTER TABLE people ADD UNIQUE (email)')"
+    ),
+    "words to search for": "op.execute('''SELECT (email || ' &')::tsquery FROM people''')",
+    "a text to search in": "op.execute('''SELECT (chr(39) || email)::tsvector FROM people''')",
     "RAISE": "op.execute('SELECT said()')",
     "RAISE in a block": "op.execute(\"DO $$ BEGIN RAISE '%', (SELECT email FROM people LIMIT 1); END $$\")",
     "a function's statement": "op.execute('SELECT sent()')",

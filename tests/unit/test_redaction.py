@@ -107,3 +107,41 @@ def test_looking_for_passwords_takes_no_time(opening: str) -> None:
     redact(text)
 
     assert time.perf_counter() - began < 1
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        'invalid input syntax for type integer: "{}"\nLINE 1: SELECT 1\n',
+        'invalid input syntax for type integer: "{}" LINE 1: SELECT "a"',
+        'malformed array literal: "{}"\nDETAIL:  Unexpected end of input.\n',
+        'value "{}" is out of range for type integer',
+        'syntax error in hstore, near "{}" at position 4',
+        'syntax error at or near "{}" of jsonpath input',
+        'word is too long in tsquery: "{}"',
+    ],
+)
+@pytest.mark.parametrize("value", ["canary", "a\ncanary\nb", 'a "b\ncanary"', 'a "b" c\ncanary'])
+def test_a_value_is_hidden_to_its_end(said: str, value: str) -> None:
+    hidden = redact(said.format(value))
+
+    assert "canary" not in hidden
+    assert said.endswith("\n") is hidden.endswith("\n")
+
+
+def test_an_option_that_libpq_does_not_take_is_no_value_of_a_row() -> None:
+    said = 'connection failed: invalid sslmode value: "verify_full"'
+
+    assert redact(said) == said
+
+
+@pytest.mark.parametrize(
+    "line", ['invalid x: "abc" d', 'invalid x: "', 'invalid value "x" y', 'malformed near "a"']
+)
+def test_looking_for_values_takes_no_time(line: str) -> None:
+    """What a revision prints may be thousands of lines that hold one of the words beside a value."""
+    began = time.monotonic()
+
+    redact(f"{line}\n" * 2000)
+
+    assert time.monotonic() - began < 5
