@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 import psycopg2
 
+PATIENCE_S = 120.0
+"""Until the run is at the statement; on a busy machine it comes late."""
+
 
 def block_one_try(url: str, sql: str) -> Callable[[], None]:
     """Hold a lock until somebody has waited for it and given up; return what waits for that."""
@@ -20,7 +23,7 @@ def block_one_try(url: str, sql: str) -> Callable[[], None]:
 
     def release() -> None:
         for wanted in (1, 0):
-            until = time.monotonic() + 20
+            until = time.monotonic() + PATIENCE_S
             while count_waiting() != wanted and time.monotonic() < until:
                 time.sleep(0.01)
         connection.rollback()
