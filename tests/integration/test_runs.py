@@ -318,3 +318,21 @@ def test_a_function_with_an_atomic_body_ends_no_transaction(
     project.add("004", "003", f'op.execute("{body}")')
 
     assert af_db("local", "upgrade", cwd=project.root, url=postgresql_url).code == 0
+
+
+def test_a_foreign_key_that_sqlite_cannot_check_is_no_obstacle(
+    af_db: CommandLine, project: AlembicProject, sqlite_url: str
+) -> None:
+    project.add(
+        "004",
+        "003",
+        """
+        op.execute("CREATE TABLE parent (code TEXT)")
+        op.execute("CREATE TABLE child (code TEXT REFERENCES parent (code))")
+        """,
+    )
+
+    outcome = af_db("local", "upgrade", cwd=project.root, url=sqlite_url)
+
+    assert outcome.code == 0, outcome.err
+    assert af_db("local", "downgrade", "003", "--yes", cwd=project.root, url=sqlite_url).code == 0
