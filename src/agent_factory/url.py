@@ -19,8 +19,14 @@ if TYPE_CHECKING:
 
 DEFAULT_DATABASE_URL = "sqlite:///./agent_factory.db"
 
-_POSTGRESQL_SCHEMES = frozenset({"postgres", "postgresql", "postgresql+psycopg2"})
-_SQLITE_SCHEMES = frozenset({"sqlite", "sqlite+pysqlite"})
+_POSTGRESQL_SCHEMES = frozenset({"postgres", "postgresql"})
+_OF_LIBPQ = re.compile(
+    r"ssl\w+|gss\w+|krb\w+|channel_binding|require\w+|options|\w*application_name|connect_timeout|client_encoding"
+    r"|keepalives\w*|tcp_user_timeout|target_session_attrs|load_balance_hosts|min_protocol_version|passfile"
+)
+"""Options that mean the same to libpq where another driver's URL has them."""
+_SSL = {"true": "require", "1": "require", "false": "disable", "0": "disable"}
+"""What drivers say as ``ssl`` that libpq calls otherwise as ``sslmode``; the rest are modes themselves."""
 
 # The user ends at the first colon. The password is as short as it can be with the rest still a host, a port,
 # a database and an option list, so an "@" or "/" inside the password is taken as part of it.
@@ -104,6 +110,9 @@ class DatabaseURL:
 def parse_url(text: str) -> DatabaseURL:
     """Read a ``postgres://``, ``postgresql://`` or ``sqlite://`` URL, and register its password as a secret.
 
+    A driver that the scheme names (``postgresql+asyncpg://``) is dropped, and with it the options that only
+    that driver knows: this project connects through psycopg2 and sqlite3.
+
     Raises MalformedURLError, which names the part that is wrong and shows nothing of the URL but its scheme.
     """
     if without_nul(unquote(text, errors="surrogateescape")) != unquote(text, errors="surrogateescape"):
@@ -112,12 +121,12 @@ def parse_url(text: str) -> DatabaseURL:
     if not separator or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme):
         raise MalformedURLError("it does not begin with postgresql:// or sqlite:///")
     scheme = scheme.lower()
-    if scheme in _SQLITE_SCHEMES:
+    backend, _, driver = scheme.partition("+")
+    if backend == "sqlite":
         return _parse_sqlite(rest)
-    if scheme in _POSTGRESQL_SCHEMES:
-        return _parse_postgresql(rest)
-    driver = " (this project connects through psycopg2)" if scheme.startswith("postgresql+") else ""
-    raise MalformedURLError(f"the scheme {scheme}:// is neither postgresql:// nor sqlite:///{driver}")
+    if backend in _POSTGRESQL_SCHEMES:
+        return _parse_postgresql(rest, is_of_libpq=driver in ("", "psycopg2", "psycopg2cffi"))
+    raise MalformedURLError(f"the scheme {scheme}:// is neither postgresql:// nor sqlite:///")
 
 
 def _parse_sqlite(rest: str) -> DatabaseURL:
@@ -129,7 +138,7 @@ def _parse_sqlite(rest: str) -> DatabaseURL:
     return DatabaseURL(backend="sqlite", database=path[1:], options=tuple(parse_qsl(query)))
 
 
-def _parse_postgresql(rest: str) -> DatabaseURL:
+def _parse_postgresql(rest: str, *, is_of_libpq: bool) -> DatabaseURL:
     match = _AUTHORITY.fullmatch(rest)
     if match is None:
         # Whatever stands before the last "@" may be a password; what follows may not, and says what is wrong.
@@ -139,7 +148,9 @@ def _parse_postgresql(rest: str) -> DatabaseURL:
     for name, value in parse_qsl(match["query"] or "", keep_blank_values=True):
         if name in _LIBPQ_NAMES:
             parts[_LIBPQ_NAMES[name]] = value
-        else:
+        elif name == "ssl":
+            options["sslmode"] = _SSL.get(value.lower(), value)
+        elif is_of_libpq or _OF_LIBPQ.fullmatch(name):
             options[name] = value
     password = parts.get("password")
     if password and not any(password in parts.get(part, "") for part in ("user", "database", "host")):

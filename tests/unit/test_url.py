@@ -22,7 +22,7 @@ CANARY = "c4n4ry-Xk9"
         pytest.param("pa%C3%9F", "paß", id="encoded letter"),
     ],
 )
-@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2", "postgresql+asyncpg"])
 def test_reads_passwords_as_people_paste_them(scheme: str, written: str, password: str) -> None:
     url = parse_url(f"{scheme}://agent:{written}@db.example.com:6543/factory?sslmode=require")
 
@@ -55,11 +55,34 @@ def test_shows_the_target_and_never_the_password(text: str, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("postgresql+asyncpg://h/db?ssl=require", {"sslmode": "require"}),
+        ("postgresql+asyncpg://h/db?ssl=verify-full", {"sslmode": "verify-full"}),
+        ("postgresql://h/db?ssl=true", {"sslmode": "require"}),
+        ("postgresql+pg8000://h/db?ssl=false", {"sslmode": "disable"}),
+        ("postgresql+psycopg://h/db?sslmode=require&prepare_threshold=0", {"sslmode": "require"}),
+        ("postgresql+asyncpg://h/db?prepared_statement_cache_size=0", {}),
+        ("postgresql+asyncpg://h/db?options=-csearch_path%3Dapp", {"options": "-csearch_path=app"}),
+        (
+            "postgresql://h/db?sslrootcert=a.crt&connect_timeout=3",
+            {"sslrootcert": "a.crt", "connect_timeout": "3"},
+        ),
+        ("sqlite+aiosqlite:///a.db", {}),
+    ],
+)
+def test_another_driver_is_dropped_with_what_only_that_knows(text: str, options: dict[str, str]) -> None:
+    url = parse_url(text)
+
+    assert url.to_sqlalchemy().drivername in ("postgresql+psycopg2", "sqlite+pysqlite")
+    assert dict(url.options) == options
+
+
+@pytest.mark.parametrize(
     ("text", "says"),
     [
         pytest.param(f"{CANARY}", "does not begin with", id="no scheme"),
         pytest.param(f"mysql://u:{CANARY}@h/db", "mysql://", id="another database"),
-        pytest.param(f"postgresql+asyncpg://u:{CANARY}@h/db", "psycopg2", id="another driver"),
         pytest.param(f"postgresql://u:{CANARY}@h:5x/db", "port", id="port is no number"),
         pytest.param(f"postgresql://u:{CANARY}@h:99999/db", "port", id="port out of range"),
         pytest.param(f"postgresql://u:{CANARY}@h", "no database", id="no database"),
