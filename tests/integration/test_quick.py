@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from agent_factory.migrate.quick import answer
 from agent_factory.url import parse_url
 from tests.commands import CommandLine, Outcome, bare_environment
+from tests.env_py_files import LOGGING, PLACEHOLDER, TEMPLATES
 from tests.projects import AlembicProject
 
 CURRENT = (
@@ -105,6 +106,25 @@ def test_wherever_the_database_is(
         left(quick, upgrades_of(database_url), cwd=project.root, url=database_url)
 
     assert outcomes[0].out == {"base": "(no revision)\n", "003": "003 (head)\n"}.get(at, f"{at}\n")
+
+
+@pytest.mark.parametrize("url", [PLACEHOLDER, None])
+def test_the_env_py_that_alembic_init_writes(
+    quick: Ask, af_db: CommandLine, project: AlembicProject, database_url: str, url: str | None
+) -> None:
+    project.env_py.write_text((TEMPLATES / "generic" / "env.py").read_text())
+    project.config.write_text(
+        project.config.read_text() + (f"sqlalchemy.url = {url}\n" if url else "") + LOGGING
+    )
+    af_db("local", "upgrade", "002", cwd=project.root, url=database_url)
+
+    outcomes = same(quick, af_db, commands_of(database_url), cwd=project.root, url=database_url)
+
+    assert (outcomes[0].out, outcomes[0].err) == ("002\n", "")
+    (project.root / "pyproject.toml").write_text('[tool.af-db]\nenv-py = "strict"\n')
+    left(quick, CURRENT, cwd=project.root, url=database_url)
+    refused = af_db("current", "--json", cwd=project.root, url=database_url)
+    assert (refused.code, refused.error["code"]) == (2, "env-py-contract")
 
 
 def test_a_database_that_was_downgraded_to_base(

@@ -48,8 +48,9 @@ class Listener(Protocol):
 class WatchedConnection(psycopg2.extensions.connection):
     """psycopg2's connection, which announces what is sent on it, and saves round trips.
 
-    ``listener`` is who hears of it. ``begin_sql`` is sent with each transaction that ``begin_after_commit``
-    begins. ``when_committed`` is called when a commit has been answered.
+    ``listener`` is who hears of it. ``is_lent``: project code has it, and closes what is not its own.
+    ``begin_sql`` is sent with each transaction that ``begin_after_commit`` begins. ``when_committed`` is
+    called when a commit has been answered.
     ``pending_sql`` travels in one message with the next statement or commit, before it. The statement's
     result and its place in SQLAlchemy's errors stay its own.
     ``defer_next`` has the next statement wait as ``pending_sql``. Its result is not known then: ``rowcount``
@@ -62,6 +63,7 @@ class WatchedConnection(psycopg2.extensions.connection):
     """
 
     listener: Listener | None = None
+    is_lent = False
     begin_sql = b""
     when_committed: Callable[[], None] | None = None
     pending_sql = b""
@@ -93,6 +95,10 @@ class WatchedConnection(psycopg2.extensions.connection):
     def rollback(self) -> None:
         with self._ending("rollback"):
             self.abandon()
+
+    def close(self) -> None:
+        if not self.is_lent:
+            super().close()
 
     def set_isolation_level(self, level: int | None) -> None:
         self._roll_back_first()

@@ -9,7 +9,7 @@ import contextlib
 import functools
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn, cast
 
 import psycopg2
@@ -24,6 +24,9 @@ _SINGLE_QUERY = re.compile(r"\s*(?:SELECT|VALUES|WITH)\b[^;]*;?\s*\Z", re.IGNORE
 _SINGLE_MODE = re.compile(r"\s*SET\s+TRANSACTION\b(?!.*\bWRITE\b)[^;]*;?\s*\Z", re.IGNORECASE | re.DOTALL)
 """What has to come before the first query of a transaction, and has none itself."""
 
+_READS = re.compile(
+    r"\s*(?:SELECT|VALUES|WITH|TABLE|SHOW|SET|RESET|EXPLAIN|SAVEPOINT|RELEASE)\b", re.IGNORECASE
+)
 _SAVEPOINT = re.compile(r"(?:\A|;)\s*SAVEPOINT\b", re.IGNORECASE)
 _GOES_ON = re.compile(r"(?:\A|;)\s*(?:SAVEPOINT|DECLARE|LOCK|SET\s+(?:LOCAL|TRANSACTION))\b", re.IGNORECASE)
 """What means nothing but to the statements that follow in its transaction."""
@@ -43,8 +46,12 @@ class ReadOnlyConnection(WatchedConnection):
     Who switches to autocommit, or to read and write, reads on in READ ONLY transactions. As in autocommit
     each is over after its statement then, so that no lock outlives it: unless it has a savepoint, a cursor
     whose rows the server keeps, or what else the next statement needs it for.
+
+    ``note_unsent``: where it is set, a statement that writes does nothing, and this is called with it. Not in
+    autocommit, where nothing can be taken back alone.
     """
 
+    note_unsent: Callable[[str], None] | None = None
     _pretends_autocommit = False
     _is_fixed = False
     _has_savepoint = False
@@ -61,7 +68,7 @@ class ReadOnlyConnection(WatchedConnection):
         return super().cursor(name, _read_only_class(factory), *rest, **options)
 
     @contextlib.contextmanager
-    def reading(self, texts: Iterable[str], *, is_named: bool = False) -> Iterator[None]:
+    def reading(self, texts: Sequence[str], *, is_named: bool = False) -> Iterator[None]:
         """Around the sending of these texts: in a transaction that nothing in them can have write.
 
         ``is_named``: the cursor has a name, so the server keeps its rows for as long as the transaction.
@@ -84,8 +91,18 @@ class ReadOnlyConnection(WatchedConnection):
             self._is_fixed = True
         self._has_savepoint = self._has_savepoint or any(map(_SAVEPOINT.search, plain))
         self._goes_on = self._goes_on or is_named or any(map(_GOES_ON.search, plain))
+        may_write = self.note_unsent is not None and not self._pretends_autocommit and not is_mode
+        may_write = may_write and not all(map(_READS.match, plain))
+        if may_write:
+            Cursor(self).execute("SAVEPOINT af_db_reads")
         try:
             yield
+        except psycopg2.errors.ReadOnlySqlTransaction:
+            if not may_write or self.note_unsent is None:
+                raise
+            Cursor(self).execute("ROLLBACK TO SAVEPOINT af_db_reads")
+            self.note_unsent("; ".join(texts))
+            return
         except psycopg2.Error:
             if self._pretends_autocommit and not self._has_savepoint and not self.closed:
                 super().rollback()
@@ -205,7 +222,14 @@ class ReadOnlyFile(sqlite3.Connection):
 
     That is not asked for when the file is opened: what a killed process has left half written is taken back
     by the first who reads it, and that is a write.
+    ``is_lent``: project code has it, and closes what is not its own.
     """
+
+    is_lent = False
+
+    def close(self) -> None:
+        if not self.is_lent:
+            super().close()
 
     def only_read(self) -> None:
         self.execute("PRAGMA query_only = ON")

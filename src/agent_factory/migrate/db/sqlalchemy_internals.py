@@ -51,3 +51,37 @@ def begins_noted(connection: sa.Connection) -> Iterator[Callable[[], sa.RootTran
         yield lambda: next((one for one in begun if one is connection.get_transaction()), None)
     finally:
         del connection.begin, connection._autobegin
+
+
+_OF_CONNECTIONS = ("before_execute", "after_execute", "before_cursor_execute", "after_cursor_execute")
+_RETURNING = frozenset({"before_execute", "before_cursor_execute"})
+
+
+def listened_to(engine: sa.Engine, names: Collection[str]) -> Iterator[str]:
+    """Yield which of these events of its connections somebody listens to on this engine."""
+    return (name for name in names if getattr(engine.dispatch, name).listeners)
+
+
+@contextlib.contextmanager
+def with_listeners_of(engine: sa.Engine, connection: sa.Connection) -> Iterator[None]:
+    """Have what listens to this engine hear of what the connection, which is of another one, does.
+
+    Listeners can be added and removed by a public way, but not found.
+    """
+    added = [(name, heard) for name in _OF_CONNECTIONS for heard in getattr(engine.dispatch, name).listeners]
+    for name, heard in added:
+        sa.event.listen(connection, name, heard, retval=name in _RETURNING)
+    try:
+        yield
+    finally:
+        for name, heard in added:
+            sa.event.remove(connection, name, heard)
+
+
+def give_listeners(engine: sa.Engine, other: sa.Engine) -> None:
+    """Have what a project has listen to an engine, and to what its pool opens, listen to another one too."""
+    other.dispatch._update(engine.dispatch, only_propagate=False)
+    other._has_events = other._has_events or engine._has_events
+    for heard in engine.pool.dispatch.connect.listeners:
+        if not str(getattr(heard, "__module__", "")).startswith("sqlalchemy."):
+            sa.event.listen(other, "connect", heard)

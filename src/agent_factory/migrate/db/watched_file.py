@@ -12,9 +12,17 @@ from agent_factory.migrate.db.driver import NOTHING_TO_DO, FetchingCursor, Liste
 
 
 class WatchedFile(sqlite3.Connection):
-    """sqlite3's connection; ``listener`` is who hears of what every cursor but af-db's own sends on it."""
+    """sqlite3's connection; ``listener`` is who hears of what every cursor but af-db's own sends on it.
+
+    ``is_lent``: project code has it, and closes what is not its own.
+    """
 
     listener: Listener | None = None
+    is_lent = False
+
+    def close(self) -> None:
+        if not self.is_lent:
+            super().close()
 
     def cursor(self, factory: Any = sqlite3.Cursor) -> Any:
         """As sqlite3's; a cursor of whatever class tells the listener what it sends."""

@@ -1,7 +1,7 @@
 """An Alembic project. Only this package imports Alembic.
 
-It works on any project whose ``env.py`` takes the shared connection
-(``config.attributes["connection"]``), and asks nothing else of it.
+It works on any project whose ``env.py`` takes the shared connection (``config.attributes["connection"]``), or
+makes an engine for the same database, which borrows it.
 """
 
 from agent_factory.migrate.project.commands import (

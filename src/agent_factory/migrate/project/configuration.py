@@ -19,6 +19,7 @@ class Configuration:
     platform's. ``databases`` are what the project is meant to run on; None is PostgreSQL, and SQLite where
     the project's own database is that. ``ignore`` are the findings to leave out. ``programs`` are those that
     project code may start where it is not run in earnest: in plans, checks and wherever af-db only reads.
+    ``lends``: an env.py that makes an engine of its own gets af-db's connection.
     """
 
     require_rehearsal: bool = False
@@ -26,9 +27,10 @@ class Configuration:
     databases: tuple[str, ...] | None = None
     ignore: tuple[Ignore, ...] = ()
     programs: tuple[str, ...] = ()
+    lends: bool = True
 
 
-_KEYS = ("require-rehearsal", "schemas", "databases", "ignore", "programs")
+_KEYS = ("require-rehearsal", "schemas", "databases", "ignore", "programs", "env-py")
 _DATABASES = ("postgresql", "sqlite")
 _OF_AN_IGNORE = ("code", "object", "file", "reason")
 
@@ -66,6 +68,7 @@ def _from_table(table: Mapping[str, Any], path: Path) -> Configuration:
         databases=_databases(table["databases"]) if "databases" in table else None,
         ignore=tuple(_ignore(item, path) for item in _list("ignore", table.get("ignore", []))),
         programs=_programs(table.get("programs", [])),
+        lends=_lends(table.get("env-py", "any")),
     )
 
 
@@ -88,6 +91,12 @@ def _programs(given: object) -> tuple[str, ...]:
     if not all(isinstance(name, str) and name and "/" not in name for name in names):
         raise _wrong("programs in [tool.af-db] must be a list of names without a folder")
     return tuple(names)
+
+
+def _lends(given: object) -> bool:
+    if given not in ("any", "strict"):
+        raise _wrong('env-py in [tool.af-db] must be "any", or "strict": it takes the connection itself')
+    return given == "any"
 
 
 def _ignore(item: object, path: Path) -> Ignore:

@@ -8,7 +8,8 @@ likes, and that is reported.
 import contextlib
 import inspect
 import os
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,11 +20,13 @@ import sqlalchemy as sa
 from alembic.script import write_hooks
 
 from agent_factory.migrate.db.own import own
+from agent_factory.migrate.db.spelled_secrets import masked_sql
 from agent_factory.migrate.project import addresses
 from agent_factory.migrate.project.addresses import Address
 from agent_factory.migrate.project.doors import Answer, Guard, is_temporary, watched_by
 from agent_factory.migrate.project.exits import exits_refused
 from agent_factory.migrate.project.history import Project
+from agent_factory.migrate.project.lending import Asked, Lending, NotLentError, user_of
 from agent_factory.migrate.project.own_folders import OwnFolders
 from agent_factory.migrate.project.python_internals import STARTS_BY_ITSELF
 from agent_factory.migrate.project.variables import naming
@@ -67,6 +70,7 @@ _ONLY_LOADED = "files that are only loaded reach no database but that of DATABAS
 _UNKEPT = "af-db can keep only psycopg2 from writing, so this connection is refused here"
 
 Seen = Callable[[OwnConnection], None]
+Lend = Callable[[Asked, object], object]
 
 
 class OwnConnectionError(PermissionError):
@@ -91,6 +95,10 @@ class _State:
     """Who is called in a real run; None outside of one."""
     copies: set[Address] = field(default_factory=set)
     """What was given in the original's place so far: who keeps such an address means the original."""
+    said: set[str] = field(default_factory=set)
+    """What was said already of what project code would do."""
+    lending: Lending | None = None
+    """What env.py may borrow while it runs; None where it does not run."""
 
 
 _state = _State()
@@ -112,6 +120,31 @@ def _holding(**facts: object) -> Iterator[None]:
 def copied(original: DatabaseURL) -> AbstractContextManager[None]:
     """Say for the block that the databases which project code is given stand for this one."""
     return _holding(original=original)
+
+
+@contextlib.contextmanager
+def lending(project: Project, connection: sa.Connection) -> Iterator[Lending]:
+    """Have env.py borrow this connection for the block, where its own engine would open one like it."""
+    from agent_factory.migrate.project.configuration import read_configuration
+
+    with own():  # env.py does not read the file
+        is_allowed = read_configuration(project.root).lends
+    lent = Lending(connection, lambda sql: _say_unsent(project, sql), is_allowed=is_allowed)
+    with _holding(lending=lent):
+        try:
+            yield lent
+        finally:
+            lent.end()
+
+
+def _say_unsent(project: Project, sql: str) -> None:
+    """Say once what env.py would write."""
+    file, line = _place(project.folders)
+    where = f"{file.name if file else 'env.py'}, line {line or '?'}"
+    said = f"note: {where}: not done here, where af-db only reads: {' '.join(masked_sql(sql).split())}"
+    if said not in _state.said:
+        _state.said.add(said)
+        print(said, file=sys.stderr)  # noqa: T201 - what project code does is shown as what it prints
 
 
 def is_given_copy() -> bool:
@@ -139,10 +172,10 @@ def guarded(
     both. In a ``real_run``, unless ``read_only``, nothing is refused.
     """
     if _state.seen_in_run is not None and connection is not None and not read_only:
-        with watched_by(_announcing(project.folders, _state.seen_in_run)):
+        with watched_by(_announcing(project, connection, _state.seen_in_run)):
             yield
         return
-    given = _url_of(connection) if connection is not None else None
+    given = url_of(connection) if connection is not None else None
     original = _state.original or _of_environment()
     guard = _refusing(project, given, original, read_only=read_only, seen=seen or (lambda _own: None))
     environment: AbstractContextManager[None] = contextlib.nullcontext()
@@ -208,7 +241,31 @@ def _refusing(
         socket=socket,
         program=_asking_for_program(project, note),
         refuse=lambda to, why: note(to, why=why),
+        lend=_lending_to(own_addresses, {_user(url) for url in (given, original) if url}, note),
     )
+
+
+def _lending_to(own_addresses: Collection[Address], users: Collection[str], note: "_Note") -> Lend:
+    """Return what lends env.py the connection, where its engine is made for this database and this role."""
+
+    def lend(asked: Asked, record: object) -> object:
+        lending = _state.lending
+        if lending is None or asked.address not in own_addresses or not lending.is_free:
+            return None
+        if asked.backend == "postgresql" and asked.user not in users:
+            role = " or ".join(sorted(users))
+            note(asked.address.shown, why=f"env.py logs in as {asked.user}, and af-db works as {role}")
+        try:
+            return lending.lend(asked, record)
+        except NotLentError as error:
+            note(asked.address.shown, why=f"{error}, which cannot be had on the connection that is open")
+            raise
+
+    return lend
+
+
+def _user(url: DatabaseURL) -> str:
+    return user_of({"user": url.user})
 
 
 def _loading(project: Project, target: DatabaseURL | None) -> Guard:
@@ -267,11 +324,12 @@ def _asking_for_program(project: Project, note: _Note) -> Callable[[str], None]:
     return program
 
 
-def _announcing(folders: OwnFolders, seen: Seen) -> Guard:
+def _announcing(project: Project, given: sa.Connection, seen: Seen) -> Guard:
     reported: set[str] = set()
+    url = url_of(given)
 
     def note(to: str, *, is_program: bool = False) -> None:
-        file, line = _place(folders)
+        file, line = _place(project.folders)
         if to not in reported and file is not None:
             reported.add(to)
             seen(OwnConnection(to=to, file=file, line=line, is_program=is_program, is_refused=False))
@@ -290,6 +348,7 @@ def _announcing(folders: OwnFolders, seen: Seen) -> Guard:
         socket=socket,
         program=lambda name: note(name, is_program=True),
         refuse=lambda to, _why: note(to),
+        lend=_lending_to({addresses.of_url(url)}, {_user(url)}, _noting(project, lambda _own: None)),
     )
 
 
@@ -299,7 +358,7 @@ def _leads_to(url: DatabaseURL, host: str, port: int) -> bool:
     return (one.host, one.port) == (its.host, its.port)
 
 
-def _url_of(connection: sa.Connection) -> DatabaseURL:
+def url_of(connection: sa.Connection) -> DatabaseURL:
     url = connection.engine.url
     options = {name: value for name, value in url.query.items() if isinstance(value, str)}
     return DatabaseURL(

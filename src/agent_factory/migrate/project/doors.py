@@ -13,7 +13,7 @@ import sqlite3
 import sqlite3.dbapi2
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -23,12 +23,16 @@ from weakref import WeakKeyDictionary
 
 import psycopg2.extensions
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from agent_factory.migrate.db.libpq import keywords
 from agent_factory.migrate.db.own import is_own, own
 from agent_factory.migrate.db.psycopg2_internals import connect_in_c, modules_that_connect
 from agent_factory.migrate.db.read_only import ReadOnlyFile, read_only_connection, read_only_file
+from agent_factory.migrate.db.sqlalchemy_internals import give_listeners
 from agent_factory.migrate.project.addresses import Address, of_file, of_keywords
+from agent_factory.migrate.project.lending import Asked, user_of
 from agent_factory.migrate.project.python_internals import original, what_starts_programs
 from agent_factory.url import DatabaseURL
 
@@ -50,13 +54,15 @@ class Guard:
 
     ``connection``: a connection to a database. ``socket``: one to this host or path and port. ``program``: a
     program, by its name and as it would be started. ``refuse``: a connection that a door cannot give as
-    it was answered, and why.
+    it was answered, and why. ``lend``: what an engine is about to open, with SQLAlchemy's record of it; the
+    driver's connection that is lent instead, None where none is.
     """
 
     connection: Callable[[Address], Answer]
     socket: Callable[[str, int], None]
     program: Callable[[str], None]
     refuse: Callable[[str, str], None]
+    lend: Callable[[Asked, Any], Any] = lambda _asked, _record: None
 
 
 _lock = threading.Lock()
@@ -128,11 +134,20 @@ def _install() -> None:
         _replace(module, name, functools.partial(door, original(module, name)))
     sa.event.listen(sa.Engine, "do_connect", _do_connect)
     _undo.callback(sa.event.remove, sa.Engine, "do_connect", _do_connect)
+    _replace(sa.Engine, "connect", _connect_engine)
+    for dialect, asynchronous in (
+        (PGDialect_psycopg2, _AsyncPsycopg2),
+        (SQLiteDialect_pysqlite, _AsyncPysqlite),
+    ):
+        _replace(dialect, "get_async_dialect_cls", classmethod(lambda _cls, _url, it=asynchronous: it))
 
 
-def _replace(module: ModuleType, name: str, door: object) -> None:
-    _undo.callback(setattr, module, name, getattr(module, name))
-    setattr(module, name, door)
+def _replace(place: ModuleType | type, name: str, door: object) -> None:
+    if name in vars(place):
+        _undo.callback(setattr, place, name, vars(place)[name])
+    else:
+        _undo.callback(delattr, place, name)
+    setattr(place, name, door)
 
 
 # PostgreSQL, by psycopg2
@@ -203,20 +218,27 @@ class _Connection(_psycopg2_connection, metaclass=_Door):
 # PostgreSQL and others, by SQLAlchemy and a driver that has no door of its own
 
 _WITH_OWN_DOOR = frozenset({"psycopg2", "pysqlite", "aiosqlite", "pysqlcipher", "pysqlite_numeric"})
+_OF_AF_DB = {"postgresql": "psycopg2", "sqlite": "pysqlite"}
+"""The drivers of the connections that can be lent."""
 
 
-def _do_connect(dialect: Any, record: object, _arguments: Any, parameters: dict[str, Any]) -> None:
+class _OfOtherDriverError(Exception):
+    """What is lent is no connection of the driver that the engine was made for."""
+
+
+def _do_connect(dialect: Any, record: Any, arguments: Any, parameters: dict[str, Any]) -> Any:
     guard = _guard()
     if guard is None:
-        return
+        return None
+    address = _address(dialect.name, arguments, parameters)
+    asked = Asked(backend=dialect.name, address=address, user=user_of(parameters), parameters=parameters)
+    if (lent := guard.lend(asked, record)) is not None:
+        if dialect.driver != _OF_AF_DB[dialect.name]:
+            raise _OfOtherDriverError
+        return lent
     _answered.append((guard, record))
     if dialect.driver in _WITH_OWN_DOOR:
-        return
-    words = {**parameters, "dbname": parameters.get("dbname") or parameters.get("database")}
-    address = of_keywords(words)
-    if dialect.name != "postgresql":
-        where = f"{dialect.name}://{parameters.get('host', '')}"
-        address = Address(backend=dialect.name, host=where, port=0, database="", shown=where)
+        return None
     answer = guard.connection(address)
     if answer.read_only:
         only = "af-db can keep only psycopg2 from writing, so this connection is refused here"
@@ -227,6 +249,53 @@ def _do_connect(dialect: Any, record: object, _arguments: Any, parameters: dict[
         parameters |= {"host": given["host"], "port": int(given.get("port", "5432")), name: given["dbname"]}
         parameters.pop("password", None)
         parameters |= {key: given[key] for key in ("user", "password") if key in given}
+    return None
+
+
+def _address(backend: str, arguments: Any, parameters: Mapping[str, Any]) -> Address:
+    if backend == "postgresql":
+        database = parameters.get("dbname") or parameters.get("database")
+        return of_keywords({**parameters, "dbname": database})
+    if backend == "sqlite":
+        return of_file(_sqlite_path(parameters.get("database") or "".join(arguments[:1])) or "")
+    where = f"{backend}://{parameters.get('host', '')}"
+    return Address(backend=backend, host=where, port=0, database="", shown=where)
+
+
+_connect_by_engine = sa.Engine.connect
+
+
+def _connect_engine(engine: sa.Engine) -> sa.Connection:
+    """As SQLAlchemy's; for an engine of another driver one of af-db's is made, which means the same."""
+    try:
+        return _connect_by_engine(engine)
+    except _OfOtherDriverError:
+        pass
+    name = engine.dialect.name
+    own_engine = sa.create_engine(
+        engine.url.set(drivername=f"{name}+{_OF_AF_DB[name]}", query={}), poolclass=sa.NullPool
+    )
+    give_listeners(engine, own_engine)
+    own_engine.update_execution_options(**engine.get_execution_options())
+    return _connect_by_engine(own_engine)
+
+
+class _OfAsyncEngine:
+    """A dialect that an engine for asyncio takes: what it opens is lent, so nothing is waited for."""
+
+    is_async = True
+
+    @classmethod
+    def get_pool_class(cls, _url: sa.URL) -> type[sa.Pool]:
+        return sa.AsyncAdaptedQueuePool
+
+
+class _AsyncPsycopg2(_OfAsyncEngine, PGDialect_psycopg2):
+    supports_statement_cache = True
+
+
+class _AsyncPysqlite(_OfAsyncEngine, SQLiteDialect_pysqlite):
+    supports_statement_cache = True
 
 
 # SQLite

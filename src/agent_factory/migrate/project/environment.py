@@ -30,17 +30,26 @@ from agent_factory.migrate.project.alembic_internals import (
     replaced_in_commands,
     version_table_name,
 )
-from agent_factory.migrate.project.connections import OwnConnection, guarded, is_given_copy
-from agent_factory.migrate.project.env_py_faults import env_py_errors, ignores_connection, runs_again
+from agent_factory.migrate.project.connections import OwnConnection, guarded, is_given_copy, lending, url_of
+from agent_factory.migrate.project.env_py_faults import (
+    env_py_errors,
+    ignores_connection,
+    not_lent_errors,
+    runs_again,
+)
 from agent_factory.migrate.project.functions import require_run
 from agent_factory.migrate.project.history import Project
+from agent_factory.migrate.project.lending import Lending
 from agent_factory.migrate.project.loader import take_module
-from agent_factory.migrate.project.output import stdout_kept_clean
+from agent_factory.migrate.project.output import stdout_kept_clean, without_chatter
 from agent_factory.migrate.project.pipe import doing
+from agent_factory.migrate.project.variables import spelled_as
 from agent_factory.migrate.project.version_rows import VersionRows
 from agent_factory.migrate.project.version_table import resolve_version_table
 
 Reused = Callable[[str, Exception], None]
+
+_URL = "sqlalchemy.url"
 
 
 def _ignore(_fact: object) -> None:
@@ -59,6 +68,7 @@ class Hooks:
     inside its transaction; ``committed`` when that transaction has ended well. ``reused`` is called first,
     with the reason, for a revision whose file cannot be executed again: it runs as an earlier use left it.
     ``kept`` is called with a sentence where a SQLite table was rebuilt, and kept what Alembic would lose.
+    ``lent`` is called when env.py has worked on the connection by an engine of its own.
     ``connected`` is called, in whatever thread does it, with what project code opens by itself; in the run
     itself it is not.
     """
@@ -69,6 +79,7 @@ class Hooks:
     committed: Callable[[str], None] = _ignore
     reused: Reused = _ignore_reuse
     kept: Callable[[str], None] = _ignore
+    lent: Callable[[], None] = lambda: None
     connected: Callable[[OwnConnection], None] = _ignore
 
 
@@ -89,12 +100,13 @@ def sharing(
     """
     rows = VersionRows(connection)
     outer = _OuterTransaction(connection)
+    lent: Lending
 
     def build(_config: Config, _script: ScriptDirectory, **options: Any) -> EnvironmentContext:
         if plan is not None and hooks is not None:
-            options["fn"] = _announce_steps(project, plan, hooks, rows, outer)
+            options["fn"] = _announce_steps(project, plan, hooks, rows, outer, lent)
         environment = _build_environment(
-            project, connection, hooks, options if writes else {**options, **WRITES_NOTHING}, outer
+            project, connection, lent, hooks, options if writes else {**options, **WRITES_NOTHING}, outer
         )
         replace_configure(environment, lambda configure: recognising(environment, configure))
         return environment
@@ -109,12 +121,14 @@ def sharing(
 
     with (
         begins_noted(connection) as outer.find,
-        _handing_over(project, connection),
+        _handing_over(project, connection) as lent,
         replaced_in_commands(build, project.script),
         _nothing_lost(connection, hooks),
         rows.noticed(),
     ):
         yield
+        if lent.is_used and hooks is not None:
+            hooks.lent()
 
 
 @contextlib.contextmanager
@@ -206,21 +220,21 @@ def read_configured(project: Project, connection: sa.Connection) -> Configured:
 
         return noted
 
-    environment = _build_environment(project, connection, None, {"fn": remember, **WRITES_NOTHING})
-    replace_configure(environment, note_options)
-    replace_run_migrations(environment, resolve_first)
-    with (
-        _handing_over(project, connection),
-        environment,
-        env_py_errors(project),
-        guarded(project, connection, read_only=True),
-        switches_noted(connection) as switches,
-    ):
-        doing(project.script.env_py_location)
-        project.script.run_env()
-        project.code.keep()
-        if not found:  # it configures nothing, or runs nothing
-            raise ignores_connection(project)
+    with _handing_over(project, connection) as lent:
+        environment = _build_environment(project, connection, lent, None, {"fn": remember, **WRITES_NOTHING})
+        replace_configure(environment, note_options)
+        replace_run_migrations(environment, resolve_first)
+        with (
+            environment,
+            env_py_errors(project),
+            guarded(project, connection, read_only=True),
+            switches_noted(connection) as switches,
+        ):
+            doing(project.script.env_py_location)
+            project.script.run_env()
+            project.code.keep()
+            if not found:  # it configures nothing, or runs nothing
+                raise ignores_connection(project)
     if len(found) > 1:
         raise runs_again(project, [str(each.position.table) for each in found])
     return replace(found[0], switches_role=bool(switches))
@@ -234,22 +248,55 @@ def end_reading(connection: sa.Connection, configured: Configured) -> None:
 
 
 @contextlib.contextmanager
-def _handing_over(project: Project, connection: sa.Connection) -> Iterator[None]:
-    """Have env.py find the connection for this block, as ENV_PY_CONTRACT says, and keep stdout clean.
+def _handing_over(project: Project, connection: sa.Connection) -> Iterator[Lending]:
+    """Have env.py find the connection for this block, and keep stdout clean.
 
-    What is printed on a throwaway database says so: the run prints the same once more.
+    It takes it as ENV_PY_CONTRACT says, or makes an engine of its own, which borrows it. What is printed on a
+    throwaway database says so: the run prints the same once more.
     """
+    connection.connect = connection.engine.connect  # type: ignore[attr-defined] # an older recipe hands an engine over
     project.config.attributes["connection"] = connection
     try:
-        with stdout_kept_clean("rehearsal: " if is_given_copy() else ""):
-            yield
+        with (
+            stdout_kept_clean("rehearsal: " if is_given_copy() else ""),
+            without_chatter(),
+            _named_in_configuration(project.config, connection),
+            lending(project, connection) as lent,
+        ):
+            yield lent
     finally:
         del project.config.attributes["connection"]
+        del connection.connect  # type: ignore[attr-defined]
+
+
+@contextlib.contextmanager
+def _named_in_configuration(config: Config, connection: sa.Connection) -> Iterator[None]:
+    """Have ``sqlalchemy.url`` lead to this database, for an env.py that makes its engine of that.
+
+    The driver stays the project's own where it is one for this kind of database. Nothing connects by it, so
+    it has no password.
+    """
+    section = config.config_ini_section
+    before = config.file_config.get(section, _URL, raw=True, fallback=None)
+    scheme, separator, _ = (before or "").partition("://")
+    backend = connection.dialect.name
+    is_of_its_kind = bool(separator) and scheme.partition("+")[0] == backend
+    driver = scheme if is_of_its_kind else f"{backend}+{connection.dialect.driver}"
+    url = spelled_as(driver, replace(url_of(connection), password=None))
+    config.set_main_option(_URL, url.replace("%", "%%"))
+    try:
+        yield
+    finally:
+        if before is None:
+            config.remove_main_option(_URL)
+        else:
+            config.file_config.set(section, _URL, before)
 
 
 def _build_environment(
     project: Project,
     connection: sa.Connection,
+    lent: Lending,
     hooks: Hooks | None,
     options: Mapping[str, Any],
     outer: _OuterTransaction | None = None,
@@ -257,7 +304,7 @@ def _build_environment(
     """Alembic's environment with these options, in which af-db's rules are laid over env.py's configure()."""
     environment = EnvironmentContext(project.config, project.script, **options)
     replace_configure(
-        environment, lambda configure: _configure_shared(project, configure, connection, hooks, outer)
+        environment, lambda configure: _configure_shared(project, configure, connection, lent, hooks, outer)
     )
     return environment
 
@@ -269,6 +316,7 @@ def _configure_shared(
     project: Project,
     configure: Callable[..., None],
     connection: sa.Connection,
+    lent: Lending,
     hooks: Hooks | None,
     outer: _OuterTransaction | None,
 ) -> Callable[..., None]:
@@ -277,8 +325,12 @@ def _configure_shared(
     @functools.wraps(configure)
     def configure_shared(*arguments: Any, **options: Any) -> None:
         given = arguments[0] if arguments else options.get("connection")
-        if given is not connection:
+        if lent.is_lent_to(given):
+            with not_lent_errors(project):
+                lent.adopt(given)
+        elif given is not connection:
             raise ignores_connection(project)
+        options["connection"], arguments = connection, arguments[1:]
         options["transaction_per_migration"] = True
         if connection.dialect.name == "sqlite":
             options["transactional_ddl"] = True
@@ -290,7 +342,7 @@ def _configure_shared(
             own = own if isinstance(own, Sequence) else (own,)
             options["on_version_apply"] = (_announce_recorded(hooks), *own)
         options["include_name"] = _without_own_schema(options.get("include_name"))
-        configure(*arguments, **options)
+        configure(options.pop("connection"), *arguments, **options)
 
     return configure_shared
 
@@ -307,7 +359,7 @@ def _without_own_schema(include_name: IncludeName | None) -> IncludeName:
 
 
 def _announce_steps(
-    project: Project, plan: Plan, hooks: Hooks, rows: VersionRows, outer: _OuterTransaction
+    project: Project, plan: Plan, hooks: Hooks, rows: VersionRows, outer: _OuterTransaction, lent: Lending
 ) -> Callable[..., Iterator[RevisionStep]]:
     """The plan's own steps, announced one by one: what runs is what was shown, whatever its target meant."""
 
@@ -320,11 +372,13 @@ def _announce_steps(
         for revision in plan.steps:
             doing(f"revision {revision.id}")
             step = migration_step(project, plan.direction, revision, hooks.reused)
+            lent.begin_revision()
             hooks.started(revision.id)
             rows.expect(step, functools.partial(hooks.recording, revision.id))
             yield step
             # Alembic asks for the next step after the transaction of this one has ended.
             outer.commit()
+            lent.end_revision()
             hooks.committed(revision.id)
 
     return steps

@@ -3,6 +3,7 @@
 import codecs
 import contextlib
 import io
+import logging
 import os
 import re
 import sys
@@ -15,6 +16,7 @@ from agent_factory.redaction import may_go_on, redact
 _LAST_WORDS_S = 1.0
 """How long what was printed below Python is waited for, at the end of a block: a program that was started in
 it may go on, and hold its output open."""
+_CHATTERING = ("alembic.runtime.migration", "alembic.runtime.plugins")
 _OVER_A_MOVING_LINE = "\r\x1b[2K"
 """The beginning of the line, and what clears it: on a terminal it may show what is running."""
 _BEGINS_LINE = re.compile(r"(?<![^\r\n])(?=[^\r\n])")
@@ -130,6 +132,26 @@ def stdout_kept_clean(label: str = "") -> Iterator[None]:
         undo.enter_context(contextlib.redirect_stdout(stream))
         undo.enter_context(contextlib.redirect_stderr(stream))
         yield
+
+
+@contextlib.contextmanager
+def without_chatter() -> Iterator[None]:
+    """Have nobody hear which step Alembic is at, where env.py has its loggers print: af-db says that itself.
+
+    Warnings are heard.
+    """
+    loggers = [logging.getLogger(name) for name in _CHATTERING]
+
+    def is_heard(record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.WARNING
+
+    for logger in loggers:
+        logger.addFilter(is_heard)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(is_heard)
 
 
 @contextlib.contextmanager

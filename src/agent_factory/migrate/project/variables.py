@@ -94,6 +94,11 @@ def _spelled_as(value: str, copy: DatabaseURL) -> str:
     scheme, separator, _ = value.strip().partition("://")
     if not separator:
         return str(psycopg2.extensions.make_dsn(**keywords(copy)))
+    return spelled_as(scheme, copy)
+
+
+def spelled_as(scheme: str, copy: DatabaseURL) -> str:
+    """Return the URL as SQLAlchemy reads it, with this dialect and driver."""
     if copy.host is not None and copy.host.startswith("/"):
         # A socket's folder is no host of a URL: libpq and SQLAlchemy both read it from the query.
         where = (("host", copy.host), ("port", str(copy.port or addresses.DEFAULT_PORT)))

@@ -72,7 +72,7 @@ class VersionRows:
             self._announce()
         if isinstance(statement, sa.Update) and self._move is not None:
             # Alembic spells the revisions out, so SQLAlchemy would compile a new statement each time.
-            if may_prepare(connection):
+            if may_prepare(connection) and not connection.get_execution_options().get("schema_translate_map"):
                 return self._prepared_move(connection, statement.table), rows, self._move
             return self._cached_update(statement), rows, self._move
         return statement, rows, values

@@ -1,7 +1,8 @@
 """Whether env.py does with a connection what every env.py does, so that a read needs not run it.
 
-Followed is what runs when a connection is handed over: the branch that takes it, and the functions it calls.
-Each step there has to be one of those known here; the rest of the file may hold anything.
+Followed is what runs when a connection is handed over: the branch that takes it, or connects by the engine
+of ``sqlalchemy.url``, which borrows it, and the functions that are called. Each step there has to be one of
+those known here; the rest of the file may hold anything.
 """
 
 import ast
@@ -21,6 +22,7 @@ _HARMLESS = frozenset(
     {
         *("str", "Path", "pathlib.Path", "sys.path.append", "sys.path.insert", "os.getcwd"),
         *("os.path.abspath", "os.path.dirname", "os.path.join", "os.path.realpath"),
+        *("fileConfig", "logging.config.fileConfig"),  # what is logged is no part of an answer
     }
 )
 _OF_PATHS = frozenset({"resolve", "absolute"})
@@ -47,6 +49,7 @@ class _Reader:
     def __init__(self, tree: ast.Module) -> None:
         self._functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
         self._called: list[str] = []
+        self._engines: set[str] = set()
         self.steps: list[str] = []
         self.takes_context = any(
             isinstance(node, ast.ImportFrom)
@@ -72,11 +75,10 @@ class _Reader:
                     if self._follow_if(test, taken, other, given):
                         return True
                 case ast.With(items=items, body=inner):
+                    inside = given
                     for item in items:
-                        if item.optional_vars is not None:
-                            raise _NotPlainError
-                        self._check(item.context_expr, given)
-                    if self.follow(inner, given):
+                        inside |= self._enter(item, given)
+                    if self.follow(inner, inside):
                         return True
                 case ast.Return(value=None):
                     return True
@@ -86,11 +88,30 @@ class _Reader:
                     raise _NotPlainError
         return False
 
+    def _enter(self, item: ast.withitem, given: frozenset[str]) -> frozenset[str]:
+        """Return the name that is the connection in the block of this item."""
+        match item:
+            case ast.withitem(
+                context_expr=ast.Call(
+                    func=ast.Attribute(value=ast.Name(id=engine), attr="connect"), args=[], keywords=[]
+                ),
+                optional_vars=ast.Name(id=name),
+            ) if engine in self._engines:
+                return frozenset({name})
+            case ast.withitem(optional_vars=None):
+                self._check(item.context_expr, given)
+                return frozenset()
+        raise _NotPlainError
+
     def _assign(self, name: str, value: ast.expr, given: frozenset[str]) -> frozenset[str]:
         if name == "context" or name in self._functions:
             raise _NotPlainError
         if _is_handed_over(value):
             return given | {name}
+        self._engines.discard(name)
+        if _is_of_configuration(value):
+            self._engines.add(name)
+            return given - {name}
         self._check(value, given)
         return given - {name}
 
@@ -209,6 +230,32 @@ def _is_handed_over(node: ast.expr) -> bool:
             keywords=[],
         ):
             return _dotted(owner) in ("context.config.attributes", "config.attributes")
+    return False
+
+
+def _is_of_configuration(node: ast.expr) -> bool:
+    """Say whether this is the engine that Alembic's own template makes, of ``sqlalchemy.url``."""
+    match node:
+        case ast.Call(
+            func=ast.Name(id="engine_from_config"),
+            args=[
+                ast.Call(
+                    func=section,
+                    args=[named] | [named, ast.Dict(keys=[])],
+                    keywords=[],
+                )
+            ],
+            keywords=options,
+        ):
+            given = {option.arg: option.value for option in options}
+            return (
+                _dotted(section) in ("config.get_section", "context.config.get_section")
+                and _dotted(named) in ("config.config_ini_section", "context.config.config_ini_section")
+                and given.keys() <= {"prefix", "poolclass"}
+                and isinstance(prefix := given.get("prefix"), ast.Constant)
+                and prefix.value == "sqlalchemy."
+                and _dotted(given.get("poolclass", ast.Name(id="pool"))).split(".")[0] in ("pool", "NullPool")
+            )
     return False
 
 

@@ -267,7 +267,7 @@ def _is_plain_toml(path: Path) -> bool:
 
     try:
         tools = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
-        read_configuration(path.parent)
+        configuration = read_configuration(path.parent)
     except (ValueError, UsageError):
         return False
-    return "alembic" not in tools
+    return "alembic" not in tools and configuration.lends

@@ -139,6 +139,9 @@ class NotRehearsedError(Exception):
         self.connections = connections
 
 
+LENT = "env.py makes an engine of its own: in its place it gets af-db's connection, here and in the run"
+
+
 def rehearse(
     project: Project,
     target: Target,
@@ -172,10 +175,10 @@ def rehearse(
             Printed(catalog=original, target=target, connection=read_connection),
             scratch_url,
         )
-        sent, reused = SentStatements(), list[str]()
+        sent, reported = SentStatements(), list[str]()
         find_place = functools.partial(_find_place, plan, sent)
         with _recorded(connection, sent), tracing(connection, find_place=find_place) as trace:
-            revisions = _run(project, connection, plan, trace, sent, reused, copy.notes, limit_s)
+            revisions = _run(project, connection, plan, trace, sent, reported, copy.notes, limit_s)
         after = read_catalog(connection, COPIED)
         if copy.scratch is not None and copy.scratch.major != _major(read_connection):
             # Two versions print what the plan makes in words of their own.
@@ -195,7 +198,7 @@ def rehearse(
             revisions=revisions,
             server=copy.server,
             schema_from=copy.schema_from,
-            notes=(*copy.notes, *reused),
+            notes=(*copy.notes, *reported),
             original=original,
             before=before,
             after=after,
@@ -311,7 +314,7 @@ def _run(
     plan: Plan,
     trace: Trace,
     sent: SentStatements,
-    reused: list[str],
+    reported: list[str],
     notes: tuple[str, ...] = (),
     limit_s: float | None = None,
 ) -> tuple[RehearsedRevision, ...]:
@@ -333,7 +336,7 @@ def _run(
         sent.end()
 
     def note_reuse(revision: str, why: Exception) -> None:
-        reused.append(f"{revision} could not be executed again ({type(why).__name__}: {why})")
+        reported.append(f"{revision} could not be executed again ({type(why).__name__}: {why})")
 
     def committed(revision: str) -> None:
         statements, reads = trace.take(), trace.take_reads()
@@ -356,6 +359,7 @@ def _run(
                 recording=recording,
                 committed=committed,
                 reused=note_reuse,
+                lent=lambda: reported.append(LENT),
                 connected=connected,
             )
             alembic_project.run(project, connection, plan, hooks)

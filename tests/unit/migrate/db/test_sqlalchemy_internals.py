@@ -2,7 +2,14 @@
 
 import sqlalchemy as sa
 
-from agent_factory.migrate.db.sqlalchemy_internals import begins_noted, commit_and_begin, sequences_of
+from agent_factory.migrate.db.sqlalchemy_internals import (
+    begins_noted,
+    commit_and_begin,
+    give_listeners,
+    listened_to,
+    sequences_of,
+    with_listeners_of,
+)
 
 
 def test_sequences_are_those_of_the_metadata_and_of_its_columns() -> None:
@@ -44,3 +51,39 @@ def test_a_transaction_that_somebody_begins_is_told_from_one_that_begins_by_itse
         assert connection.in_transaction()
         assert begun() is None
     assert "begin" not in vars(connection)
+
+
+def test_what_listens_to_an_engine_hears_of_another_ones_connection_for_the_block() -> None:
+    engine, other = sa.create_engine("sqlite://"), sa.create_engine("sqlite://")
+    heard: list[str] = []
+
+    @sa.event.listens_for(engine, "before_cursor_execute", retval=True)
+    def replace(_connection: object, _cursor: object, sql: str, values: object, *_rest: object) -> object:
+        heard.append(sql)
+        return sql.replace("1", "2"), values
+
+    with other.connect() as connection:
+        with with_listeners_of(engine, connection):
+            assert connection.exec_driver_sql("SELECT 1").scalar() == 2, "Engine.dispatch has no listeners"
+        assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+    assert heard == ["SELECT 1"]
+
+
+def test_which_events_somebody_listens_to() -> None:
+    engine = sa.create_engine("sqlite://")
+    sa.event.listen(engine, "begin", lambda _connection: None)
+
+    assert list(listened_to(engine, ("begin", "commit"))) == ["begin"], "Engine.dispatch has no listeners"
+
+
+def test_an_engine_hears_what_another_one_and_its_pool_do() -> None:
+    engine, other = sa.create_engine("sqlite://"), sa.create_engine("sqlite://")
+    heard: list[str] = []
+    sa.event.listen(engine, "connect", lambda *_facts: heard.append("connect"))
+    sa.event.listen(engine, "begin", lambda _connection: heard.append("begin"))
+
+    give_listeners(engine, other)
+    with other.begin():
+        pass
+
+    assert heard == ["connect", "begin"], "Engine.dispatch._update or Pool.dispatch have changed"

@@ -436,8 +436,8 @@ _NOT_CHECKED = (
         code="env-py-contract",
         level=Level.ERROR,
         text="env.py works on the connection that it is given",
-        help="On another one, af-db would not know what runs where. Begin its online part as the message "
-        "says.",
+        help="Or on an engine of its own for the same database and role, which gets that connection. On "
+        "another one, af-db would not know what runs where. Do as the message says.",
     ),
     Rule(
         code="not-checked",

@@ -1,0 +1,171 @@
+"""env.py files that make an engine of their own: it gets af-db's connection, and means what it did."""
+
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from agent_factory.url import DatabaseURL
+from tests.commands import CommandLine, run_process
+from tests.env_py_files import (
+    BY_ITSELF,
+    CONNECTS,
+    FROM_AF_DB,
+    HEAD,
+    IN_APP,
+    LOGGING,
+    PLACEHOLDER,
+    RUNS,
+    TEMPLATES,
+)
+from tests.integration.tables import tables_made
+from tests.postgres import new_database
+from tests.projects import AlembicProject
+
+
+def execute(url: str, sql: str) -> None:
+    with psycopg2.connect(url) as connection, connection.cursor() as cursor:
+        cursor.execute(sql)
+
+
+def made_in(url: str) -> list[tuple[str, str]]:
+    """The tables of a PostgreSQL database with their schemas, but for af-db's own."""
+    with psycopg2.connect(url) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT schemaname, tablename FROM pg_tables"
+            " WHERE schemaname NOT IN ('pg_catalog', 'information_schema', 'af_db') ORDER BY 1, 2"
+        )
+        return cursor.fetchall()
+
+
+def goes_up_and_down(af_db: CommandLine, root: Path, url: str) -> None:
+    for arguments, current in (
+        (("local", "plan"), "(no"),
+        (("local", "upgrade", "002"), "002"),
+        (("local", "upgrade"), "003"),
+        (("local", "downgrade", "001", "--yes"), "001"),
+        (("local", "upgrade", "head"), "003"),
+    ):
+        outcome = af_db(*arguments, cwd=root, url=url)
+        assert outcome.code == 0, outcome.err
+        assert af_db("current", cwd=root, url=url).out.split()[0] == current
+
+
+@pytest.mark.parametrize("env_py", [*BY_ITSELF.values(), *FROM_AF_DB.values()], ids=[*BY_ITSELF, *FROM_AF_DB])
+def test_it_runs_as_it_is(
+    af_db: CommandLine, project: AlembicProject, database_url: str, env_py: str
+) -> None:
+    project.env_py.write_text(env_py)
+
+    goes_up_and_down(af_db, project.root, database_url)
+
+    assert tables_made(database_url) == {"t001", "t002", "t003"}
+
+
+@pytest.mark.parametrize("template", ["generic", "async"])
+@pytest.mark.parametrize(
+    "url", [PLACEHOLDER, "", None, "postgresql+asyncpg://somebody:secret@elsewhere/other"]
+)
+def test_what_alembic_init_writes_runs_as_it_is(
+    af_db: CommandLine, project: AlembicProject, database_url: str, template: str, url: str | None
+) -> None:
+    project.env_py.write_text((TEMPLATES / template / "env.py").read_text())
+    named = "" if url is None else f"sqlalchemy.url = {url}\n"
+    project.config.write_text(project.config.read_text() + named + LOGGING)
+
+    goes_up_and_down(af_db, project.root, database_url)
+
+    assert tables_made(database_url) == {"t001", "t002", "t003"}
+
+
+@pytest.mark.parametrize("env_py", IN_APP.values(), ids=IN_APP)
+def test_what_its_engine_does_to_a_connection_is_done(
+    af_db: CommandLine, project: AlembicProject, postgresql_url: str, server_url: DatabaseURL, env_py: str
+) -> None:
+    project.env_py.write_text(env_py)
+    execute(postgresql_url, "CREATE SCHEMA app")
+
+    goes_up_and_down(af_db, project.root, postgresql_url)
+
+    with new_database(server_url) as url:
+        execute(url, "CREATE SCHEMA app")
+        plain = run_process("upgrade", "head", cwd=project.root, url=url, program="alembic")
+        assert plain.code == 0, plain.err
+        assert made_in(postgresql_url) == made_in(url)
+    assert {schema for schema, _name in made_in(postgresql_url)} == {"app"}
+
+
+def test_what_it_writes_is_done_in_a_run_and_only_named_where_af_db_reads(
+    af_db: CommandLine, project: AlembicProject, postgresql_url: str
+) -> None:
+    project.env_py.write_text(
+        HEAD
+        + """with engine.connect() as connection:
+    connection.execute(sa.text("CREATE SCHEMA IF NOT EXISTS app"))
+    connection.execute(sa.text("CREATE TABLE IF NOT EXISTS app.made (a int)"))
+    connection.commit()
+"""
+        + RUNS
+    )
+
+    looked = af_db("current", cwd=project.root, url=postgresql_url)
+
+    assert (looked.code, looked.out) == (0, "(no revision)\n")
+    assert "line 11: not done here, where af-db only reads: CREATE SCHEMA IF NOT EXISTS app" in looked.err
+    assert made_in(postgresql_url) == []
+    assert af_db("local", "upgrade", cwd=project.root, url=postgresql_url).code == 0
+    assert ("app", "made") in made_in(postgresql_url)
+
+
+@pytest.mark.parametrize(
+    ("engine", "why"),
+    [
+        ('sa.create_engine(URL.rpartition("/")[0] + "/postgres")', "not the database that af-db works on"),
+        ('sa.create_engine(sa.make_url(URL).set(username="somebody"))', "env.py logs in as somebody"),
+        ('sa.create_engine(URL, connect_args={"options": "-E"})', "options=-E"),
+        (
+            'sa.create_engine(URL, connect_args={"cursor_factory": type("Own", (), {})})',
+            "cursor_factory",
+        ),
+        (
+            'sa.create_engine(URL)\nsa.event.listen(engine, "begin", lambda connection: None)',
+            "a listener for 'begin'",
+        ),
+    ],
+    ids=["database", "role", "options", "class of cursors", "listener to transactions"],
+)
+def test_what_cannot_be_had_is_refused_by_name(
+    af_db: CommandLine, project: AlembicProject, postgresql_url: str, engine: str, why: str
+) -> None:
+    project.env_py.write_text(HEAD.replace("sa.create_engine(URL)", engine) + CONNECTS)
+
+    for arguments in (("current",), ("local", "plan"), ("local", "upgrade")):
+        outcome = af_db(*arguments, "--json", cwd=project.root, url=postgresql_url)
+
+        assert (outcome.code, outcome.error["code"]) == (2, "env-py-contract")
+        assert why in outcome.error["message"]
+    assert made_in(postgresql_url) == []
+
+
+def test_an_engine_that_a_revision_has_in_common_with_env_py_connects_by_itself_there(
+    af_db: CommandLine, project: AlembicProject, postgresql_url: str
+) -> None:
+    shared = f"engine_of_{project.root.name}"
+    (project.root / f"{shared}.py").write_text(HEAD)
+    project.env_py.write_text(f"from {shared} import context, engine\n\n{CONNECTS}")
+    project.add(
+        "004",
+        "003",
+        f"""
+        from {shared} import engine
+        with engine.begin() as connection:
+            connection.execute(sa.text("CREATE TABLE by_itself (a int)"))
+        raise ValueError("the revision is rolled back")
+        """,
+    )
+
+    outcome = af_db("local", "upgrade", "--json", cwd=project.root, url=postgresql_url)
+
+    assert (outcome.code, outcome.error["code"]) == (7, "revision-failed")
+    assert "rolled back" in outcome.error["state"], outcome.error
+    assert ("public", "by_itself") in made_in(postgresql_url)
