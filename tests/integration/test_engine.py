@@ -10,6 +10,7 @@ import pytest
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.engine import database_state
 from agent_factory.migrate.engine.database_state import DatabaseState, read_state_after_failure
+from agent_factory.migrate.model.setup import Setup
 from agent_factory.migrate.model.target import Environment, Target
 from agent_factory.url import parse_url
 from tests.acceptance.faults.waiting import until
@@ -190,7 +191,7 @@ def lost(postgresql_url: str) -> Iterator[psycopg2.extensions.connection]:
 
 
 def read_state(project: AlembicProject, url: str) -> DatabaseState:
-    opened = alembic_project.open_project(project.config)
+    opened = alembic_project.open_project(Setup(config_path=project.config))
     target = Target(url=parse_url(url), environment=Environment.LOCAL)
     return read_state_after_failure(opened, target, lost_session=LOST)
 

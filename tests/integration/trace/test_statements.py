@@ -11,6 +11,7 @@ from alembic.operations import Operations
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.model.locks import LockMode
 from agent_factory.migrate.model.plan import Direction
+from agent_factory.migrate.model.setup import Setup
 from agent_factory.migrate.project import Hooks
 from agent_factory.migrate.rehearsal.trace import TracedStatement
 from tests.integration.trace.conftest import Start, execute
@@ -108,7 +109,7 @@ def test_alembics_own_table_is_left_out(start: Start, project: AlembicProject, v
         project.env_py.read_text().replace("configure(", f"configure(version_table={version_table!r}, ")
     )
     traced = start(version_table=version_table)
-    opened = alembic_project.open_project(project.config)
+    opened = alembic_project.open_project(Setup(config_path=project.config))
     plan = alembic_project.plan(opened, traced.target, Direction.UPGRADE, "head", ())
     taken: dict[str, tuple[TracedStatement, ...]] = {}
 

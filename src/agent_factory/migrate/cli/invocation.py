@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from agent_factory.migrate.model.findings import CheckResult
     from agent_factory.migrate.model.options import RehearsalOptions, RunOptions
     from agent_factory.migrate.model.results import Result
+    from agent_factory.migrate.model.setup import Setup
     from agent_factory.migrate.model.target import Target
     from agent_factory.migrate.project import Project
     from agent_factory.migrate.report.text import Report
@@ -103,13 +104,20 @@ class Invocation:
             self._undo.enter_context(entered(config_path.parent))
         return config_path
 
+    @property
+    def setup(self) -> "Setup":
+        """What the project is opened with."""
+        from agent_factory.migrate.model.setup import Setup
+
+        return Setup(config_path=self.config_path)
+
     def call(
         self, workflow: "Callable[Concatenate[Project, P], T]", *arguments: "P.args", **options: "P.kwargs"
     ) -> "T":
-        """Return what the workflow makes of the project of ``config_path``, in a process of its own."""
+        """Return what the workflow makes of the project, in a process of its own."""
         from agent_factory.migrate.workflows.child import on_project
 
-        return on_project(self.config_path, self._url, workflow, *arguments, **options)
+        return on_project(self.setup, self._url, workflow, *arguments, **options)
 
     def local_settings(self) -> "Settings":
         """Read the environment, and for what it leaves unset the project's .env."""

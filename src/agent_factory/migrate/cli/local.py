@@ -119,12 +119,12 @@ def rebase(
         from agent_factory.migrate.workflows.child import in_child
         from agent_factory.migrate.workflows.rebase import rebase as run
 
-        config_path = invocation.config_path
+        setup = invocation.setup
         target = invocation.local_target()
         invocation.show(
             in_child(
                 run,
-                config_path,
+                setup,
                 target,
                 against=against,
                 allow=parse_consents(allow or (), OF_REBASES),

@@ -70,7 +70,7 @@ def _run_command(open_target: OpenTarget, direction: Direction, revision_type: A
             target = open_target(invocation)
             saved = _read_plan(direction, invocation.path(plan)) if plan else None
             result = run(
-                invocation.config_path,
+                invocation.setup,
                 RunRequest(
                     target=target,
                     direction=direction,

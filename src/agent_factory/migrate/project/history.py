@@ -16,6 +16,7 @@ from alembic.util import CommandError, pyc_file_from_path
 from agent_factory.migrate.model.errors import NOT_TOUCHED, RefusedError, UsageError
 from agent_factory.migrate.model.events import Warned
 from agent_factory.migrate.model.plan import Direction, Plan, Revision
+from agent_factory.migrate.model.setup import Setup
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.project.alembic_internals import AMBIGUOUS, OVERLAPS, PAST_THE_END, RELATIVE
 from agent_factory.migrate.project.loader import ProjectCode
@@ -30,13 +31,13 @@ from agent_factory.plain_text import text_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """An Alembic project that was read from ``config_path``. ``root`` is the folder of that file.
+    """An Alembic project that was opened with ``setup``. ``root`` is the folder of its configuration.
 
     ``folders`` are those of its own files. ``code`` knows which of these were executed, ``opened`` which
     others its revisions have read.
     """
 
-    config_path: Path
+    setup: Setup
     config: Config
     script: ScriptDirectory
     folders: OwnFolders
@@ -45,7 +46,7 @@ class Project:
 
     @property
     def root(self) -> Path:
-        return self.config_path.parent
+        return self.setup.config_path.parent
 
     @property
     def heads(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from alembic.util import CommandError
 
 from agent_factory.migrate.model.errors import NOT_TOUCHED, UsageError
 from agent_factory.migrate.model.findings import RULES
+from agent_factory.migrate.model.setup import Setup
 from agent_factory.migrate.project.alembic_internals import ONLY_WARNED
 from agent_factory.migrate.project.code_cache import CodeCache
 from agent_factory.migrate.project.connections import only_loaded
@@ -79,9 +80,7 @@ def files_read(project: Project) -> FilesRead:
 NONE_READ = FilesRead()
 
 
-def open_project(
-    config_path: Path, *, target: DatabaseURL | None = None, read: FilesRead = NONE_READ
-) -> Project:
+def open_project(setup: Setup, *, target: DatabaseURL | None = None, read: FilesRead = NONE_READ) -> Project:
     """Read the configuration and every revision file, and check that they make one history.
 
     Files that were ``read`` are not read again. What the files connect to while they are loaded is only read:
@@ -89,19 +88,19 @@ def open_project(
     Raises UsageError for a file that is not there or not understood, and for everything else for which
     Alembic refuses the history, naming the files.
     """
-    project = configure(config_path, read=read)
+    project = configure(setup, read=read)
     with only_loaded(project, target):
         _load(project)
     return project
 
 
-def read_history_files(config_path: Path, *, target: DatabaseURL | None = None) -> HistoryFiles:
+def read_history_files(setup: Setup, *, target: DatabaseURL | None = None) -> HistoryFiles:
     """Read the configuration and every revision file; what is wrong with these is in the result.
 
     ``target`` is as for ``open_project``.
     Raises UsageError for a configuration that is not there or not understood.
     """
-    project = configure(config_path)
+    project = configure(setup)
     refusal = None
     with only_loaded(project, target):
         try:
@@ -111,7 +110,7 @@ def read_history_files(config_path: Path, *, target: DatabaseURL | None = None) 
         files = _loaded_files(project) if refusal is None else _imported_files(project)
     script = project.script
     return HistoryFiles(
-        config_path=config_path,
+        config_path=setup.config_path,
         files=files,
         folders=tuple(folder.resolve() for folder in _folders(script)),
         has_subfolders=script.recursive_version_locations,
@@ -122,11 +121,12 @@ def read_history_files(config_path: Path, *, target: DatabaseURL | None = None) 
     )
 
 
-def configure(config_path: Path, *, read: FilesRead = NONE_READ) -> Project:
+def configure(setup: Setup, *, read: FilesRead = NONE_READ) -> Project:
     """Read the configuration, and of the revision files nothing: they may make no history.
 
     Raises UsageError for a configuration that is not there or not understood.
     """
+    config_path = setup.config_path
     if not config_path.is_file():
         raise UsageError(
             "no-project",
@@ -137,15 +137,16 @@ def configure(config_path: Path, *, read: FilesRead = NONE_READ) -> Project:
     config = Config(
         config_path if config_path.suffix != ".toml" else None,
         toml_file=config_path.with_name("pyproject.toml"),
+        ini_section=setup.section,
         stdout=sys.stderr,
         # With these, env.py may ask for what was typed behind Alembic's -x, and whether this is autogenerate.
-        cmd_opts=argparse.Namespace(quiet=True, x=None, autogenerate=False),
+        cmd_opts=argparse.Namespace(quiet=True, x=list(setup.x) or None, autogenerate=False),
     )
     with _configuration_errors(config_path), stdout_kept_clean():
         script = ScriptDirectory.from_config(config)
         own = OwnFolders(config_path.parent, (script.dir, *script.version_locations))
         return Project(
-            config_path=config_path,
+            setup=setup,
             config=config,
             script=script,
             folders=own,

@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.checks.branch import check_branch
@@ -27,6 +26,7 @@ from agent_factory.migrate.model.findings import (
     finding,
 )
 from agent_factory.migrate.model.options import RehearsalOptions
+from agent_factory.migrate.model.setup import Setup
 from agent_factory.migrate.project import HistoryFiles, Project
 from agent_factory.migrate.project.configuration import read_configuration
 from agent_factory.migrate.rehearsal.scratch import ScratchUnavailableError
@@ -69,7 +69,7 @@ class _Check:
 
 
 def check(
-    config_path: Path, *, against: str | None, options: RehearsalOptions, uses_sqlite: bool = False
+    setup: Setup, *, against: str | None, options: RehearsalOptions, uses_sqlite: bool = False
 ) -> CheckResult:
     """Make every check that can be made here; one that cannot is reported with the reason.
 
@@ -79,8 +79,8 @@ def check(
     SQLite, so migrations that do not run there are an error; it goes where the configuration names no
     databases. Raises UsageError for a configuration that cannot be read.
     """
-    files = alembic_project.read_history_files(config_path)
-    configuration = read_configuration(config_path.parent)
+    files = alembic_project.read_history_files(setup)
+    configuration = read_configuration(setup.config_path.parent)
     if configuration.databases is not None:
         uses_sqlite = "sqlite" in configuration.databases
     findings: list[Finding] = []

@@ -5,9 +5,9 @@ Whatever is not a run itself goes this way: what reads, plans, rehearses and che
 
 import functools
 from collections.abc import Callable
-from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
+from agent_factory.migrate.model.setup import Setup
 from agent_factory.migrate.project import Project, open_project
 from agent_factory.migrate.project.pipe import call_apart
 from agent_factory.url import DatabaseURL
@@ -22,21 +22,21 @@ def in_child(workflow: Callable[P, T], *arguments: P.args, **options: P.kwargs) 
 
 
 def on_project(
-    config_path: Path,
+    setup: Setup,
     url: DatabaseURL | None,
     workflow: Callable[Concatenate[Project, P], T],
     *arguments: P.args,
     **options: P.kwargs,
 ) -> T:
     """Do the same with a project that is opened there; what its files read while they load is ``url``."""
-    return call_apart(functools.partial(_opened, workflow, config_path, url), *arguments, **options)
+    return call_apart(functools.partial(_opened, workflow, setup, url), *arguments, **options)
 
 
 def _opened(
     workflow: Callable[..., T],
-    config_path: Path,
+    setup: Setup,
     url: DatabaseURL | None,
     *arguments: object,
     **options: object,
 ) -> T:
-    return workflow(open_project(config_path, target=url), *arguments, **options)
+    return workflow(open_project(setup, target=url), *arguments, **options)

@@ -9,6 +9,7 @@ from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.journal.records import read_all_entries
 from agent_factory.migrate.model.errors import NOT_TOUCHED, CannotConnectError, RefusedError
+from agent_factory.migrate.model.setup import Setup
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.model.written import ConfirmRebase, RebasedFile, RebaseResult
 from agent_factory.migrate.project import HistoryFiles
@@ -39,7 +40,7 @@ from agent_factory.migrate.revisions.parse import FILE_NAME, RevisionFile, read_
 
 
 def rebase(
-    config_path: Path,
+    setup: Setup,
     target: Target,
     *,
     against: str | None,
@@ -57,9 +58,9 @@ def rebase(
     Raises RefusedError, naming the files, where something stands in the way; UsageError where git cannot
     read the branch; CannotConnectError.
     """
-    root = config_path.absolute().parent
+    root = setup.config_path.absolute().parent
     notes = _put_back(root, target, dry_run=dry_run)
-    files = alembic_project.read_history_files(config_path, target=target.url)
+    files = alembic_project.read_history_files(setup, target=target.url)
     ref = against or find_default_branch(root)
     theirs = _theirs(root, ref, files)
     ours = _ours(files, theirs)
@@ -82,7 +83,7 @@ def rebase(
     if PUSHED not in allow:
         _check_not_pushed(root, target, changed, allow)
     if APPLIED not in allow:
-        _check_not_applied(config_path, target, ours, theirs, changed, allow)
+        _check_not_applied(setup, target, ours, theirs, changed, allow)
     if dry_run:
         return result
     confirm(result)
@@ -204,7 +205,7 @@ def _check_not_pushed(root: Path, target: Target, changed: Sequence[Move], allow
 
 
 def _check_not_applied(
-    config_path: Path,
+    setup: Setup,
     target: Target,
     ours: Sequence[RevisionFile],
     theirs: Sequence[RevisionFile],
@@ -212,7 +213,7 @@ def _check_not_applied(
     allow: Sequence[str],
 ) -> None:
     """Raise RefusedError when the database at hand has, or may have, a revision that is to be changed."""
-    project = alembic_project.configure(config_path)
+    project = alembic_project.configure(setup)
     consent = f"or, if no database has to be kept: {target.command(f'rebase {flag_for([APPLIED], allow)}')}"
     try:
         with connect(target, read_only=True) as connection:

@@ -4,7 +4,6 @@ import contextlib
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -22,6 +21,7 @@ from agent_factory.migrate.model.events import Emit, Warned
 from agent_factory.migrate.model.options import RehearsalOptions, RunOptions
 from agent_factory.migrate.model.plan import Direction, Plan, Revision
 from agent_factory.migrate.model.results import CurrentHead, RunResult
+from agent_factory.migrate.model.setup import Setup
 from agent_factory.migrate.model.target import Environment, Target
 from agent_factory.migrate.model.version_table import Position, VersionTable
 from agent_factory.migrate.project import FilesRead, Project, files_read, open_project
@@ -71,7 +71,7 @@ class _Prepared:
 
 
 def run(
-    config_path: Path, request: RunRequest, *, ci_url: str | None, confirm: "Confirm", emit: Emit
+    setup: Setup, request: RunRequest, *, ci_url: str | None, confirm: "Confirm", emit: Emit
 ) -> RunResult:
     """Bring the database to the revision that is asked for.
 
@@ -84,14 +84,14 @@ def run(
     target = request.target
     with contextlib.ExitStack() as stack:
         if request.is_rehearsed:
-            prepared = on_project(config_path, target.url, _prepare_apart, request)
+            prepared = on_project(setup, target.url, _prepare_apart, request)
             if prepared.is_nothing:
                 return _nothing_to_do(target, prepared.plan, prepared.before)
             confirm(prepared.plan, prepared.warnings, _result(prepared))
-            project = open_project(config_path, target=target.url, read=prepared.read or FilesRead())
+            project = open_project(setup, target=target.url, read=prepared.read or FilesRead())
             read_connection = stack.enter_context(connect(target, read_only=True))
         else:
-            project = open_project(config_path, target=target.url)
+            project = open_project(setup, target=target.url)
             read_connection = stack.enter_context(connect(target, read_only=True))
             prepared = _prepare(project, read_connection, request)
             if prepared.is_nothing:

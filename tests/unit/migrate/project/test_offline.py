@@ -4,6 +4,7 @@ import pytest
 
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.model.plan import Direction
+from agent_factory.migrate.model.setup import Setup
 from agent_factory.migrate.model.target import Environment, Target
 from agent_factory.url import parse_url
 from tests.projects import AlembicProject
@@ -22,7 +23,7 @@ def offline_project(project: AlembicProject) -> AlembicProject:
 
 
 def render(project: AlembicProject) -> dict[str, tuple[str, ...] | Exception]:
-    opened = alembic_project.open_project(project.config)
+    opened = alembic_project.open_project(Setup(config_path=project.config))
     plan = alembic_project.plan(opened, TARGET, Direction.UPGRADE, "head", ())
     return alembic_project.render_offline(opened, plan)
 
