@@ -497,6 +497,12 @@ def test_settings_of_runs_are_no_obstacle(
         ("local", "history", "--diff"),
         ("history",),
         ("local", "downgrade", "-1"),
+        ("current", "-x", "a=1"),
+        ("-x", "a=1", "current"),
+        ("local", "upgrade", "-xa=1"),
+        ("local", "history", "-n", "alembic"),
+        ("-n", "alembic", "prod", "current"),
+        ("prod", "current", "--name=alembic"),
     ],
 )
 def test_other_command_lines_are_left(

@@ -47,7 +47,7 @@ def add_project_check(app: typer.Typer) -> None:
             url = invocation.local_settings().database_url
             result = in_child(
                 run,
-                invocation.setup,
+                invocation.setup("check"),
                 against=against,
                 uses_sqlite=url is not None and url.get_secret_value().startswith("sqlite"),
                 options=invocation.rehearsal_options(),

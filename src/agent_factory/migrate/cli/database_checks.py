@@ -24,6 +24,7 @@ def add_check_command(app: typer.Typer, open_target: OpenTarget) -> None:
 
             target = open_target(invocation)
             result = invocation.call(
+                invocation.setup("check"),
                 check_database,
                 target,
                 options=invocation.rehearsal_options(),

@@ -1,7 +1,6 @@
 """One command as it was typed: its project, its target, its output, and what its errors become."""
 
 import contextlib
-import shlex
 import signal
 import sys
 import threading
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 import typer
 
 from agent_factory.migrate.cli.options import ProgressForm
+from agent_factory.migrate.cli.project_options import called, options_of_project
 from agent_factory.migrate.cli.typer_internals import words_typed
 from agent_factory.migrate.model.errors import (
     NOT_TOUCHED,
@@ -63,13 +63,13 @@ class Invocation:
 
     def __init__(self, context: typer.Context) -> None:
         self._given = context.params
-        chosen = self._given["config"] or context.find_root().obj
+        chosen, self._section, self._x = options_of_project(self._given, context.find_root().params)
         self._started_in = working_directory()
         self._config: Path | None = self._started_in / chosen if chosen else None
         self._json = self._given["json"] or self._given.get("form") == "json"
         self._progress = self._given.get("progress", ProgressForm.AUTO)
         self._command = context.command_path.removeprefix("af-db ")
-        self._called = f"af-db -c {shlex.quote(str(chosen))}" if chosen else "af-db"
+        self._called = called(chosen, self._section, self._x)
         self._typed = tuple(words_typed(context))
         self._url: DatabaseURL | None = None
         self._undo = contextlib.ExitStack()
@@ -104,20 +104,29 @@ class Invocation:
             self._undo.enter_context(entered(config_path.parent))
         return config_path
 
-    @property
-    def setup(self) -> "Setup":
-        """What the project is opened with."""
-        from agent_factory.migrate.model.setup import Setup
+    def setup(self, command: str = "current", **options: object) -> "Setup":
+        """Return what the project is opened with, for Alembic's own command that is the like of this one."""
+        from agent_factory.migrate.model.setup import OWN_SECTION, Setup
 
-        return Setup(config_path=self.config_path)
+        return Setup(
+            config_path=self.config_path,
+            section=self._section or OWN_SECTION,
+            x=self._x,
+            command=command,
+            options=options,
+        )
 
     def call(
-        self, workflow: "Callable[Concatenate[Project, P], T]", *arguments: "P.args", **options: "P.kwargs"
+        self,
+        setup: "Setup",
+        workflow: "Callable[Concatenate[Project, P], T]",
+        *arguments: "P.args",
+        **options: "P.kwargs",
     ) -> "T":
         """Return what the workflow makes of the project, in a process of its own."""
         from agent_factory.migrate.workflows.child import on_project
 
-        return on_project(self.setup, self._url, workflow, *arguments, **options)
+        return on_project(setup, self._url, workflow, *arguments, **options)
 
     def local_settings(self) -> "Settings":
         """Read the environment, and for what it leaves unset the project's .env."""

@@ -47,7 +47,8 @@ def create(
         from agent_factory.migrate.workflows import create as workflow
 
         target = invocation.local_target()
-        invocation.show(invocation.call(workflow.create, target, message, empty=empty))
+        setup = invocation.setup("revision", message=message, autogenerate=not empty)
+        invocation.show(invocation.call(setup, workflow.create, target, message, empty=empty))
 
 
 @app.command()
@@ -73,6 +74,7 @@ def merge(
         target = invocation.local_target()
         invocation.show(
             invocation.call(
+                invocation.setup("merge", revisions=["heads"], message=message),
                 run,
                 target,
                 message,
@@ -119,12 +121,11 @@ def rebase(
         from agent_factory.migrate.workflows.child import in_child
         from agent_factory.migrate.workflows.rebase import rebase as run
 
-        setup = invocation.setup
         target = invocation.local_target()
         invocation.show(
             in_child(
                 run,
-                setup,
+                invocation.setup(),
                 target,
                 against=against,
                 allow=parse_consents(allow or (), OF_REBASES),

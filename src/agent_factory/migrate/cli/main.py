@@ -2,7 +2,6 @@
 
 import contextlib
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -46,9 +45,9 @@ _VERSION = options.flag("--version", meaning="Print the version.", callback=_pri
 
 
 @app.callback()
-@takes(options.CONFIG, _VERSION)
-def main_options(context: typer.Context, *, config: Path | None) -> None:
-    context.obj = config
+@takes(*options.PROJECT, _VERSION)
+def main_options() -> None:
+    pass
 
 
 @app.command()
@@ -64,7 +63,8 @@ def current(
         from agent_factory.migrate.workflows import status
 
         target = invocation.local_target()
-        invocation.show(invocation.call(status.current, target, check_heads=check_heads))
+        setup = invocation.setup(check_heads=check_heads)
+        invocation.show(invocation.call(setup, status.current, target, check_heads=check_heads))
 
 
 add_project_check(app)

@@ -30,10 +30,15 @@ class ProgressForm(StrEnum):
     JSON = "json"
 
 
-def option(of: Any, name: str, *short: str, meaning: str, default: Any = None, **facts: Any) -> Parameter:
-    """Return the parameter that takes an option of this type; ``--a-b`` becomes the parameter ``a_b``."""
+def option(
+    of: Any, name: str, *short: str, meaning: str, default: Any = None, called: str = "", **facts: Any
+) -> Parameter:
+    """Return the parameter that takes an option of this type, ``called`` so in the program.
+
+    By default ``--a-b`` becomes the parameter ``a_b``.
+    """
     return Parameter(
-        name.removeprefix("--").replace("-", "_"),
+        called or name.removeprefix("--").replace("-", "_"),
         Parameter.KEYWORD_ONLY,
         default=default,
         annotation=Annotated[of, typer.Option(name, *short, help=meaning, **facts)],
@@ -64,8 +69,21 @@ CONFIG = option(
     metavar="PATH",
     meaning="Another alembic.ini; by default the nearest one, going up from here.",
 )
+NAME = option(
+    *(str | None, "--name", "-n"),
+    called="section",
+    metavar="SECTION",
+    meaning="Another section of alembic.ini than [alembic].",
+)
+X = option(
+    *(list[str] | None, "-x"),
+    called="x",
+    metavar="KEY=VALUE",
+    meaning="What env.py reads by context.get_x_argument(); may be typed several times.",
+)
+PROJECT = (CONFIG, NAME, X)
 JSON = flag("--json", meaning="Print one JSON document on stdout.")
-OUTPUT = (CONFIG, JSON)
+OUTPUT = (*PROJECT, JSON)
 YES = flag("--yes", "-y", meaning="Do not ask; for CI and scripts.")
 
 ALLOW = texts("--allow", "HAZARD[,...]", "Consent to high hazards of the plan by their names, and to drift.")

@@ -71,11 +71,14 @@ def add_plan_command(app: typer.Typer, open_target: OpenTarget) -> None:
                         target.command(f"plan --downgrade {downgrade}"),
                     ),
                 )
+            direction = Direction.UPGRADE if downgrade is None else Direction.DOWNGRADE
+            to = next((given for given in (downgrade, revision) if given is not None), "head")
             result = invocation.call(
+                invocation.setup(str(direction), revision=to),
                 run,
                 target,
-                Direction.UPGRADE if downgrade is None else Direction.DOWNGRADE,
-                next((given for given in (downgrade, revision) if given is not None), "head"),
+                direction,
+                to,
                 options=invocation.rehearsal_options(),
                 environment=environment,
                 save_to=invocation.path(out) if out else None,

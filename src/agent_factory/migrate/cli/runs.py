@@ -30,7 +30,7 @@ def add_run_commands(app: typer.Typer, open_target: OpenTarget) -> None:
     )
 
     @app.command()
-    @takes(options.YES, *options.OUTPUT)
+    @takes(options.YES, options.CONFIG, options.JSON)
     def environment(
         context: typer.Context,
         name: Annotated[
@@ -69,12 +69,13 @@ def _run_command(open_target: OpenTarget, direction: Direction, revision_type: A
             gc.enable()
             target = open_target(invocation)
             saved = _read_plan(direction, invocation.path(plan)) if plan else None
+            to = _revision(direction, revision, saved, target)
             result = run(
-                invocation.setup,
+                invocation.setup(str(direction), revision=to),
                 RunRequest(
                     target=target,
                     direction=direction,
-                    revision=_revision(direction, revision, saved, target),
+                    revision=to,
                     options=invocation.run_options(),
                     rehearsal=invocation.rehearsal_options(),
                     saved=saved,

@@ -21,7 +21,7 @@ def add_status_commands(app: typer.Typer, open_target: OpenTarget) -> None:
             from agent_factory.migrate.workflows import status
 
             target = open_target(invocation)
-            result = invocation.call(status.current, target)
+            result = invocation.call(invocation.setup(), status.current, target)
             if not json:
                 invocation.report.database(str(target))
             invocation.show(result)
@@ -39,4 +39,5 @@ def add_status_commands(app: typer.Typer, open_target: OpenTarget) -> None:
             from agent_factory.migrate.workflows import status
 
             target = open_target(invocation)
-            invocation.show(invocation.call(status.history, target, with_differences=diff))
+            setup = invocation.setup("history")
+            invocation.show(invocation.call(setup, status.history, target, with_differences=diff))

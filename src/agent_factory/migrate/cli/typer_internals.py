@@ -40,17 +40,20 @@ def takes(*shared: inspect.Parameter) -> Callable[[Command], Command]:
     return decorate
 
 
+_OF_PROJECT = ("config", "section", "x")
+
+
 def words_typed(context: typer.Context) -> Iterator[str]:
     """Yield the command's words, and each argument and option that was typed, as a shell takes them again.
 
-    Only Click's context knows which values were typed; options are written by their first name. The
-    configuration is not among them: ``-c`` is how ``af-db`` itself is called.
+    Only Click's context knows which values were typed; options are written by their first name.
+    ``-c``, ``-n`` and ``-x`` are not among them: they are how ``af-db`` itself is called.
     """
     yield context.command_path.removeprefix("af-db ")
     for parameter in context.command.params:
         name = parameter.name or ""
         source = context.get_parameter_source(name)
-        if source is None or source.name != "COMMANDLINE" or name == "config":
+        if source is None or source.name != "COMMANDLINE" or name in _OF_PROJECT:
             continue
         value = context.params[name]
         option = parameter.opts[0] if parameter.param_type_name == "option" else ""

@@ -1,6 +1,7 @@
 """Revisions, and the plan: what will run, as plain data, before anything does."""
 
 import re
+import shlex
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -28,7 +29,7 @@ class Plan:
     """The revisions that lead a database from ``before`` to ``after``, in the order in which they run.
 
     ``before`` and ``after`` are the revisions that ``alembic_version`` holds; empty at base. ``target`` is
-    what was asked for, as it was typed.
+    what was asked for, as it was typed; ``arguments`` are what was typed for Alembic and env.py, as in Setup.
     """
 
     direction: Direction
@@ -36,6 +37,12 @@ class Plan:
     before: tuple[str, ...]
     after: tuple[str, ...]
     steps: tuple[Revision, ...]
+    arguments: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def typed(self) -> str:
+        """The arguments as a shell takes them."""
+        return " ".join(f"{option} {shlex.quote(value)}" for option, value in self.arguments)
 
     @property
     def command(self) -> str:

@@ -1,6 +1,7 @@
 """What a project is opened with: its configuration file, and what else was said to Alembic and to env.py."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 OWN_SECTION = "alembic"
@@ -9,8 +10,21 @@ OWN_SECTION = "alembic"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """The file that configures Alembic, its ``section``, and the ``x`` arguments that env.py may ask for."""
+    """The file that configures Alembic, its ``section``, and the ``x`` arguments that env.py may ask for.
+
+    ``command`` and ``options`` are Alembic's own command for what was typed, with the values of its options
+    that are not the defaults: an env.py may ask for these too.
+    """
 
     config_path: Path
     section: str = OWN_SECTION
     x: tuple[str, ...] = ()
+    command: str = "current"
+    options: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def arguments(self) -> tuple[tuple[str, str], ...]:
+        """What was said besides the file, as options and their values: ``-n`` and ``sales``, ``-x`` and
+        ``tenant=a``."""
+        section = (("-n", self.section),) if self.section != OWN_SECTION else ()
+        return (*section, *(("-x", argument) for argument in self.x))

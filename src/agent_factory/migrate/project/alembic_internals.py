@@ -5,7 +5,9 @@ no more: tests/unit/migrate/project/test_alembic_internals.py. Read in Alembic 1
 """
 
 import contextlib
+import functools
 import re
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
@@ -13,6 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import command
+from alembic.config import CommandLine
 from alembic.operations.batch import ApplyBatchImpl, BatchOperationsImpl
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, RevisionStep
@@ -100,6 +103,24 @@ def version_table_name(context: MigrationContext) -> tuple[str, str | None]:
     Documented are the options of ``configure()``, but not where to read what became of them.
     """
     return context.version_table, context.version_table_schema
+
+
+@functools.cache
+def _parser() -> ArgumentParser:
+    parser: ArgumentParser = CommandLine(prog="alembic").parser
+    return parser
+
+
+def parsed_command(name: str) -> Namespace:
+    """Return what Alembic's own parser makes of ``alembic NAME``, for the caller to fill and to keep.
+
+    A revision that the command has to be given is ``head``. Alembic documents ``Config.cmd_opts`` as such a
+    value, but not where its parser is.
+    """
+    return _parser().parse_args(["-c", "alembic.ini", name, *(["head"] if name in _ON_REVISIONS else [])])
+
+
+_ON_REVISIONS = ("upgrade", "downgrade", "stamp", "merge", "show", "edit")
 
 
 def make_step(

@@ -11,6 +11,7 @@ from alembic.script import Script
 
 from agent_factory.migrate.model.plan import Direction, Plan, Revision
 from agent_factory.migrate.model.version_table import Position
+from agent_factory.migrate.project.command_options import commanded
 from agent_factory.migrate.project.connections import guarded
 from agent_factory.migrate.project.environment import Hooks, end_reading, read_configured, sharing
 from agent_factory.migrate.project.history import Project, as_revision
@@ -41,6 +42,7 @@ def run(project: Project, connection: sa.Connection, plan: Plan, hooks: Hooks) -
     """
     run_command = command.upgrade if plan.direction is Direction.UPGRADE else command.downgrade
     with (
+        commanded(project, str(plan.direction), revision=plan.target),
         guarded(project, connection, seen=hooks.connected),
         sharing(project, connection, plan=plan, hooks=hooks),
     ):
@@ -56,7 +58,11 @@ def prepare(project: Project, connection: sa.Connection) -> None:
 def stamp(project: Project, connection: sa.Connection, revisions: tuple[str, ...]) -> None:
     """Write into the version table that the database is at these revisions, and run nothing."""
     if revisions:
-        with guarded(project, connection), sharing(project, connection):
+        with (
+            commanded(project, "stamp", revisions=list(revisions)),
+            guarded(project, connection),
+            sharing(project, connection),
+        ):
             command.stamp(project.config, list(revisions))
 
 
@@ -73,7 +79,6 @@ def create(
         if all(operations.is_empty() for operations in directives[0].upgrade_ops_list):
             directives.clear()
 
-    vars(project.config.cmd_opts)["autogenerate"] = True
     with (
         guarded(project, connection, read_only=True),
         sharing(project, connection, writes=False),

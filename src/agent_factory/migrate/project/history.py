@@ -172,6 +172,7 @@ def plan(
             before=current,
             after=_heads_after(project, direction, current, steps),
             steps=steps,
+            arguments=project.setup.arguments,
         )
 
 

@@ -8,6 +8,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, RevisionStep
 
 from agent_factory.migrate.model.plan import Direction, Plan, Revision
+from agent_factory.migrate.project.command_options import commanded
 from agent_factory.migrate.project.connections import guarded
 from agent_factory.migrate.project.environment import migration_step
 from agent_factory.migrate.project.history import Project
@@ -73,6 +74,7 @@ def _render(
     before, project.config.output_buffer = project.config.output_buffer, buffer
     try:
         with (
+            commanded(project, str(direction), revision=steps[-1].id, sql=True),
             guarded(project, None),
             stdout_kept_clean(),
             EnvironmentContext(

@@ -1,6 +1,5 @@
 """Opening an Alembic project: its configuration and its revision files, also if their history is broken."""
 
-import argparse
 import configparser
 import contextlib
 import os
@@ -19,9 +18,10 @@ from alembic.util import CommandError
 
 from agent_factory.migrate.model.errors import NOT_TOUCHED, UsageError
 from agent_factory.migrate.model.findings import RULES
-from agent_factory.migrate.model.setup import Setup
+from agent_factory.migrate.model.setup import OWN_SECTION, Setup
 from agent_factory.migrate.project.alembic_internals import ONLY_WARNED
 from agent_factory.migrate.project.code_cache import CodeCache
+from agent_factory.migrate.project.command_options import command_options
 from agent_factory.migrate.project.connections import only_loaded
 from agent_factory.migrate.project.functions import arguments_of_env_py, find_unfit
 from agent_factory.migrate.project.history import Project, env_py
@@ -139,10 +139,10 @@ def configure(setup: Setup, *, read: FilesRead = NONE_READ) -> Project:
         toml_file=config_path.with_name("pyproject.toml"),
         ini_section=setup.section,
         stdout=sys.stderr,
-        # With these, env.py may ask for what was typed behind Alembic's -x, and whether this is autogenerate.
-        cmd_opts=argparse.Namespace(quiet=True, x=list(setup.x) or None, autogenerate=False),
+        cmd_opts=command_options(setup, setup.command, setup.options),
     )
     with _configuration_errors(config_path), stdout_kept_clean():
+        _require_section(setup, config)
         script = ScriptDirectory.from_config(config)
         own = OwnFolders(config_path.parent, (script.dir, *script.version_locations))
         return Project(
@@ -157,6 +157,22 @@ def configure(setup: Setup, *, read: FilesRead = NONE_READ) -> Project:
                 cache=CodeCache(str(config_path.absolute())),
             ),
             opened=OpenedFiles(own, dict(read.opened)),
+        )
+
+
+def _require_section(setup: Setup, config: Config) -> None:
+    """Raise UsageError for a section that is not there; Alembic would miss its first option instead."""
+    if setup.section == OWN_SECTION:
+        return
+    file = setup.config_path.name
+    sections = [] if file.endswith(".toml") else config.file_config.sections()
+    if setup.section not in sections:
+        there = f"; it has {', '.join(f'[{name}]' for name in sections)}" if sections else ""
+        raise UsageError(
+            "no-section",
+            f"{file} has no section [{setup.section}] that -n/--name could mean{there}",
+            state=NOT_TOUCHED,
+            next_steps=("name a section of alembic.ini, or leave -n away",),
         )
 
 
@@ -204,6 +220,8 @@ def _configuration_errors(config_path: Path) -> Iterator[None]:
         yield
     except CommandError as error:
         raise _broken_project(text_of(error)) from error
+    except UsageError:
+        raise
     except Exception as error:  # noqa: BLE001 - Alembic reads it with whatever there is
         # Not the error's own words: they repeat the line, and a line may hold a password.
         hidden = isinstance(error, configparser.Error | tomllib.TOMLDecodeError | UnicodeDecodeError)

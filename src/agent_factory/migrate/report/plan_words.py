@@ -69,6 +69,7 @@ def facts(result: PlanResult) -> list[tuple[str, str]]:
         ("current", show_heads(result.before)),
         (f"{plan.direction} to", show_revisions(plan.after)),
     ]
+    rows += [("with", one_line(plan.typed))] if plan.arguments else []
     if plan.steps:
         rows.append(("rehearsed on", review.rehearsed_on or "nothing: see the notes"))
         rows += [("schema from", review.schema_from)] if review.schema_from else []

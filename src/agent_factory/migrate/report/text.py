@@ -115,6 +115,7 @@ class Report:
                 ("database", str(target)),
                 ("current", show_revisions(plan.before)),
                 (f"{plan.direction} to", show_revisions(plan.after)),
+                *([("with", plan.typed)] if plan.arguments else []),
             ]
         )
         self._err.line()

@@ -28,9 +28,11 @@ from agent_factory.migrate.db.sent_statements import (
 )
 from agent_factory.migrate.model.errors import UNCHANGED, RefusedError, UsageError
 from agent_factory.migrate.model.plan import Direction
+from agent_factory.migrate.model.setup import Setup
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.model.version_table import VersionTable
 from agent_factory.migrate.review.hazards import DEPENDS_ON_DATA
+from agent_factory.migrate.review.saved_arguments import SavedArgument, differing_arguments, save_arguments
 from agent_factory.migrate.revisions.contents import content_of
 from agent_factory.migrate.revisions.normalise import content_sha256
 
@@ -79,6 +81,7 @@ class SavedPlan:
     """Everything that decides what the plan does.
 
     ``files`` are what env.py and the revisions imported from the project, and what the revisions read.
+    ``arguments`` are those that env.py could read.
     ``needed`` are the names that somebody has to consent to, ``allowed`` those that its author did.
     ``salt`` is that of the hashes of ``files`` and of statements.
     """
@@ -99,6 +102,7 @@ class SavedPlan:
     expires_at: AwareDatetime
     salt: str
     files: tuple[SavedFile, ...] = ()
+    arguments: tuple[SavedArgument, ...] = ()
 
     @property
     def is_rehearsed(self) -> bool:
@@ -154,6 +158,14 @@ def files(
         SavedFile(file=name, sha256=None if sha256 is None else salted(sha256, salt))
         for name, sha256 in hashes.items()
     )
+
+
+def check_arguments(plan: SavedPlan, setup: Setup) -> None:
+    """Raise RefusedError, naming each, unless env.py will be given what it was given for the plan.
+
+    That decides what else there is to compare: env.py may choose the version table by it.
+    """
+    _refuse_stale(differing_arguments(plan.arguments, save_arguments(setup, plan.salt)))
 
 
 def new_salt() -> str:
@@ -281,6 +293,7 @@ def _differences(plan: SavedPlan, now: SavedPlan) -> list[str]:
             ("revisions", tuple(item.id for item in plan.revisions), tuple(present)),
         ),
         *(line for item, other in both for line in _of_revision(item, other)),
+        *differing_arguments(plan.arguments, now.arguments),
         *_of_files(plan.files, now.files),
         *_unlike(("catalog of the database (SHA-256)", plan.catalog_sha256, now.catalog_sha256)),
     ]

@@ -45,6 +45,7 @@ from agent_factory.migrate.review.hazards import (
     find_own_connections,
     find_refused,
 )
+from agent_factory.migrate.review.saved_arguments import save_arguments
 from agent_factory.migrate.workflows.status import describe
 
 SAVED_SCOPE = Scope(leave_out_kinds=frozenset({"comment", "populated"}))
@@ -302,6 +303,7 @@ def fingerprint(
             functools.partial(alembic_project.used_sha256, project),
             salt,
         ),
+        arguments=save_arguments(project.setup, salt),
     )
 
 

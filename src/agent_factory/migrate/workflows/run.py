@@ -142,12 +142,21 @@ def _prepare_apart(project: Project, request: RunRequest) -> _Prepared:
 def _prepare(project: Project, connection: sa.Connection, request: RunRequest) -> _Prepared:
     """Plan and rehearse, over a connection that only reads. Raises what refuses the run."""
     target, saved = request.target, request.saved
+    if saved is not None:
+        from agent_factory.migrate.review.saved_plan import check_arguments
+
+        check_arguments(saved, project.setup)
     position = alembic_project.read_position(project, connection)
     table, current = position.table, position.rows
     here = describe(project, current)
     if saved is not None and _is_carried_out(saved, target, connection, position):
         done = Plan(
-            direction=request.direction, target=request.revision, before=current, after=current, steps=()
+            direction=request.direction,
+            target=request.revision,
+            before=current,
+            after=current,
+            steps=(),
+            arguments=project.setup.arguments,
         )
         return _Prepared(plan=done, table=table, before=here, is_nothing=True)
     plan, warnings = _plan(project, connection, position, request)

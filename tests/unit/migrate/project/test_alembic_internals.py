@@ -363,3 +363,24 @@ def test_batch_operations_impl_is_what_a_batch_is_flushed_by(connection: sa.Conn
     made = connection.exec_driver_sql("SELECT sql FROM sqlite_master").scalar_one()
     assert "CHECK (a > 0)" in made
     assert "STRICT" in made
+
+
+def test_parsed_command_is_what_alembics_own_program_hands_to_env_py() -> None:
+    upgrade: Any = internals.parsed_command("upgrade")
+    revision: Any = internals.parsed_command("revision")
+
+    assert (upgrade.cmd[0], upgrade.revision, upgrade.sql, upgrade.x) == (
+        command.upgrade,
+        "head",
+        False,
+        None,
+    )
+    assert (revision.cmd[0], revision.autogenerate, revision.name) == (command.revision, False, "alembic")
+    assert internals.parsed_command("upgrade") is not upgrade
+
+
+@pytest.mark.parametrize(
+    "name", ["current", "history", "check", "upgrade", "downgrade", "revision", "merge", "stamp"]
+)
+def test_parsed_command_needs_nothing_more_for(name: str) -> None:
+    assert internals.parsed_command(name).cmd[0].__name__ == name
