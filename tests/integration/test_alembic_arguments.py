@@ -252,3 +252,32 @@ def test_another_section_of_the_configuration_is_named_as_alembic_has_it(
     assert before.out == "s1 (head)\n"
     assert (wrong.code, wrong.error["code"]) == (2, "no-section")
     assert "[alembic], [sales]" in wrong.error["message"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "advised"),
+    [
+        (("stamp", "head"), ["af-db local upgrade", "af-db local check"]),
+        (("prod", "stamp", "head"), ["af-db prod upgrade", "af-db prod check"]),
+        (("heads",), ["af-db local history"]),
+        (("prod", "branches"), ["af-db prod history"]),
+        (("local", "show", "001"), ["af-db local history", "af-db local plan REVISION"]),
+        (("prod", "upgrade", "head", "--sql"), ["af-db prod plan --format sql"]),
+        (("local", "downgrade", "-1", "--sql"), ["af-db local plan --format sql"]),
+        (("revision", "-m", "x"), ["af-db local create MESSAGE"]),
+        (("local", "create", "x", "--autogenerate"), ["af-db local create MESSAGE"]),
+        (("upgrade", "head"), ["af-db local upgrade", "af-db prod upgrade"]),
+        (("merge", "heads"), ["af-db local merge"]),
+        (("nonsense",), ["af-db --help"]),
+    ],
+)
+def test_a_word_of_alembics_is_answered_with_the_command_that_does_it(
+    af_db: CommandLine, tmp_path: Path, typed: tuple[str, ...], advised: list[str]
+) -> None:
+    said = af_db(*typed, cwd=tmp_path)
+    as_json = af_db(*typed, "--json", cwd=tmp_path)
+
+    assert (said.code, as_json.code, as_json.error["code"]) == (2, 2, "usage")
+    for command in advised:
+        assert command in said.err.partition("next")[2]
+        assert command in " ".join(as_json.error["next_steps"])

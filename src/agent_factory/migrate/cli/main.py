@@ -9,7 +9,7 @@ import typer
 from agent_factory.migrate.cli import local, options, prod
 from agent_factory.migrate.cli.checks import add_project_check
 from agent_factory.migrate.cli.invocation import Invocation, show_bug
-from agent_factory.migrate.cli.typer_internals import context_of, has_no_reader, is_help, takes
+from agent_factory.migrate.cli.typer_internals import context_of, has_no_reader, is_help, takes, unknown_word
 from agent_factory.migrate.model.errors import INTERRUPTED, MEANINGS, NOT_TOUCHED, ExitCode, UsageError
 from agent_factory.migrate.model.version import describe_version
 from agent_factory.migrate.report.screen import flush_output, has_no_room, not_whole
@@ -100,18 +100,22 @@ def _show_usage_error(error: typer.TyperException, arguments: list[str]) -> None
         typer.echo(error.format_message())
         return
     command = context.command_path if context else "af-db"
+    next_steps: tuple[str, ...] = (f"{command} --help",)
+    if word := unknown_word(error):
+        from agent_factory.migrate.cli.alembic_words import commands_for
+
+        next_steps = commands_for(word, command) or next_steps
     if "--json" in arguments:
         from agent_factory.migrate.report.json import render_error
 
-        usage = UsageError(
-            "usage", error.format_message(), state=NOT_TOUCHED, next_steps=(f"{command} --help",)
-        )
+        usage = UsageError("usage", error.format_message(), state=NOT_TOUCHED, next_steps=next_steps)
         typer.echo(render_error(command.removeprefix("af-db").strip(), usage))
         return
     if context:
         typer.echo(context.get_usage(), err=True)
     typer.echo(redact(f"error: {error.format_message()}"), err=True)
-    typer.echo(f"  next  {command} --help", err=True)
+    for label, step in zip(("next", *[""] * len(next_steps)), next_steps, strict=False):
+        typer.echo(f"  {label:<4}  {step}", err=True)
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ in Typer 0.29.0 and 0.29.2.
 
 import functools
 import inspect
+import re
 import shlex
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -68,6 +69,15 @@ def context_of(error: typer.TyperException) -> typer.Context | None:
     """Return the context of the command whose words were wrong: Click's errors have it, Typer's may not."""
     context: typer.Context | None = getattr(error, "ctx", None)
     return context
+
+
+def unknown_word(error: typer.TyperException) -> str:
+    """Return the command or the option that there is not; empty for any other error.
+
+    The classes are in Typer's copy of Click, as that of ``is_help``, so the words identify them.
+    """
+    found = re.match(r"No such (?:command '([^']+)'|option: (\S+))", error.format_message())
+    return (found[1] or found[2]) if found else ""
 
 
 def is_help(error: typer.TyperException) -> bool:

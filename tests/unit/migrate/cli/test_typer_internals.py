@@ -15,6 +15,7 @@ from agent_factory.migrate.cli.typer_internals import (
     context_of,
     is_help,
     takes,
+    unknown_word,
     words_typed,
 )
 
@@ -121,6 +122,17 @@ def test_context_of_an_error_names_the_command_and_a_misspelt_option_is_one() ->
     assert "af-db group run" in context.get_usage(), "context_of: get_usage() does not say how to call it"
     assert not is_help(error.value), "is_help: a misspelt option is taken for a help"
     assert context_of(typer.TyperException("no command's")) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "unknown"),
+    [(("group", "stamp"), "stamp"), (("group", "run", "--sql"), "--sql"), (("group", "run", "a", "b"), "")],
+)
+def test_unknown_word_is_the_one_that_there_is_not(words: tuple[str, ...], unknown: str) -> None:
+    with pytest.raises(typer.TyperException) as error:
+        call(app_of(NAME, seen=[]), *words)
+
+    assert unknown_word(error.value) == unknown, f"unknown_word: Typer says {error.value.format_message()}"
 
 
 def test_is_help_is_what_a_group_without_a_command_says() -> None:
