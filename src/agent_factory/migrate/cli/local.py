@@ -1,5 +1,6 @@
 """``af-db local``: the database on a developer's machine."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,7 +28,19 @@ add_check_command(app, Invocation.local_target)
 
 
 @app.command()
-@takes(*options.OUTPUT)
+@takes(
+    options.text("--head", "REVISION", "What it follows: an id, branch@head, or base; by default the head."),
+    options.flag("--splice", meaning="It may follow a revision that others follow: a new branch."),
+    options.text("--branch-label", "LABEL", "A name for the branch that begins with it."),
+    options.option(
+        *(Path | None, "--version-path"),
+        metavar="FOLDER",
+        meaning="Which of version_locations it is in.",
+    ),
+    options.texts("--depends-on", "REVISION", "A revision of another branch that must have run before it."),
+    options.text("--rev-id", "ID", "Its id; by default the next number, or one of Alembic's."),
+    *options.OUTPUT,
+)
 def create(
     context: typer.Context,
     message: Annotated[
@@ -38,17 +51,45 @@ def create(
     ] = None,
     same_message: MessageOption = None,
     empty: Annotated[bool, typer.Option("--empty", help="Leave it empty: you write it by hand.")] = False,
+    *,
+    head: str | None,
+    splice: bool,
+    branch_label: str | None,
+    version_path: Path | None,
+    depends_on: list[str] | None,
+    rev_id: str | None,
 ) -> None:
     """Write the next revision from what the models have and the database lacks."""
     message = _one_of(message, same_message)
     if message is None:
         raise typer.BadParameter("MESSAGE is missing: it becomes the file's name.")
     with Invocation(context) as invocation:
+        from agent_factory.migrate.model.written import NewRevision
         from agent_factory.migrate.workflows import create as workflow
 
         target = invocation.local_target()
-        setup = invocation.setup("revision", message=message, autogenerate=not empty)
-        invocation.show(invocation.call(setup, workflow.create, target, message, empty=empty))
+        new = NewRevision(
+            message=message,
+            is_empty=empty,
+            head=head,
+            splice=splice,
+            branch_label=branch_label,
+            version_path=invocation.path(version_path) if version_path else None,
+            depends_on=tuple(depends_on or ()),
+            rev_id=rev_id,
+        )
+        setup = invocation.setup(
+            "revision",
+            message=message,
+            autogenerate=not empty,
+            head=head,
+            splice=splice,
+            branch_label=branch_label,
+            version_path=str(version_path) if version_path else None,
+            depends_on=depends_on,
+            rev_id=rev_id,
+        )
+        invocation.show(invocation.call(setup, workflow.create, target, new))
 
 
 @app.command()

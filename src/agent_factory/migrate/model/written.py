@@ -9,6 +9,24 @@ from agent_factory.migrate.model.plan import Revision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewRevision:
+    """A revision to be written, as ``alembic revision`` has it.
+
+    ``head`` is what it follows: by default the only head, ``base`` for nothing; with ``splice`` also a
+    revision that others follow. ``is_empty`` leaves the models out.
+    """
+
+    message: str
+    is_empty: bool = False
+    head: str | None = None
+    splice: bool = False
+    branch_label: str | None = None
+    version_path: Path | None = None
+    depends_on: tuple[str, ...] = ()
+    rev_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreateResult:
     """A new revision file; ``revision`` and ``path`` are None when there was nothing to write.
 

@@ -33,12 +33,12 @@ from agent_factory.migrate.project.history import (
     plan,
     require_known,
     revisions,
-    several_heads,
     used_files,
     used_sha256,
     warn_of_bytecode,
 )
 from agent_factory.migrate.project.models import Models, read_models
+from agent_factory.migrate.project.new_revision import place
 from agent_factory.migrate.project.offline import render_offline
 from agent_factory.migrate.project.opened_files import OutsideFile
 from agent_factory.migrate.project.opening import (
@@ -74,6 +74,7 @@ __all__ = [
     "merge",
     "newest",
     "open_project",
+    "place",
     "plan",
     "prepare",
     "read_current",
@@ -89,7 +90,6 @@ __all__ = [
     "revisions",
     "run",
     "sends_version_row",
-    "several_heads",
     "stamp",
     "used_files",
     "used_sha256",

@@ -2,7 +2,8 @@
 
 import re
 import warnings
-from typing import cast
+from collections.abc import Mapping
+from typing import Any, cast
 
 import sqlalchemy as sa
 from alembic import command
@@ -16,6 +17,7 @@ from agent_factory.migrate.project.connections import guarded
 from agent_factory.migrate.project.environment import Hooks, end_reading, read_configured, sharing
 from agent_factory.migrate.project.history import Project, as_revision
 from agent_factory.migrate.project.library_warnings import in_our_words
+from agent_factory.migrate.project.new_revision import writing_errors
 from agent_factory.migrate.project.output import stdout_kept_clean
 
 
@@ -67,9 +69,11 @@ def stamp(project: Project, connection: sa.Connection, revisions: tuple[str, ...
 
 
 def create(
-    project: Project, connection: sa.Connection, message: str
+    project: Project, connection: sa.Connection, message: str, where: Mapping[str, Any]
 ) -> tuple[Revision | None, tuple[str, ...]]:
     """Write the revision that makes the database match the models; None, and no file, when it does already.
+
+    ``where`` is what ``place`` has returned.
 
     The database has to be at the head, which is base where there is no version table: nothing is written to
     it. The second value is what Alembic could not compare.
@@ -83,6 +87,7 @@ def create(
         guarded(project, connection, read_only=True),
         sharing(project, connection, writes=False),
         warnings.catch_warnings(record=True) as caught,
+        writing_errors(),
     ):
         warnings.simplefilter("always", UserWarning)
         warnings.simplefilter("always", sa.exc.SAWarning)
@@ -90,18 +95,22 @@ def create(
             project.config,
             message,
             autogenerate=True,
-            rev_id=_next_id(project),
             process_revision_directives=drop_if_empty,
+            **_with_id(project, where),
         )
     notes = in_our_words(warning.message for warning in caught)
     return as_revision(written) if isinstance(written, Script) else None, notes
 
 
-def create_empty(project: Project, message: str) -> Revision:
-    """Write a revision with nothing in it. Raises UsageError when there are several heads."""
-    with guarded(project, None), stdout_kept_clean():
-        written = command.revision(project.config, message, rev_id=_next_id(project))
+def create_empty(project: Project, message: str, where: Mapping[str, Any]) -> Revision:
+    """Write a revision with nothing in it; ``where`` is as for ``create``."""
+    with guarded(project, None), stdout_kept_clean(), writing_errors():
+        written = command.revision(project.config, message, **_with_id(project, where))
     return as_revision(cast("Script", written))
+
+
+def _with_id(project: Project, where: Mapping[str, Any]) -> dict[str, Any]:
+    return {**where, "rev_id": where["rev_id"] or _next_id(project)}
 
 
 def merge(project: Project, message: str) -> Revision:

@@ -59,6 +59,12 @@ class Project:
         return tuple(sorted(self.script.get_heads(consider_depends_on=True)))
 
 
+def version_folders(script: ScriptDirectory) -> tuple[Path, ...]:
+    """The folders of the revision files; Alembic tells where they are only if it has been given just one."""
+    each = [ScriptDirectory(script.dir, version_locations=[one]) for one in script.version_locations]
+    return tuple(Path(one.versions) for one in each or [script])
+
+
 def env_py(project: Project) -> Path:
     """Return the path of the project's env.py, or of its bytecode where Alembic takes that in its place."""
     path = Path(project.script.env_py_location)
@@ -203,17 +209,6 @@ def warn_of_bytecode(plan: Plan) -> tuple[Warned, ...]:
 def find_branches(project: Project, heads: Sequence[str]) -> tuple[str, ...]:
     """Return a label for each of these heads, where each has one of its own: they are meant to stay apart."""
     return own_labels([project.script.get_revision(head).branch_labels for head in heads])
-
-
-def several_heads(project: Project) -> UsageError:
-    """Return the error of a history with several heads, where one is meant."""
-    next_steps = ("join them: af-db local merge", "or name one of them, or `heads` for all")
-    return UsageError(
-        "multiple-heads",
-        describe_heads(project.heads),
-        state=NOT_TOUCHED,
-        next_steps=() if find_branches(project, project.heads) else next_steps,
-    )
 
 
 def _say_which(

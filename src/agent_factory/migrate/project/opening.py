@@ -24,7 +24,7 @@ from agent_factory.migrate.project.code_cache import CodeCache
 from agent_factory.migrate.project.command_options import command_options
 from agent_factory.migrate.project.connections import only_loaded
 from agent_factory.migrate.project.functions import arguments_of_env_py, find_unfit
-from agent_factory.migrate.project.history import Project, env_py
+from agent_factory.migrate.project.history import Project, env_py, version_folders
 from agent_factory.migrate.project.interruptions import is_interruption
 from agent_factory.migrate.project.loader import execute_from_bytes, load_module
 from agent_factory.migrate.project.opened_files import OpenedFiles
@@ -112,7 +112,7 @@ def read_history_files(setup: Setup, *, target: DatabaseURL | None = None) -> Hi
     return HistoryFiles(
         config_path=setup.config_path,
         files=files,
-        folders=tuple(folder.resolve() for folder in _folders(script)),
+        folders=tuple(folder.resolve() for folder in version_folders(script)),
         has_subfolders=script.recursive_version_locations,
         file_template=script.file_template,
         env_py=env_py(project).absolute(),
@@ -270,7 +270,7 @@ def _imported(file: RevisionFile) -> RevisionFile:
 def _read_files(project: Project) -> tuple[RevisionFile, ...]:
     """The files that Alembic would take for revisions, in its order, each once."""
     found: dict[Path, None] = {}
-    for folder in _folders(project.script):
+    for folder in version_folders(project.script):
         for root, folders, names in os.walk(folder):
             paths = [Path(root, name) for name in sorted(names) if FILE_NAME.fullmatch(name)]
             found.update((path.resolve(), None) for path in paths)
@@ -281,12 +281,6 @@ def _read_files(project: Project) -> tuple[RevisionFile, ...]:
         for path in found
         if path.is_file()
     )
-
-
-def _folders(script: ScriptDirectory) -> tuple[Path, ...]:
-    """The folders of the revision files; Alembic tells where they are only if it has been given just one."""
-    each = [ScriptDirectory(script.dir, version_locations=[one]) for one in script.version_locations]
-    return tuple(Path(one.versions) for one in each or [script])
 
 
 def _name(project: Project, path: Path) -> str:

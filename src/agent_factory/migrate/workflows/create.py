@@ -6,34 +6,34 @@ from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.model.errors import NOT_TOUCHED, UNCHANGED, RefusedError, UsageError
 from agent_factory.migrate.model.target import Target
-from agent_factory.migrate.model.written import CreateResult
+from agent_factory.migrate.model.written import CreateResult, NewRevision
 from agent_factory.migrate.project import Project
 
 
-def create(project: Project, target: Target, message: str, *, empty: bool = False) -> CreateResult:
-    """Write the next revision: what the models have and the database lacks, or nothing with ``empty``.
+def create(project: Project, target: Target, new: NewRevision) -> CreateResult:
+    """Write a revision: what the models have and the database lacks, or an empty one.
 
     Raises RefusedError when the database is behind, since the difference would then repeat revisions that
-    are there already; UsageError for a message without a word or a history with several heads.
+    are there already; UsageError for a message without a word and for a place that there is not, or where
+    the history has several heads and none is named.
     """
-    require_words(message)
-    if len(project.heads) > 1:
-        raise alembic_project.several_heads(project)
-    if empty:
-        revision = alembic_project.create_empty(project, message)
+    require_words(new.message)
+    where = alembic_project.place(project, target, new)
+    if new.is_empty:
+        revision = alembic_project.create_empty(project, new.message, where)
         return CreateResult(revision=revision, path=revision.path, notes=())
     with connect(target, read_only=True) as connection:
         current = alembic_project.read_current(project, connection)
         alembic_project.require_known(project, current)
-        if current != project.heads:
+        if current != project.effective_heads:
             raise RefusedError(
                 "behind-head",
                 f"the database is at {', '.join(current) or 'base'}, behind the head "
-                f"{', '.join(project.heads)}: a new revision would repeat what lies between",
+                f"{', '.join(project.effective_heads)}: a new revision would repeat what lies between",
                 state=UNCHANGED,
-                next_steps=(target.command("upgrade"), f"then: {target.command('create')} {message!r}"),
+                next_steps=(target.command("upgrade"), f"then: {target.again()}"),
             )
-        written, notes = alembic_project.create(project, connection, message)
+        written, notes = alembic_project.create(project, connection, new.message, where)
     return CreateResult(revision=written, path=written.path if written else None, notes=notes)
 
 
