@@ -281,3 +281,38 @@ def test_a_word_of_alembics_is_answered_with_the_command_that_does_it(
     for command in advised:
         assert command in said.err.partition("next")[2]
         assert command in " ".join(as_json.error["next_steps"])
+
+
+def test_an_env_py_that_needs_an_argument_gets_it_from_every_command(
+    af_db: CommandLine, project: AlembicProject, database_url: str
+) -> None:
+    needed = 'assert context.get_x_argument(as_dictionary=True)["tenant"] == "a"'
+    project.env_py.write_text(
+        project.env_py.read_text().replace("connection =", f"{needed}\nconnection =", 1)
+    )
+    project.write_models(
+        "metadata = sa.MetaData()\n"
+        'for name in ("t001", "t002", "t003"):\n'
+        '    sa.Table(name, metadata, sa.Column("id", sa.Integer, primary_key=True))\n'
+    )
+    commands = [
+        ("local", "upgrade"),
+        ("local", "check"),
+        ("check",),
+        ("current",),
+        ("local", "current"),
+        ("local", "history"),
+        ("local", "plan", "--downgrade", "001"),
+        ("local", "create", "none"),
+        ("local", "merge"),
+        ("local", "downgrade", "base"),
+    ]
+
+    outcomes = [af_db(*words, "-x", "tenant=a", cwd=project.root, url=database_url) for words in commands]
+    without = af_db("local", "current", cwd=project.root, url=database_url)
+
+    assert [(words, each.code) for words, each in zip(commands, outcomes, strict=True)] == [
+        (words, 0) for words in commands
+    ], [each.err for each in outcomes if each.code]
+    assert "broken-env-py" not in "".join(each.out for each in outcomes)
+    assert without.code == 2
