@@ -130,6 +130,24 @@ if errors:
     raise errors[0]
 """,
     "asyncio": ASYNCHRONOUS.format(arguments="", connect="connect"),
+    "a listener to what is lent": HEAD
+    + """
+
+@sa.event.listens_for(engine, "engine_connect")
+def ask(connection):
+    connection.execute(sa.text("SELECT 1"))
+    connection.commit()
+
+
+"""
+    + CONNECTS,
+    "asyncio, a statement before": ASYNCHRONOUS.format(arguments="", connect="connect")
+    .replace("import os\n", "import os\n\nimport sqlalchemy as sa\n")
+    .replace(
+        "        await connection.run",
+        '        await connection.execute(sa.text("SELECT 1"))\n'
+        "        await connection.commit()\n        await connection.run",
+    ),
     "asyncio, engine.begin()": ASYNCHRONOUS.format(arguments="", connect="begin"),
 }
 """What makes its engine for DATABASE_URL, by how it does; plain Alembic runs all of them too."""
@@ -147,6 +165,19 @@ with context.config.attributes["connection"].connect() as connection:"""
     + RUNS,
 }
 """What takes what it finds for an engine, as an older recipe of Alembic's has it."""
+
+LOCKS = (
+    HEAD
+    + """
+with engine.connect() as connection:
+    context.configure(connection=connection, target_metadata=None)
+    with context.begin_transaction():
+        context.get_context()._ensure_version_table()
+        connection.execute(sa.text("LOCK TABLE alembic_version IN ACCESS EXCLUSIVE MODE"))
+        context.run_migrations()
+"""
+)
+"""What has others wait, by a well-known recipe."""
 
 IN_APP = {
     "options of the engine": HEAD.replace(
@@ -168,6 +199,17 @@ def set_path(driver, _record):
     with driver.cursor() as cursor:
         cursor.execute("SET search_path = app")
     driver.commit()
+
+
+"""
+    + CONNECTS,
+    "a listener to each use": HEAD
+    + """
+
+@sa.event.listens_for(engine, "engine_connect")
+def set_path(connection):
+    connection.execute(sa.text("SET search_path = app"))
+    connection.commit()
 
 
 """

@@ -131,8 +131,25 @@ def test_what_it_writes_is_done_in_a_run_and_only_named_where_af_db_reads(
             'sa.create_engine(URL)\nsa.event.listen(engine, "begin", lambda connection: None)',
             "a listener for 'begin'",
         ),
+        (
+            'sa.create_engine(URL, creator=lambda: __import__("psycopg2").connect('
+            'os.environ["DATABASE_URL"]))',
+            "its engine has a `creator`",
+        ),
+        (
+            "sa.create_engine(URL)\nother = engine.connect()",
+            "lent at env.py, line 10, and has not been given",
+        ),
     ],
-    ids=["database", "role", "options", "class of cursors", "listener to transactions"],
+    ids=[
+        "database",
+        "role",
+        "options",
+        "class of cursors",
+        "listener to transactions",
+        "creator",
+        "another one that is open",
+    ],
 )
 def test_what_cannot_be_had_is_refused_by_name(
     af_db: CommandLine, project: AlembicProject, postgresql_url: str, engine: str, why: str
@@ -169,3 +186,42 @@ def test_an_engine_that_a_revision_has_in_common_with_env_py_connects_by_itself_
     assert (outcome.code, outcome.error["code"]) == (7, "revision-failed")
     assert "rolled back" in outcome.error["state"], outcome.error
     assert ("public", "by_itself") in made_in(postgresql_url)
+
+
+def test_migrations_inside_of_a_savepoint_are_refused_by_name(
+    af_db: CommandLine, project: AlembicProject, postgresql_url: str
+) -> None:
+    project.env_py.write_text(
+        f"{HEAD}with engine.begin() as connection, connection.begin_nested():{RUNS}",
+    )
+
+    for arguments in (("local", "plan"), ("local", "upgrade")):
+        outcome = af_db(*arguments, "--json", cwd=project.root, url=postgresql_url)
+
+        assert (outcome.code, outcome.error["code"]) == (2, "env-py-contract")
+        assert "inside of a savepoint (begin_nested)" in outcome.error["message"]
+    assert made_in(postgresql_url) == []
+
+
+def test_what_it_asks_the_tables_after_the_run_is_no_fault_where_no_revision_runs(
+    af_db: CommandLine, project: AlembicProject, database_url: str
+) -> None:
+    project.env_py.write_text(f"{HEAD}{CONNECTS}    connection.execute(sa.text('SELECT 1 FROM t001'))\n")
+
+    goes_up_and_down(af_db, project.root, database_url)
+
+
+def test_an_engine_of_a_module_finds_the_sqlite_file_that_the_run_makes(
+    af_db: CommandLine, project: AlembicProject, tmp_path: Path
+) -> None:
+    file, shared = tmp_path / "new.db", f"engine_of_{project.root.name}"
+    (project.root / f"{shared}.py").write_text(HEAD)
+    project.env_py.write_text(f"from {shared} import context, engine\n\n{CONNECTS}")
+
+    planned = af_db("local", "plan", cwd=project.root, url=f"sqlite:///{file}")
+    assert planned.code == 0, planned.err
+    assert not file.exists()
+    outcome = af_db("local", "upgrade", cwd=project.root, url=f"sqlite:///{file}")
+
+    assert outcome.code == 0, outcome.err
+    assert tables_made(f"sqlite:///{file}") == {"t001", "t002", "t003"}

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.commands import CommandLine
+from tests.env_py_files import CONNECTS, HEAD
 from tests.projects import AlembicProject
 
 SQL_BEFORE = "connection.exec_driver_sql(\"SET lock_timeout = '4s'\")\ncontext.configure("
@@ -166,3 +167,55 @@ def test_what_env_py_has_begun_is_not_taken_for_the_transaction_of_the_run(
 
     assert af_db("local", "upgrade", cwd=project.root, url=postgresql_url).code == 0
     assert af_db("current", cwd=project.root, url=postgresql_url).out == "003 (head)\n"
+
+
+def test_an_engine_for_postgresql_is_no_fault_of_a_check_on_sqlite(
+    af_db: CommandLine, project: AlembicProject, postgresql_url: str
+) -> None:
+    project.env_py.write_text(HEAD + CONNECTS)
+
+    told = findings(af_db, project, postgresql_url)
+
+    assert "env-py-contract" not in told
+    assert told["not-for-sqlite"]["level"] == "note"
+
+
+@pytest.mark.parametrize(
+    ("asks", "kind", "wanted"),
+    [
+        ("import os\n\nos.environ['OF_NOBODY']\n", "KeyError", "OF_NOBODY"),
+        (
+            "from pydantic import BaseModel\n\n\nclass Settings(BaseModel):\n    password: str\n"
+            "    secret_key: str\n\n\nSettings(password='very secret')\n",
+            "ValidationError",
+            "secret_key",
+        ),
+    ],
+    ids=["environment", "pydantic"],
+)
+def test_a_setting_that_is_missing_is_named_and_no_other_value(
+    af_db: CommandLine, project: AlembicProject, sqlite_url: str, asks: str, kind: str, wanted: str
+) -> None:
+    project.env_py.write_text(asks)
+
+    outcome = af_db("current", cwd=project.root, url=sqlite_url)
+
+    line = len(asks.splitlines())
+    assert outcome.code == 2
+    assert f"alembic/env.py, line {line}: {kind}: not set: {wanted}\n" in outcome.err
+    assert "very secret" not in outcome.err
+    assert "plain Alembic" not in outcome.err
+
+
+def test_a_relative_script_location_has_a_line_too(
+    af_db: CommandLine, project: AlembicProject, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project.root)
+    project.config.write_text(project.config.read_text().replace("%(here)s/alembic", "alembic"))
+    project.env_py.write_text("\nraise ValueError('as it is')\n")
+
+    outcome = af_db("current", cwd=project.root, url=sqlite_url)
+
+    assert "alembic/env.py, line 2: ValueError: as it is\n" in outcome.err
+    found = findings(af_db, project, sqlite_url)["broken-env-py"]
+    assert (found["file"], found["line"]) == (str(project.env_py), 2)

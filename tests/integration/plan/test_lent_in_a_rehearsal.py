@@ -4,7 +4,7 @@ import psycopg2
 import pytest
 
 from tests.commands import CommandLine
-from tests.env_py_files import BY_ITSELF, LOGGING, PLACEHOLDER, TEMPLATES
+from tests.env_py_files import BY_ITSELF, IN_APP, LOCKS, LOGGING, PLACEHOLDER, TEMPLATES
 from tests.integration.tables import tables_made
 from tests.projects import AlembicProject
 
@@ -46,3 +46,33 @@ def test_it_is_rehearsed_on_the_copy_and_runs_on_the_original(
     checked = af_db("prod", "check", "--json", cwd=project.root, url=postgresql_url)
     drift = [each["object"] for each in checked.document["findings"] if each["code"] == "drift"]
     assert len(drift) == 3, drift  # what this test made by hand
+
+
+@pytest.mark.parametrize(
+    "kind", sorted(IN_APP.keys() - {"options in the URL"})
+)  # the copy's URL has a query already
+def test_what_it_sets_holds_in_the_rehearsal_too(
+    af_db: CommandLine, project: AlembicProject, postgresql_url: str, kind: str
+) -> None:
+    project.env_py.write_text(IN_APP[kind])
+    with psycopg2.connect(postgresql_url) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA app")
+
+    ran = af_db("prod", "upgrade", "--yes", cwd=project.root, url=postgresql_url)
+
+    assert ran.code == 0, ran.err
+    with psycopg2.connect(postgresql_url) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT schemaname FROM pg_tables WHERE tablename LIKE 't00_'")
+        assert cursor.fetchall() == [("app",)]
+
+
+def test_a_lock_that_it_takes_before_the_first_revision_is_no_part_of_that(
+    af_db: CommandLine, project: AlembicProject, postgresql_url: str
+) -> None:
+    project.env_py.write_text(LOCKS)
+
+    ran = af_db("prod", "upgrade", "--yes", cwd=project.root, url=postgresql_url)
+
+    assert ran.code == 0, ran.err
+    assert tables_made(postgresql_url) == {"t001", "t002", "t003"}
+    assert af_db("prod", "downgrade", "base", "--yes", cwd=project.root, url=postgresql_url).code == 0

@@ -4,6 +4,7 @@ from agent_factory.migrate.checks.causes import is_of_sqlite
 from agent_factory.migrate.checks.throwaway import SQLITE
 from agent_factory.migrate.model.errors import UsageError
 from agent_factory.migrate.model.findings import Finding, failure, finding
+from agent_factory.migrate.project.connections import refused_in
 
 
 def broken_there(error: UsageError, backend: str, *, uses_sqlite: bool) -> Finding:
@@ -12,7 +13,9 @@ def broken_there(error: UsageError, backend: str, *, uses_sqlite: bool) -> Findi
     What SQLite does not know is a note, unless the project is meant for SQLite.
     """
     found = failure("env.py", error)
-    is_foreign = error.__cause__ is not None and is_of_sqlite(error.__cause__)
+    cause = error.__cause__
+    own = refused_in(cause)
+    is_foreign = (own is not None and own.is_of_another_kind) or (cause is not None and is_of_sqlite(cause))
     if backend == SQLITE and is_foreign and not uses_sqlite:
         return finding("not-for-sqlite", f"env.py: {found.message}", file=found.file, line=found.line)
     return found

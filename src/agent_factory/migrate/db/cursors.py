@@ -13,21 +13,24 @@ from agent_factory.migrate.db.driver import (
     psycopg2_connection,
     roll_back_unseen,
 )
+from agent_factory.migrate.db.transactions import is_idle
 
 
 @contextlib.contextmanager
 def own_cursor(connection: sa.Connection) -> Iterator[Cursor]:
     """A psycopg2 cursor on this connection.
 
-    Inside a transaction of SQLAlchemy's it takes part in it. Outside of one, psycopg2 has begun a
-    transaction that SQLAlchemy does not know of; it is rolled back, so that none stays open unseen.
+    Inside a transaction it takes part in it; env.py, to which the connection is lent, may have begun one
+    that this side of it does not know of. Outside of one, psycopg2 begins one, which is rolled back, so that
+    none stays open unseen.
     """
     driver = psycopg2_connection(connection)
+    is_of_env_py = not connection.in_transaction() and not is_idle(driver)
     try:
         with own_cursor_of(driver) as cursor:
             yield cursor
     finally:
-        if not connection.in_transaction() and not driver.closed:
+        if not (is_of_env_py or connection.in_transaction() or driver.closed):
             roll_back_unseen(driver)
 
 

@@ -158,6 +158,9 @@ class FetchingCursor:
 
     is_fetched = False
 
+    async def _async_soft_close(self) -> None:
+        """SQLAlchemy calls it where a connection for asyncio has executed something; the rows stay here."""
+
     def fetchone(self) -> Any:
         self.is_fetched = True
         return super().fetchone()  # type: ignore[misc]

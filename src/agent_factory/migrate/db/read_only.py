@@ -16,7 +16,13 @@ import psycopg2
 import psycopg2.extensions
 from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT, TRANSACTION_STATUS_IDLE
 
-from agent_factory.migrate.db.driver import AnnouncingCursor, Cursor, Values, WatchedConnection
+from agent_factory.migrate.db.driver import (
+    AnnouncingCursor,
+    Cursor,
+    FetchingCursor,
+    Values,
+    WatchedConnection,
+)
 from agent_factory.migrate.db.sql import blanked
 from agent_factory.migrate.db.transaction_control import border_of
 
@@ -33,6 +39,13 @@ _GOES_ON = re.compile(r"(?:\A|;)\s*(?:SAVEPOINT|DECLARE|LOCK|SET\s+(?:LOCAL|TRAN
 _SETS = re.compile(r"(?:\A|;)\s*(?:SET|RESET)\b|\bset_config\b", re.IGNORECASE)
 """What a rollback would take back, though it writes nothing."""
 
+_NOT_MADE = (
+    psycopg2.errors.UndefinedTable,
+    psycopg2.errors.UndefinedObject,
+    psycopg2.errors.InvalidSchemaName,
+)
+"""What a statement gets that is about what an earlier one, which did nothing, would have made."""
+
 _connection = psycopg2.extensions.connection
 
 
@@ -47,11 +60,13 @@ class ReadOnlyConnection(WatchedConnection):
     each is over after its statement then, so that no lock outlives it: unless it has a savepoint, a cursor
     whose rows the server keeps, or what else the next statement needs it for.
 
-    ``note_unsent``: where it is set, a statement that writes does nothing, and this is called with it. Not in
+    ``note_unsent``: where it is set, a statement that writes does nothing, and this is called with it; one
+    that then misses what that would have made, such as a LOCK, does nothing too. Not in
     autocommit, where nothing can be taken back alone.
     """
 
     note_unsent: Callable[[str], None] | None = None
+    _has_unsent = False
     _pretends_autocommit = False
     _is_fixed = False
     _has_savepoint = False
@@ -97,14 +112,20 @@ class ReadOnlyConnection(WatchedConnection):
             Cursor(self).execute("SAVEPOINT af_db_reads")
         try:
             yield
-        except psycopg2.errors.ReadOnlySqlTransaction:
-            if not may_write or self.note_unsent is None:
-                raise
-            Cursor(self).execute("ROLLBACK TO SAVEPOINT af_db_reads")
-            self.note_unsent("; ".join(texts))
-            return
-        except psycopg2.Error:
-            if self._pretends_autocommit and not self._has_savepoint and not self.closed:
+        except psycopg2.Error as error:
+            misses_unsent = self._has_unsent and isinstance(error, _NOT_MADE)
+            is_unsent = misses_unsent or isinstance(error, psycopg2.errors.ReadOnlySqlTransaction)
+            if may_write and is_unsent and self.note_unsent is not None:
+                self._has_unsent = True
+                Cursor(self).execute("ROLLBACK TO SAVEPOINT af_db_reads")
+                self.note_unsent("; ".join(texts))
+                return
+            if (
+                self._pretends_autocommit
+                and not self._has_savepoint
+                and not self.closed
+                and not isinstance(error, psycopg2.errors.ReadOnlySqlTransaction)
+            ):
                 super().rollback()
             raise
         if self._pretends_autocommit and not self._goes_on:
@@ -217,6 +238,10 @@ def read_only_connection(factory: object) -> type[ReadOnlyConnection]:
     return type(factory.__name__, (_OfAnotherClass, factory, ReadOnlyConnection), {})
 
 
+class _FileCursor(FetchingCursor, sqlite3.Cursor):
+    pass
+
+
 class ReadOnlyFile(sqlite3.Connection):
     """sqlite3's connection, on which nothing can be written once ``only_read`` was called.
 
@@ -226,6 +251,10 @@ class ReadOnlyFile(sqlite3.Connection):
     """
 
     is_lent = False
+
+    def cursor(self, factory: Any = None) -> Any:
+        """As sqlite3's; one of no other class can also be used by a connection for asyncio."""
+        return super().cursor(factory or _FileCursor)
 
     def close(self) -> None:
         if not self.is_lent:

@@ -53,6 +53,11 @@ def begins_noted(connection: sa.Connection) -> Iterator[Callable[[], sa.RootTran
         del connection.begin, connection._autobegin
 
 
+def has_own_creator(engine: sa.Engine) -> bool:
+    """Say whether a function of a project's opens its connections: nobody is asked before."""
+    return not str(getattr(engine.pool._creator, "__module__", "")).startswith("sqlalchemy.")
+
+
 _OF_CONNECTIONS = ("before_execute", "after_execute", "before_cursor_execute", "after_cursor_execute")
 _RETURNING = frozenset({"before_execute", "before_cursor_execute"})
 

@@ -24,6 +24,7 @@ from agent_factory.migrate.model.plan import Plan, Revision
 from agent_factory.migrate.model.session import Session
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.project import Project
+from agent_factory.migrate.project.env_py_faults import line_in_env_py
 from agent_factory.migrate.revisions.normalise import source_line
 from agent_factory.plain_text import text_of
 
@@ -230,9 +231,8 @@ def _explain_by_itself(error: BaseException) -> tuple[str, str, tuple[str, ...]]
 
 def _place_in_env_py(error: BaseException, project: Project) -> str:
     """Return the line of env.py that an exception passed through, as the beginning of a message."""
-    path = project.script.env_py_location
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
-    return f"env.py, line {lines[-1]}: " if lines else ""
+    line = line_in_env_py(project, traceback.extract_tb(error.__traceback__))
+    return f"env.py, line {line}: " if line else ""
 
 
 def place_in_revision(error: BaseException, revision: Revision | None) -> str:

@@ -59,11 +59,17 @@ class OwnConnection:
         return self.is_program and Path(self.to).stem.lower() in _SHELLS
 
     @property
+    def is_of_another_kind(self) -> bool:
+        """Say whether it is to the very database that is meant, which this one of another kind stands for."""
+        return self.why == _OF_ANOTHER_KIND
+
+    @property
     def where(self) -> str:
         return f"{self.file.name}, line {self.line}" if self.file else "outside of the project's files"
 
 
 _ANOTHER = "this is not the database that af-db works on"
+_OF_ANOTHER_KIND = "this is a database of another kind"
 _UNNAMED = "`programs` of [tool.af-db] does not name it"
 _NONE = "af-db works on no database here"
 _ONLY_LOADED = "files that are only loaded reach no database but that of DATABASE_URL, and only read there"
@@ -129,7 +135,12 @@ def lending(project: Project, connection: sa.Connection) -> Iterator[Lending]:
 
     with own():  # env.py does not read the file
         is_allowed = read_configuration(project.root).lends
-    lent = Lending(connection, lambda sql: _say_unsent(project, sql), is_allowed=is_allowed)
+    lent = Lending(
+        connection,
+        lambda sql: _say_unsent(project, sql),
+        place=lambda: _place_in_words(project),
+        is_allowed=is_allowed,
+    )
     with _holding(lending=lent):
         try:
             yield lent
@@ -139,12 +150,16 @@ def lending(project: Project, connection: sa.Connection) -> Iterator[Lending]:
 
 def _say_unsent(project: Project, sql: str) -> None:
     """Say once what env.py would write."""
-    file, line = _place(project.folders)
-    where = f"{file.name if file else 'env.py'}, line {line or '?'}"
-    said = f"note: {where}: not done here, where af-db only reads: {' '.join(masked_sql(sql).split())}"
+    written = " ".join(masked_sql(sql).split())
+    said = f"note: {_place_in_words(project)}: not done here, where af-db only reads: {written}"
     if said not in _state.said:
         _state.said.add(said)
         print(said, file=sys.stderr)  # noqa: T201 - what project code does is shown as what it prints
+
+
+def _place_in_words(project: Project) -> str:
+    file, line = _place(project.folders)
+    return f"{file.name if file else 'env.py'}, line {line or '?'}"
 
 
 def is_given_copy() -> bool:
@@ -175,9 +190,12 @@ def guarded(
         with watched_by(_announcing(project, connection, _state.seen_in_run)):
             yield
         return
-    given = url_of(connection) if connection is not None else None
+    given = named_url(connection) if connection is not None else None
     original = _state.original or _of_environment()
-    guard = _refusing(project, given, original, read_only=read_only, seen=seen or (lambda _own: None))
+    answered = url_of(connection) if connection is not None else None
+    guard = _refusing(
+        project, given, original, answered, read_only=read_only, seen=seen or (lambda _own: None)
+    )
     environment: AbstractContextManager[None] = contextlib.nullcontext()
     if given and original and addresses.of_url(given) != addresses.of_url(original):
         _state.copies.add(addresses.of_url(given))
@@ -209,8 +227,15 @@ def refused_in(error: BaseException | None) -> OwnConnection | None:
 
 
 def _refusing(
-    project: Project, given: DatabaseURL | None, original: DatabaseURL | None, *, read_only: bool, seen: Seen
+    project: Project,
+    given: DatabaseURL | None,
+    original: DatabaseURL | None,
+    answered: DatabaseURL | None,
+    *,
+    read_only: bool,
+    seen: Seen,
 ) -> Guard:
+    """``answered`` is the database itself where ``given`` is the file that it stands in the place of."""
     # A throwaway database of another kind cannot stand for the original.
     own_addresses = {
         addresses.of_url(url) for url in (given, original) if url and given and url.backend == given.backend
@@ -218,18 +243,22 @@ def _refusing(
     if given is not None:
         own_addresses |= {one for one in _state.copies if one.backend == given.backend}
     another = _ANOTHER if given is not None else _NONE
+    of_original = addresses.of_url(original) if original is not None else None
     its_ports = {url.port for url in (given, original) if url is not None and url.port}
 
     note = _noting(project, seen)
 
     def connection(address: Address) -> Answer:
         is_its_own = address in own_addresses
-        if not is_its_own and address.backend == "sqlite" and is_temporary(address.database):
+        is_file = address.backend == "sqlite" and address != of_original
+        if not is_its_own and is_file and is_temporary(address.database):
             return Answer()
         means_original = is_its_own and address in _state.copies
         shown = addresses.of_url(original).shown if original and means_original else address.shown
-        note(shown, why="" if is_its_own else another)
-        return Answer(url=given, read_only=read_only)
+        is_of_another_kind = given is not None and address == of_original
+        why = _OF_ANOTHER_KIND if is_of_another_kind else another
+        note(shown, why="" if is_its_own else why)
+        return Answer(url=answered, read_only=read_only)
 
     def socket(host: str, port: int) -> None:
         is_its_own = given is not None and _leads_to(given, host, port)
@@ -241,7 +270,11 @@ def _refusing(
         socket=socket,
         program=_asking_for_program(project, note),
         refuse=lambda to, why: note(to, why=why),
-        lend=_lending_to(own_addresses, {_user(url) for url in (given, original) if url}, note),
+        lend=_lending_to(
+            {*own_addresses, *([addresses.of_url(answered)] if answered else [])},
+            {_user(url) for url in (given, original) if url},
+            note,
+        ),
     )
 
 
@@ -356,6 +389,18 @@ def _leads_to(url: DatabaseURL, host: str, port: int) -> bool:
     one = addresses.of_keywords({"host": host, "port": port, "dbname": url.database})
     its = addresses.of_url(url)
     return (one.host, one.port) == (its.host, its.port)
+
+
+def named_url(connection: sa.Connection) -> DatabaseURL:
+    """Return the URL by which project code finds this connection.
+
+    In the place of a SQLite file that is not there yet af-db reads a database in memory. Its URL is that of
+    the file, so that an engine which is made of it, once in a module, is right in the run too.
+    """
+    url = url_of(connection)
+    original = _state.original or _of_environment()
+    is_in_place = url.backend == "sqlite" and not url.database.removeprefix(":memory:")
+    return original if is_in_place and original is not None and original.backend == "sqlite" else url
 
 
 def url_of(connection: sa.Connection) -> DatabaseURL:

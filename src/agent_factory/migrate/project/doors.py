@@ -25,6 +25,7 @@ import psycopg2.extensions
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.util import await_only
 
 from agent_factory.migrate.db.libpq import keywords
 from agent_factory.migrate.db.own import is_own, own
@@ -268,16 +269,33 @@ _connect_by_engine = sa.Engine.connect
 def _connect_engine(engine: sa.Engine) -> sa.Connection:
     """As SQLAlchemy's; for an engine of another driver one of af-db's is made, which means the same."""
     try:
-        return _connect_by_engine(engine)
+        connection = _connect_by_engine(engine)
+        is_waited_for = isinstance(engine.dialect, _OfAsyncEngine)
     except _OfOtherDriverError:
-        pass
+        connection = _connect_by_engine(_as_lent(engine))
+        is_waited_for = engine.dialect.is_async
+    if is_waited_for:
+        sa.event.listen(connection, "before_cursor_execute", _wait_a_moment)
+    return connection
+
+
+async def _nothing() -> None:
+    pass
+
+
+def _wait_a_moment(*_facts: object) -> None:
+    """SQLAlchemy takes it for a mistake if ``await`` has had nothing to wait for."""
+    await_only(_nothing())
+
+
+def _as_lent(engine: sa.Engine) -> sa.Engine:
     name = engine.dialect.name
     own_engine = sa.create_engine(
         engine.url.set(drivername=f"{name}+{_OF_AF_DB[name]}", query={}), poolclass=sa.NullPool
     )
     give_listeners(engine, own_engine)
     own_engine.update_execution_options(**engine.get_execution_options())
-    return _connect_by_engine(own_engine)
+    return own_engine
 
 
 class _OfAsyncEngine:

@@ -1,6 +1,7 @@
 """What is wrong with an env.py that leaves out what af-db needs of it, or fails while it is only read."""
 
 import contextlib
+import os
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from agent_factory.migrate.project.history import Project
 from agent_factory.migrate.project.interruptions import is_interruption
 from agent_factory.migrate.project.lending import NotLentError
 from agent_factory.migrate.project.refusals import is_refused_write, program_steps
+from agent_factory.migrate.project.settings import missing_settings
 from agent_factory.plain_text import text_of
 
 ENV_PY_CONTRACT = """connection = context.config.attributes.get("connection")
@@ -44,33 +46,48 @@ def env_py_errors(project: Project) -> Iterator[None]:
         of_env_py = _is_of_env_py(project, trace)
         if isinstance(error, sa.exc.DBAPIError) and (error.connection_invalidated or not of_env_py):
             raise
-        raise _broken(project, error, _line_in_env_py(project, trace)) from error
+        raise _broken(project, error, line_in_env_py(project, trace)) from error
 
 
 def _is_of_env_py(project: Project, trace: Sequence[traceback.FrameSummary]) -> bool:
     """Say whether env.py itself, or what it calls, spoke to the database: not Alembic on its behalf."""
     inside = False
     for frame in trace:
-        if frame.filename == project.script.env_py_location:
+        if _is_in_env_py(project, frame):
             inside = True
         elif frame.filename.startswith(_ALEMBIC):
             inside = False
     return inside
 
 
-def _line_in_env_py(project: Project, trace: Sequence[traceback.FrameSummary]) -> int | None:
-    lines = [frame.lineno for frame in trace if frame.filename == project.script.env_py_location]
+def _is_in_env_py(project: Project, frame: traceback.FrameSummary) -> bool:
+    """Say whether this is a line of env.py: ``script_location`` may be relative, a frame's path is not."""
+    return str(Path(frame.filename).absolute()) == str(Path(project.script.env_py_location).absolute())
+
+
+def line_in_env_py(project: Project, trace: Sequence[traceback.FrameSummary]) -> int | None:
+    """Return the innermost line of env.py that this passed through."""
+    lines = [frame.lineno for frame in trace if _is_in_env_py(project, frame)]
     return lines[-1] if lines else None
 
 
+def shown_env_py(project: Project) -> str:
+    """Return env.py's path as it is typed in the folder that people are in."""
+    shown = os.path.relpath(project.script.env_py_location)
+    return str(Path(shown).absolute()) if shown.startswith(os.pardir) else shown
+
+
 def _broken(project: Project, error: BaseException, line: int | None) -> UsageError:
-    location = project.script.env_py_location
+    shown = shown_env_py(project)
     cause = error.orig if isinstance(error, sa.exc.DBAPIError) and error.orig else error
     said = text_of(error) if cause is error else text_of(cause).strip().partition("\n")[0]
-    message = f"{location}, line {line or '?'}: {type(cause).__name__}: {said}"
-    next_steps: tuple[str, ...] = ("correct env.py; plain Alembic stops at the same place: alembic current",)
-    if is_refused_write(cause):
-        message = f"{location} writes to the database at line {line}: {said}"
+    message = f"{shown}, line {line or '?'}: {type(cause).__name__}: {said}"
+    next_steps: tuple[str, ...] = ("correct env.py, or what it calls",)
+    if wanted := missing_settings(error):
+        message = f"{shown}, line {line or '?'}: {type(cause).__name__}: not set: {', '.join(wanted)}"
+        next_steps = ("set it, as for the application itself",)
+    elif is_refused_write(cause):
+        message = f"{shown} writes to the database at line {line}: {said}"
         next_steps = (
             "put what it writes into a revision",
             "or write only where it is allowed: if not "
@@ -81,19 +98,36 @@ def _broken(project: Project, error: BaseException, line: int | None) -> UsageEr
         message,
         state=NOT_TOUCHED,
         next_steps=next_steps,
-        file=Path(location).absolute(),
+        file=Path(project.script.env_py_location).absolute(),
         line=line,
     )
 
 
-def ignores_connection(project: Project) -> UsageError:
+def ignores_connection(project: Project, *, why: str = "", before: tuple[str, ...] = ()) -> UsageError:
+    """What is wrong with an env.py that works on another connection than af-db's.
+
+    ``why`` it could not be lent, and what to do ``before`` all else.
+    """
     return UsageError(
         "env-py-contract",
-        f"{project.script.env_py_location} does not use the connection that it is given",
+        f"{shown_env_py(project)} does not use the connection that it is given{why and ': '}{why}",
         state=NOT_TOUCHED,
-        next_steps=(f"begin its online part with:\n{ENV_PY_CONTRACT}",),
+        next_steps=(*before, f"{'or ' if before else ''}begin its online part with:\n{ENV_PY_CONTRACT}"),
         file=Path(project.script.env_py_location).absolute(),
-        line=_line_in_env_py(project, traceback.extract_stack()),
+        line=line_in_env_py(project, traceback.extract_stack()),
+    )
+
+
+def has_savepoint(project: Project) -> UsageError:
+    """What is wrong with an env.py that runs the migrations inside of a savepoint."""
+    return UsageError(
+        "env-py-contract",
+        f"{shown_env_py(project)} runs migrations inside of a savepoint (begin_nested), which no revision "
+        "would leave: each is a transaction of its own",
+        state=NOT_TOUCHED,
+        next_steps=("take begin_nested() away there",),
+        file=Path(project.script.env_py_location).absolute(),
+        line=line_in_env_py(project, traceback.extract_stack()),
     )
 
 
@@ -112,7 +146,7 @@ def runs_again(project: Project, tables: Sequence[str]) -> UsageError:
     """What is wrong with an env.py that migrates several schemas, or tables, in one command."""
     return UsageError(
         "env-py-contract",
-        f"{project.script.env_py_location} runs migrations {len(tables)} times ({', '.join(tables)}): each "
+        f"{shown_env_py(project)} runs migrations {len(tables)} times ({', '.join(tables)}): each "
         "has a place and a plan of its own, and af-db shows and runs one in a command",
         state=NOT_TOUCHED,
         next_steps=(
@@ -132,7 +166,7 @@ def _connects(project: Project, own: OwnConnection) -> UsageError:
         return error
     return UsageError(
         "broken-env-py",
-        f"{own.file or project.script.env_py_location}, line {own.line or '?'}: it starts {own.to}, "
+        f"{own.file or shown_env_py(project)}, line {own.line or '?'}: it starts {own.to}, "
         "and af-db only reads",
         state=NOT_TOUCHED,
         next_steps=(

@@ -3,10 +3,12 @@
 import contextlib
 import functools
 import inspect
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import psycopg2
 import sqlalchemy as sa
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
@@ -30,9 +32,16 @@ from agent_factory.migrate.project.alembic_internals import (
     replaced_in_commands,
     version_table_name,
 )
-from agent_factory.migrate.project.connections import OwnConnection, guarded, is_given_copy, lending, url_of
+from agent_factory.migrate.project.connections import (
+    OwnConnection,
+    guarded,
+    is_given_copy,
+    lending,
+    named_url,
+)
 from agent_factory.migrate.project.env_py_faults import (
     env_py_errors,
+    has_savepoint,
     ignores_connection,
     not_lent_errors,
     runs_again,
@@ -43,6 +52,7 @@ from agent_factory.migrate.project.lending import Lending
 from agent_factory.migrate.project.loader import take_module
 from agent_factory.migrate.project.output import stdout_kept_clean, without_chatter
 from agent_factory.migrate.project.pipe import doing
+from agent_factory.migrate.project.refusals import is_not_there
 from agent_factory.migrate.project.variables import spelled_as
 from agent_factory.migrate.project.version_rows import VersionRows
 from agent_factory.migrate.project.version_table import resolve_version_table
@@ -109,7 +119,16 @@ def sharing(
             project, connection, lent, hooks, options if writes else {**options, **WRITES_NOTHING}, outer
         )
         replace_configure(environment, lambda configure: recognising(environment, configure))
+        if plan is not None and connection.dialect.name == "postgresql":
+            replace_run_migrations(environment, with_none_open)
         return environment
+
+    def with_none_open(run_migrations: Callable[..., None]) -> Callable[..., None]:
+        def run(**arguments: Any) -> None:
+            outer.leave_none_open()
+            run_migrations(**arguments)
+
+        return run
 
     def recognising(environment: EnvironmentContext, configure: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(configure)
@@ -164,7 +183,17 @@ class _OuterTransaction:
         self._transaction = self.find()
         if self._transaction is not None:
             self.commit()
-        elif self._connection.in_transaction():
+        else:
+            self.leave_none_open()
+
+    def leave_none_open(self) -> None:
+        """Commit what env.py has done since, where it has not begun it explicitly: a lock, a version table.
+
+        Else the first revision would be a part of that.
+        """
+        if self.find() is not None:
+            return
+        if self._connection.in_transaction():
             # Alembic would take it for its caller's.
             self._connection.commit()
         elif (driver := watched_connection(self._connection)) is not None and not is_idle(driver):
@@ -208,6 +237,8 @@ def read_configured(project: Project, connection: sa.Connection) -> Configured:
         return resolved
 
     def remember(rows: tuple[str, ...], context: MigrationContext) -> list[RevisionStep]:
+        if lent.given is not None and lent.given.in_nested_transaction():
+            raise has_savepoint(project)
         refuse_other_rows(tables[-1], rows)
         position = Position(table=tables[-1], rows=tuple(sorted(rows)))
         found.append(Configured(position=position, context=context, given=given))
@@ -231,7 +262,11 @@ def read_configured(project: Project, connection: sa.Connection) -> Configured:
             switches_noted(connection) as switches,
         ):
             doing(project.script.env_py_location)
-            project.script.run_env()
+            try:
+                project.script.run_env()
+            except (sa.exc.DBAPIError, psycopg2.Error, sqlite3.Error) as error:
+                if not (found and is_not_there(error)):  # else a revision makes it, and none runs here
+                    raise
             project.code.keep()
             if not found:  # it configures nothing, or runs nothing
                 raise ignores_connection(project)
@@ -282,7 +317,7 @@ def _named_in_configuration(config: Config, connection: sa.Connection) -> Iterat
     backend = connection.dialect.name
     is_of_its_kind = bool(separator) and scheme.partition("+")[0] == backend
     driver = scheme if is_of_its_kind else f"{backend}+{connection.dialect.driver}"
-    url = spelled_as(driver, replace(url_of(connection), password=None))
+    url = spelled_as(driver, replace(named_url(connection), password=None))
     config.set_main_option(_URL, url.replace("%", "%%"))
     try:
         yield
@@ -328,8 +363,11 @@ def _configure_shared(
         if lent.is_lent_to(given):
             with not_lent_errors(project):
                 lent.adopt(given)
-        elif given is not connection:
-            raise ignores_connection(project)
+        elif given is connection:
+            lent.given = connection
+        else:
+            why, before = lent.why_not(given)
+            raise ignores_connection(project, why=why, before=before)
         options["connection"], arguments = connection, arguments[1:]
         options["transaction_per_migration"] = True
         if connection.dialect.name == "sqlite":

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from agent_factory.migrate.db.driver import WatchedConnection, own_cursor_of, psycopg2_connection
 from agent_factory.migrate.db.read_only import ReadOnlyConnection, ReadOnlyFile
-from agent_factory.migrate.db.sqlalchemy_internals import listened_to, with_listeners_of
+from agent_factory.migrate.db.sqlalchemy_internals import has_own_creator, listened_to, with_listeners_of
 from agent_factory.migrate.db.transactions import is_idle
 from agent_factory.migrate.db.watched_file import WatchedFile
 from agent_factory.migrate.project.addresses import Address
@@ -83,16 +83,25 @@ class Lending:
     """Who has borrowed a connection. While a revision runs, nobody borrows: its engines are its own."""
 
     def __init__(
-        self, connection: sa.Connection, note_unsent: Callable[[str], None], *, is_allowed: bool = True
+        self,
+        connection: sa.Connection,
+        note_unsent: Callable[[str], None],
+        *,
+        place: Callable[[], str],
+        is_allowed: bool = True,
     ) -> None:
         self._connection = connection
+        self._place = place
         self._is_allowed = is_allowed
         self._note_unsent = note_unsent
         self._driver: Driver = connection.connection.dbapi_connection  # type: ignore[assignment]
         self._records: list[Any] = []
+        self._places: list[str] = []
         self._undo = contextlib.ExitStack()
         self._is_revision = False
         self.is_used = False
+        self.given: sa.Connection | None = None
+        """What env.py has configured."""
 
     @property
     def is_free(self) -> bool:
@@ -100,6 +109,27 @@ class Lending:
         return (
             self._is_allowed and not self._is_revision and not any(record.in_use for record in self._records)
         )
+
+    def why_not(self, given: object) -> tuple[str, tuple[str, ...]]:
+        """Return why what env.py configures is not the lent connection, and what to do; empty if unknown."""
+        if not self._is_allowed:
+            return 'env-py = "strict" in [tool.af-db] forbids to lend it', ()
+        if not isinstance(given, sa.Connection):
+            return "", ()
+        if given.closed or given.invalidated:
+            return (
+                "it is closed, or was opened by what is imported once",
+                ("let env.py open it: engine.connect()",),
+            )
+        if has_own_creator(given.engine):
+            return "its engine has a `creator`, which opens another", ("make the engine without `creator`",)
+        for record, place in zip(self._records, self._places, strict=True):
+            if record.in_use:
+                return (
+                    f"it has been lent at {place}, and has not been given back",
+                    ("close that one before: connection.close(), or session.remove()",),
+                )
+        return "", ()
 
     def lend(self, asked: Asked, record: Any) -> Driver:
         """Return the driver's connection; ``record`` is SQLAlchemy's of who gets it. Raises NotLentError."""
@@ -110,6 +140,7 @@ class Lending:
         if isinstance(self._driver, ReadOnlyConnection):
             self._driver.note_unsent = self._note_unsent
         self._records.append(record)
+        self._places.append(self._place())
         self.is_used = True
         return self._driver
 
@@ -133,6 +164,7 @@ class Lending:
 
         Raises NotLentError where its engine listens to transactions: a revision's are af-db's.
         """
+        self.given = given
         kept = {name: given.get_execution_options().get(name) for name in _KEPT_OPTIONS}
         before = {name: self._connection.get_execution_options().get(name) for name in _KEPT_OPTIONS}
         if kept != before:
@@ -162,7 +194,8 @@ class Lending:
         for record in list(records):
             with contextlib.suppress(sa.exc.SQLAlchemyError, psycopg2.Error, sqlite3.Error):
                 record.invalidate()
-            self._records.remove(record)
+            at = self._records.index(record)
+            del self._records[at], self._places[at]
 
     def end(self) -> None:
         """Take the connection back from whoever still has it."""

@@ -19,6 +19,23 @@ def is_refused_write(cause: BaseException) -> bool:
     return isinstance(cause, psycopg2.errors.ReadOnlySqlTransaction)
 
 
+_NOT_THERE = (
+    psycopg2.errors.UndefinedTable,
+    psycopg2.errors.UndefinedColumn,
+    psycopg2.errors.UndefinedFunction,
+    psycopg2.errors.UndefinedObject,
+    psycopg2.errors.InvalidSchemaName,
+)
+
+
+def is_not_there(error: BaseException) -> bool:
+    """Say whether a database raised this because it has no such table, column or other object."""
+    cause = error.orig if isinstance(error, sa.exc.DBAPIError) and error.orig else error
+    if isinstance(cause, sqlite3.OperationalError):
+        return str(cause).startswith(("no such table", "no such column"))
+    return isinstance(cause, _NOT_THERE)
+
+
 def program_steps(own: OwnConnection) -> tuple[str, ...]:
     """Return what to do about a program that was refused.
 

@@ -1,11 +1,14 @@
 """The names of SQLAlchemy that no documentation promises: each test fails by its name."""
 
+import sqlite3
+
 import sqlalchemy as sa
 
 from agent_factory.migrate.db.sqlalchemy_internals import (
     begins_noted,
     commit_and_begin,
     give_listeners,
+    has_own_creator,
     listened_to,
     sequences_of,
     with_listeners_of,
@@ -87,3 +90,8 @@ def test_an_engine_hears_what_another_one_and_its_pool_do() -> None:
         pass
 
     assert heard == ["connect", "begin"], "Engine.dispatch._update or Pool.dispatch have changed"
+
+
+def test_which_engine_opens_its_connections_by_a_function_of_its_own() -> None:
+    assert not has_own_creator(sa.create_engine("sqlite://")), "Pool._creator is of another module"
+    assert has_own_creator(sa.create_engine("sqlite://", creator=lambda: sqlite3.connect(":memory:")))
