@@ -439,19 +439,23 @@ def test_another_server_is_not_reached_while_files_are_loaded_and_the_line_is_na
     assert remedy == "move that into upgrade(), which is given a connection: op.get_bind()"
 
 
-@pytest.mark.parametrize("where", ["a look", "while it is loaded"])
+A_SOCKET = "import socket\nsocket.create_connection(({host!r}, {port}))\n"
+ANOTHER_DRIVER = (
+    "import sqlalchemy as sa\nengine = sa.create_engine({url!r})\n"
+    "engine.dialect.driver = 'psycopg'\nengine.connect()\n"
+)
+A_CLASS = "import sqlite3\nsqlite3.Connection({path!r})\n"
+
+
 @pytest.mark.parametrize(
-    ("code", "kept"),
+    ("code", "kept", "where"),
     [
-        ("import socket\nsocket.create_connection(({host!r}, {port}))\n", "psycopg2"),
-        (
-            "import sqlalchemy as sa\nengine = sa.create_engine({url!r})\n"
-            "engine.dialect.driver = 'psycopg'\nengine.connect()\n",
-            "psycopg2",
-        ),
-        ("import sqlite3\nsqlite3.Connection({path!r})\n", "sqlite3.connect"),
+        (A_SOCKET, "psycopg2", "a look"),  # as asyncpg
+        (A_SOCKET, "psycopg2", "while it is loaded"),
+        (ANOTHER_DRIVER, "psycopg2", "while it is loaded"),  # env.py's own engine borrows in a look
+        (A_CLASS, "sqlite3.connect", "a look"),
+        (A_CLASS, "sqlite3.connect", "while it is loaded"),
     ],
-    ids=["a socket, as asyncpg", "another driver of SQLAlchemy", "a class of sqlite3"],
 )
 def test_its_own_database_is_not_called_another_where_a_driver_cannot_be_kept_from_writing(
     af_db: CommandLine,
