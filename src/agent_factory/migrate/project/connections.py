@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import sqlalchemy as sa
 from alembic.script import write_hooks
@@ -31,6 +31,9 @@ from agent_factory.migrate.project.own_folders import OwnFolders
 from agent_factory.migrate.project.python_internals import STARTS_BY_ITSELF
 from agent_factory.migrate.project.variables import naming
 from agent_factory.url import DatabaseURL, MalformedURLError, parse_url
+
+if TYPE_CHECKING:
+    from agent_factory.migrate.project.configuration import Configuration
 
 _DATABASE_PORTS = frozenset({5432, 6543})
 _SHELLS = frozenset({"bash", "cmd", "csh", "dash", "fish", "ksh", "powershell", "pwsh", "sh", "tcsh", "zsh"})
@@ -131,15 +134,11 @@ def copied(original: DatabaseURL) -> AbstractContextManager[None]:
 @contextlib.contextmanager
 def lending(project: Project, connection: sa.Connection) -> Iterator[Lending]:
     """Have env.py borrow this connection for the block, where its own engine would open one like it."""
-    from agent_factory.migrate.project.configuration import read_configuration
-
-    with own():  # env.py does not read the file
-        is_allowed = read_configuration(project.root).lends
     lent = Lending(
         connection,
         lambda sql: _say_unsent(project, sql),
         place=lambda: _place_in_words(project),
-        is_allowed=is_allowed,
+        may_lend=lambda: _configured(project).lends,
     )
     with _holding(lending=lent):
         try:
@@ -345,13 +344,16 @@ def _noting(project: Project, seen: Seen) -> _Note:
     return note
 
 
+def _configured(project: Project) -> "Configuration":
+    from agent_factory.migrate.project.configuration import read_configuration
+
+    with own():  # the project's code that is asked about does not read the file
+        return read_configuration(project.root)
+
+
 def _asking_for_program(project: Project, note: _Note) -> Callable[[str], None]:
     def program(name: str) -> None:
-        from agent_factory.migrate.project.configuration import read_configuration
-
-        with own():  # the revision that starts the program does not read the file
-            programs = read_configuration(project.root).programs
-        if Path(name).name not in programs and not _is_of_a_library():
+        if Path(name).name not in _configured(project).programs and not _is_of_a_library():
             note(Path(name).name, is_program=True, why=_UNNAMED)
 
     return program

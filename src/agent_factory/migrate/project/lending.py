@@ -88,15 +88,14 @@ class Lending:
         note_unsent: Callable[[str], None],
         *,
         place: Callable[[], str],
-        is_allowed: bool = True,
+        may_lend: Callable[[], bool],
     ) -> None:
         self._connection = connection
         self._place = place
-        self._is_allowed = is_allowed
+        self._may_lend = may_lend
         self._note_unsent = note_unsent
         self._driver: Driver = connection.connection.dbapi_connection  # type: ignore[assignment]
-        self._records: list[Any] = []
-        self._places: list[str] = []
+        self._borrowers: dict[Any, str] = {}  # SQLAlchemy's record of each, and where it has borrowed
         self._undo = contextlib.ExitStack()
         self._is_revision = False
         self.is_used = False
@@ -106,13 +105,12 @@ class Lending:
     @property
     def is_free(self) -> bool:
         """Say whether nobody has it now, so that it can be lent."""
-        return (
-            self._is_allowed and not self._is_revision and not any(record.in_use for record in self._records)
-        )
+        is_in_use = any(record.in_use for record in self._borrowers)
+        return not self._is_revision and not is_in_use and self._may_lend()
 
     def why_not(self, given: object) -> tuple[str, tuple[str, ...]]:
         """Return why what env.py configures is not the lent connection, and what to do; empty if unknown."""
-        if not self._is_allowed:
+        if not self._may_lend():
             return 'env-py = "strict" in [tool.af-db] forbids to lend it', ()
         if not isinstance(given, sa.Connection):
             return "", ()
@@ -123,7 +121,7 @@ class Lending:
             )
         if has_own_creator(given.engine):
             return "its engine has a `creator`, which opens another", ("make the engine without `creator`",)
-        for record, place in zip(self._records, self._places, strict=True):
+        for record, place in self._borrowers.items():
             if record.in_use:
                 return (
                     f"it has been lent at {place}, and has not been given back",
@@ -139,8 +137,7 @@ class Lending:
         self._driver.is_lent = True
         if isinstance(self._driver, ReadOnlyConnection):
             self._driver.note_unsent = self._note_unsent
-        self._records.append(record)
-        self._places.append(self._place())
+        self._borrowers[record] = self._place()
         self.is_used = True
         return self._driver
 
@@ -185,7 +182,7 @@ class Lending:
     def begin_revision(self) -> None:
         """Have nobody borrow until it has ended; a pool keeps none for later."""
         self._is_revision = True
-        self._take_back(record for record in self._records if not record.in_use)
+        self._take_back(record for record in self._borrowers if not record.in_use)
 
     def end_revision(self) -> None:
         self._is_revision = False
@@ -194,13 +191,12 @@ class Lending:
         for record in list(records):
             with contextlib.suppress(sa.exc.SQLAlchemyError, psycopg2.Error, sqlite3.Error):
                 record.invalidate()
-            at = self._records.index(record)
-            del self._records[at], self._places[at]
+            del self._borrowers[record]
 
     def end(self) -> None:
         """Take the connection back from whoever still has it."""
         self._undo.close()
-        self._take_back(iter(self._records))
+        self._take_back(iter(self._borrowers))
         self._driver.is_lent = False
         if isinstance(self._driver, ReadOnlyConnection):
             self._driver.note_unsent = None
