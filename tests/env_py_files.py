@@ -1,5 +1,6 @@
 """env.py files as other projects have them: none of them takes the connection that af-db hands over."""
 
+import textwrap
 from pathlib import Path
 
 import alembic
@@ -40,6 +41,16 @@ from alembic import context
 URL = os.environ["DATABASE_URL"].replace("postgresql:", "postgresql+psycopg2:")
 IS_POSTGRESQL = URL.startswith("postgresql")
 engine = sa.create_engine(URL)
+"""
+A_TRANSACTION_AROUND = """
+transaction = connection.begin()
+try:
+    context.configure(connection=connection, target_metadata=None, transaction_per_migration=True)
+    context.run_migrations()
+    transaction.commit()
+except Exception:
+    transaction.rollback()
+    raise
 """
 RUNS = """
     context.configure(connection=connection, target_metadata=None)
@@ -92,17 +103,8 @@ finally:
     + CONNECTS.replace(":\n", ':\n    connection.execute(sa.text("SELECT 1"))\n', 1)
     + "    connection.commit()\n",
     "a transaction around": HEAD
-    + """
-with engine.connect() as connection:
-    transaction = connection.begin()
-    try:
-        context.configure(connection=connection, target_metadata=None, transaction_per_migration=True)
-        context.run_migrations()
-        transaction.commit()
-    except Exception:
-        transaction.rollback()
-        raise
-""",
+    + "with engine.connect() as connection:"
+    + textwrap.indent(A_TRANSACTION_AROUND, "    "),
     "a connection before the one": HEAD
     + 'with engine.connect() as connection:\n    connection.execute(sa.text("SELECT 1"))\n'
     + CONNECTS,

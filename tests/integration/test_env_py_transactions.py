@@ -3,6 +3,7 @@
 import pytest
 
 from tests.commands import CommandLine
+from tests.env_py_files import A_TRANSACTION_AROUND
 from tests.integration.tables import tables_made
 from tests.projects import AlembicProject
 
@@ -10,17 +11,6 @@ HEAD = """
 from alembic import context
 
 connection = context.config.attributes["connection"]
-"""
-
-EXPLICIT = """
-transaction = connection.begin()
-try:
-    context.configure(connection=connection, target_metadata=None, transaction_per_migration=True)
-    context.run_migrations()
-    transaction.commit()
-except Exception:
-    transaction.rollback()
-    raise
 """
 
 BLOCK = """
@@ -52,7 +42,7 @@ with context.begin_transaction():
 """
 
 FORMS = {
-    "commit": EXPLICIT,
+    "commit": A_TRANSACTION_AROUND,
     "with": BLOCK,
     "both": BLOCK_AROUND_ALEMBICS,
     "statement before": AUTOBEGUN,
@@ -121,7 +111,7 @@ def test_it_is_rehearsed_and_checked(
     assert af_db("prod", "check", **where).code == 0  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("form", [EXPLICIT, BLOCK], ids=["commit", "with"])
+@pytest.mark.parametrize("form", [A_TRANSACTION_AROUND, BLOCK], ids=["commit", "with"])
 def test_what_env_py_raises_after_the_last_revision_is_not_rolled_back(
     af_db: CommandLine, project: AlembicProject, postgresql_url: str, form: str
 ) -> None:
