@@ -35,7 +35,6 @@ MEANS_THE_SAME = ("Is_Eq", "IsNot_NotEq", "Eq_Is", "NotEq_IsNot")
 OF_NO_USE = ("BitOr", "BitAnd", "Variable", "RemoveDecorator")
 """Operators that mostly change types, want names to change, or make what no module can be imported with."""
 FIRST_TESTS = 40
-TIMEOUT_S = 240
 OF_OTHER_PROCESSES = ("tests/acceptance/faults",)
 """Tests whose commands are processes of their own, so that nobody knows which lines they execute."""
 EQUIVALENT = {
@@ -135,7 +134,8 @@ def in_turns(tests: Sequence[str]) -> list[str]:
 class Trees:
     """Copies of the source for the workers; ``PYTHONPATH`` puts one before the installed package."""
 
-    def __init__(self, count: int, folder: Path) -> None:
+    def __init__(self, count: int, folder: Path, timeout_s: int) -> None:
+        self._timeout_s = timeout_s
         self._free: SimpleQueue[Path] = SimpleQueue()
         for number in range(count):
             tree = folder / str(number)
@@ -150,21 +150,21 @@ class Trees:
         try:
             file.write_text(mutant.code, encoding="utf-8")
             parts = (tests[:FIRST_TESTS], tests[FIRST_TESTS:], OF_OTHER_PROCESSES)
-            return any(_fails(tree, part) for part in parts if part)
+            return any(_fails(tree, part, self._timeout_s) for part in parts if part)
+        except subprocess.TimeoutExpired:
+            print(f"noticed by its time limit alone: {mutant}", flush=True)  # noqa: T201
+            return True
         finally:
             file.write_text(original, encoding="utf-8")
             self._free.put(tree)
 
 
-def _fails(tree: Path, tests: Sequence[str]) -> bool:
+def _fails(tree: Path, tests: Sequence[str], timeout_s: int) -> bool:
     command = (sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", *tests)
     environment = os.environ | {"PYTHONPATH": str(tree / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
-    try:
-        ran = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, timeout=TIMEOUT_S, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return True
+    ran = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, timeout=timeout_s, check=False
+    )
     return ran.returncode != 0
 
 
@@ -185,13 +185,16 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=13)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument(
+        "--timeout", type=int, default=240, help="seconds of each of the parts of a change's tests"
+    )
     parser.add_argument("--out", type=Path, help="where the survivors are written as JSON")
     given = parser.parse_args()
     tests = tests_by_line(given.coverage)
     chosen = sample(given.count, given.seed)
     survivors = []
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(given.workers) as pool:
-        trees = Trees(given.workers, Path(folder))
+        trees = Trees(given.workers, Path(folder), given.timeout)
         picked = [in_turns(tests.get((str(mutant.path), mutant.line), ())) for mutant in chosen]
         for mutant, noticed in zip(chosen, pool.map(trees.is_noticed, chosen, picked), strict=True):
             if not noticed:
