@@ -761,3 +761,40 @@ def test_this_projects_own_env_py_is_understood() -> None:
     from agent_factory.migrate.quick.env_py import is_plain
 
     assert is_plain((Path(__file__).parents[2] / "alembic" / "env.py").read_bytes())
+
+
+@pytest.mark.filterwarnings("ignore:.*No path_separator found:DeprecationWarning")
+@pytest.mark.parametrize(
+    "options",
+    ["version_path_separator = os  # Use os.pathsep.", "path_separator = os"],
+    ids=["of older templates", "of newer ones"],
+)
+def test_the_database_that_alembic_ini_names_is_local(
+    quick: Ask, af_db: CommandLine, project: AlembicProject, options: str
+) -> None:
+    config = project.config.read_text().replace("path_separator = os", options)
+    project.config.write_text(f"{config}sqlalchemy.url = sqlite:///own.db\n{LOGGING}")
+    project.env_py.write_text((TEMPLATES / "generic" / "env.py").read_text())
+    upgraded = af_db("local", "upgrade", cwd=project.root)
+
+    same(quick, af_db, (*CURRENT, *HISTORY), cwd=project.root)
+
+    assert upgraded.code == 0
+    assert [path.name for path in project.root.glob("*.db")] == ["own.db"]
+    (project.root / ".env").write_text("DATABASE_URL=sqlite:///./other.db\n")
+    assert "(no revision)" in same(quick, af_db, CURRENT[:1], cwd=project.root)[0].out
+
+
+@pytest.mark.parametrize("url", ["mysql+pymysql://u:canary@h/d", "sqlite://"])
+def test_another_kind_of_database_in_alembic_ini_is_refused_and_not_replaced(
+    quick: Ask, af_db: CommandLine, project: AlembicProject, url: str
+) -> None:
+    project.config.write_text(f"{project.config.read_text()}sqlalchemy.url = {url}\n")
+
+    left(quick, CURRENT[:1], cwd=project.root)
+    refused = af_db("local", "upgrade", cwd=project.root)
+
+    assert refused.code == 2
+    assert "sqlalchemy.url of alembic.ini" in refused.err
+    assert "canary" not in refused.err
+    assert not list(project.root.glob("*.db"))

@@ -26,7 +26,12 @@ from agent_factory.migrate.model.errors import (
     UsageError,
 )
 from agent_factory.migrate.report.screen import not_whole, reader_may_leave
-from agent_factory.migrate.revisions.config_file import entered, find_config, working_directory
+from agent_factory.migrate.revisions.config_file import (
+    configured_url,
+    entered,
+    find_config,
+    working_directory,
+)
 from agent_factory.redaction import redact
 
 if TYPE_CHECKING:
@@ -134,13 +139,18 @@ class Invocation:
         return self.settings
 
     def local_target(self) -> "Target":
-        """The database of the environment, of the project's .env, or the embedded default, in this order."""
+        """The database of the environment, else the project's .env, alembic.ini, or the embedded default."""
+        from agent_factory.migrate.model.setup import OWN_SECTION
         from agent_factory.migrate.model.target import local_target
         from agent_factory.url import DEFAULT_DATABASE_URL
 
-        url = self.local_settings().database_url
+        given = self.local_settings().database_url
+        url, named_by = given.get_secret_value() if given else None, "DATABASE_URL"
+        if url is None:
+            url = configured_url(self.config_path, self._section or OWN_SECTION)
+            named_by = "sqlalchemy.url of alembic.ini"
         target = local_target(
-            url.get_secret_value() if url else DEFAULT_DATABASE_URL, command=self._called, typed=self._typed
+            url or DEFAULT_DATABASE_URL, named_by=named_by, command=self._called, typed=self._typed
         )
         self._url = target.url
         return target

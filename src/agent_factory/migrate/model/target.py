@@ -46,13 +46,18 @@ class Target:
         return " ".join(filter(None, (self.af_db, *kept, option)))
 
 
-def local_target(database_url: str, *, command: str = "af-db", typed: tuple[str, ...] = ()) -> Target:
-    """Return the target of ``af-db local``. Raises UsageError for a URL that is none."""
-    url = _parse(database_url)
+def local_target(
+    database_url: str, *, named_by: str = "DATABASE_URL", command: str = "af-db", typed: tuple[str, ...] = ()
+) -> Target:
+    """Return the target of ``af-db local``. Raises UsageError for a URL that is none.
+
+    ``named_by`` is the setting that the URL is from, for messages.
+    """
+    url = _parse(database_url, named_by)
     if url.backend == "sqlite" and url.database in ("", ":memory:"):
         raise UsageError(
             "malformed-database-url",
-            "DATABASE_URL names a database in memory, which would be gone when the command ends",
+            f"{named_by} names a database in memory, which would be gone when the command ends",
             state=NOT_TOUCHED,
             next_steps=("name a file: DATABASE_URL=sqlite:///./agent_factory.db",),
         )
@@ -133,13 +138,13 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     return address
 
 
-def _parse(database_url: str) -> DatabaseURL:
+def _parse(database_url: str, named_by: str = "DATABASE_URL") -> DatabaseURL:
     try:
         return parse_url(database_url)
     except MalformedURLError as error:
         raise UsageError(
             "malformed-database-url",
-            f"DATABASE_URL cannot be read: {error}",
+            f"{named_by} cannot be read: {error}",
             state=NOT_TOUCHED,
             next_steps=(
                 "set DATABASE_URL to postgresql://user:password@host:5432/dbname, or sqlite:///./file.db",

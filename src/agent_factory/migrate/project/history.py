@@ -56,12 +56,13 @@ class Project:
     @property
     def effective_heads(self) -> tuple[str, ...]:
         """The heads that no other revision depends on: what a database that has everything is at."""
-        return tuple(sorted(self.script.get_heads(consider_depends_on=True)))
+        # get_heads(consider_depends_on=True) says the same, from Alembic 1.18.5 on.
+        return tuple(sorted(head.revision for head in self.script.get_revisions("heads")))
 
 
 def version_folders(script: ScriptDirectory) -> tuple[Path, ...]:
     """The folders of the revision files; Alembic tells where they are only if it has been given just one."""
-    each = [ScriptDirectory(script.dir, version_locations=[one]) for one in script.version_locations]
+    each = [ScriptDirectory(script.dir, version_locations=[one]) for one in script.version_locations or ()]
     return tuple(Path(one.versions) for one in each or [script])
 
 

@@ -10,7 +10,9 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import alembic
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.script.revision import RevisionError
@@ -136,7 +138,7 @@ def configure(setup: Setup, *, read: FilesRead = NONE_READ) -> Project:
         )
     config = Config(
         config_path if config_path.suffix != ".toml" else None,
-        toml_file=config_path.with_name("pyproject.toml"),
+        **_beside(config_path),
         ini_section=setup.section,
         stdout=sys.stderr,
         cmd_opts=command_options(setup, setup.command, setup.options),
@@ -144,7 +146,7 @@ def configure(setup: Setup, *, read: FilesRead = NONE_READ) -> Project:
     with _configuration_errors(config_path), stdout_kept_clean():
         _require_section(setup, config)
         script = ScriptDirectory.from_config(config)
-        own = OwnFolders(config_path.parent, (script.dir, *script.version_locations))
+        own = OwnFolders(config_path.parent, (script.dir, *(script.version_locations or ())))
         return Project(
             setup=setup,
             config=config,
@@ -158,6 +160,20 @@ def configure(setup: Setup, *, read: FilesRead = NONE_READ) -> Project:
             ),
             opened=OpenedFiles(own, dict(read.opened)),
         )
+
+
+def _beside(config_path: Path) -> dict[str, Any]:
+    """Return what Alembic is told of the pyproject.toml beside a configuration, read from 1.16 on."""
+    if hasattr(Config, "toml_alembic_config"):
+        return {"toml_file": config_path.with_name("pyproject.toml")}
+    if config_path.suffix != ".toml":
+        return {}
+    raise UsageError(
+        "no-project",
+        f"{config_path} has [tool.alembic], which Alembic {alembic.__version__} does not read",
+        state=NOT_TOUCHED,
+        next_steps=("install Alembic 1.16 or later, or write an alembic.ini",),
+    )
 
 
 def _require_section(setup: Setup, config: Config) -> None:

@@ -103,6 +103,7 @@ def _find_target(question: "Question", config_path: Path) -> "Target | None":
     """The database that is meant. Raises MigrationError."""
     from agent_factory.migrate.model.target import local_target, production_target
     from agent_factory.migrate.quick.environment import read_settings
+    from agent_factory.migrate.revisions.config_file import configured_url
     from agent_factory.url import DEFAULT_DATABASE_URL, let_the_url_decide
 
     let_the_url_decide()
@@ -112,7 +113,7 @@ def _find_target(question: "Question", config_path: Path) -> "Target | None":
     url = settings.get("DATABASE_URL")
     if question.is_production:
         return production_target(url, sslmode=settings.get("PGSSLMODE"))
-    return local_target(url or DEFAULT_DATABASE_URL)
+    return local_target(url or configured_url(config_path, "alembic") or DEFAULT_DATABASE_URL)
 
 
 def _describe(

@@ -19,6 +19,7 @@ _KEYS = frozenset(
         *("script_location", "version_locations", "path_separator", "recursive_version_locations"),
         *("prepend_sys_path", "file_template", "truncate_slug_length", "timezone", "output_encoding"),
         *("sqlalchemy.url", "here"),
+        "version_path_separator",  # of older templates; a list that it is for is not read here
     }
 )
 _SEPARATORS = {"space": " ", "newline": "\n", "os": os.pathsep, ":": ":", ";": ";"}
@@ -221,7 +222,7 @@ def _read_layout(config_path: Path, toml: Path) -> Layout | None:
     separator = _SEPARATORS.get(options.get("path_separator", ""))
     if not location or ":" in location or options.get("sourceless"):
         return None
-    if separator is None and (options.get("version_locations") or options.get("prepend_sys_path")):
+    if options.get("version_locations") and (separator is None or not _splits_by_separator()):
         return None
     deeper = _BOOLEANS.get(options.get("recursive_version_locations", "false"))
     root = config_path.absolute().parent
@@ -239,6 +240,13 @@ def _read_layout(config_path: Path, toml: Path) -> Layout | None:
         return None
     paths = tuple(os.path.normpath(folder) for folder in folders)
     return Layout(env_py=str(env_py), folders=paths, has_subfolders=deeper)
+
+
+def _splits_by_separator() -> bool:
+    """Say whether this Alembic knows ``path_separator``: before 1.16 it has another name."""
+    from importlib.metadata import version
+
+    return tuple(int(part) for part in version("alembic").split(".")[:2]) >= (1, 16)
 
 
 def _read_ini(path: Path) -> dict[str, str] | None:

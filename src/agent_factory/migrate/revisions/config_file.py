@@ -1,4 +1,4 @@
-"""Where a project begins: the file that configures Alembic."""
+"""Where a project begins: the file that configures Alembic, and the database that it names."""
 
 import contextlib
 import os
@@ -54,6 +54,28 @@ def find_config(start: Path) -> Path:
         state=NOT_TOUCHED,
         next_steps=("run af-db inside the project, or name the file: af-db -c PATH/alembic.ini ...",),
     )
+
+
+def configured_url(config_path: Path, section: str) -> str | None:
+    """Return ``sqlalchemy.url`` as the file has it; None where env.py is left to say which database it is.
+
+    That is so where it is missing, empty, the placeholder of Alembic's templates (``driver://...``), or made
+    of what only env.py sets.
+    """
+    from configparser import Error, RawConfigParser  # 4 ms, and most commands have a DATABASE_URL
+
+    ini = config_path.with_name("alembic.ini") if config_path.suffix == ".toml" else config_path
+    parser = RawConfigParser()
+    try:
+        parser.read_string(ini.read_text(encoding="utf-8"))
+        url = parser.get(section, "sqlalchemy.url", fallback="").strip()
+    except (Error, OSError, UnicodeDecodeError):  # Alembic says what is wrong with it
+        return None
+    url = url.replace("%(here)s", config_path.absolute().parent.as_posix())
+    # A percent sign is written twice there; a single one asks for another value.
+    if url.startswith("driver://") or "%" in url.replace("%%", ""):
+        return None
+    return url.replace("%%", "%") or None
 
 
 def _searched(start: Path) -> Iterator[Path]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent_factory.migrate.model.errors import RefusedError, UsageError
-from agent_factory.migrate.revisions.config_file import find_config
+from agent_factory.migrate.revisions.config_file import configured_url, find_config
 
 STRANGER = 4242
 CALLER = 4243
@@ -119,3 +119,26 @@ def test_the_search_ends_where_another_file_system_begins() -> None:
             assert [*_searched(folder)] == [folder]
             return
     pytest.skip("there is one file system only")
+
+
+@pytest.mark.parametrize(
+    ("line", "url"),
+    [
+        ("sqlalchemy.url = postgresql://u:p%%40w@h/d", "postgresql://u:p%40w@h/d"),
+        ("sqlalchemy.url = sqlite:///%(here)s/a.db", "sqlite:///{here}/a.db"),
+        ("sqlalchemy.url = driver://user:pass@localhost/dbname", None),
+        ("sqlalchemy.url = postgresql://%(DB_USER)s@h/d", None),
+        ("sqlalchemy.url =", None),
+        ("# sqlalchemy.url = sqlite:///a.db", None),
+        ("no line of an ini file", None),
+    ],
+)
+@pytest.mark.parametrize("name", ["alembic.ini", "pyproject.toml"])
+def test_the_database_that_the_configuration_names(
+    tmp_path: Path, name: str, line: str, url: str | None
+) -> None:
+    (tmp_path / "alembic.ini").write_text(f"[alembic]\n{line}\n[other]\nsqlalchemy.url = sqlite:///o.db\n")
+
+    assert configured_url(tmp_path / name, "alembic") == (url and url.format(here=tmp_path))
+    assert line.startswith("no ") or configured_url(tmp_path / name, "other") == "sqlite:///o.db"
+    assert configured_url(tmp_path / "nothing" / name, "alembic") is None
