@@ -225,3 +225,48 @@ def test_an_engine_of_a_module_finds_the_sqlite_file_that_the_run_makes(
 
     assert outcome.code == 0, outcome.err
     assert tables_made(f"sqlite:///{file}") == {"t001", "t002", "t003"}
+
+
+ON_EVERY_ENGINE = """
+import sqlalchemy.event
+
+
+@sqlalchemy.event.listens_for(sa.Engine, "connect")
+def foreign_keys(driver, _record):
+    driver.execute("PRAGMA foreign_keys = ON")
+
+
+@sqlalchemy.event.listens_for(sa.Engine, "begin")
+def begin(connection):
+    connection.exec_driver_sql("BEGIN")
+
+
+@sqlalchemy.event.listens_for(sa.Engine, "before_cursor_execute", retval=True)
+def as_of_tenant(connection, cursor, statement, *_facts):
+    return statement.replace("t002", "of_tenant"), _facts[0]
+
+
+"""
+
+
+@pytest.mark.parametrize("env_py", [None, BY_ITSELF["an engine of its own"]], ids=["of af-db", "lent"])
+def test_what_a_project_listens_to_on_every_engine_is_for_none_of_af_dbs(
+    project: AlembicProject, database_url: str, env_py: str | None
+) -> None:
+    af_db = run_process  # a listener stays as long as the process
+    (project.root / "pyproject.toml").write_text('[tool.af-db]\ndatabases = ["sqlite"]\n')
+    text = env_py or project.env_py.read_text()
+    project.env_py.write_text("import sqlalchemy as sa\n" + ON_EVERY_ENGINE + text)
+    if env_py and database_url.startswith("postgresql"):
+        refused = af_db("local", "plan", cwd=project.root, url=database_url)
+        assert refused.code == 2  # the PRAGMA is for its own engine, here as with plain Alembic
+        assert "env.py, line 8" in refused.err
+        return
+
+    for command in ("plan", "upgrade", "check", "history"):
+        outcome = af_db("local", command, cwd=project.root, url=database_url)
+        assert outcome.code == 0, outcome.err
+    checked = af_db("check", cwd=project.root, url=database_url)
+
+    assert checked.code == 0, checked.out + checked.err
+    assert tables_made(database_url) == {"t001", "of_tenant", "t003"}

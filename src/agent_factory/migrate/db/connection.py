@@ -2,7 +2,7 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ from agent_factory import sqlite
 from agent_factory.migrate.db.connection_failures import explain_connection_failure
 from agent_factory.migrate.db.driver import WatchedConnection, psycopg2_connection, sqlite3_connection
 from agent_factory.migrate.db.libpq import APPLICATION_NAME, CONNECT_TIMEOUT_S, connect_options, with_options
-from agent_factory.migrate.db.own import own
+from agent_factory.migrate.db.own import lent_in_place, own
 from agent_factory.migrate.db.read_only import ReadOnlyConnection, ReadOnlyFile
 from agent_factory.migrate.db.session_limits import open_without_limits
+from agent_factory.migrate.db.sqlalchemy_internals import create_own_engine
 from agent_factory.migrate.db.watched_file import WatchedFile
 from agent_factory.migrate.model.errors import MigrationError
 from agent_factory.migrate.model.target import Target
@@ -62,7 +63,6 @@ def connect(
                 connection = connection.execution_options(postgresql_readonly=True)
         except (sa.exc.DBAPIError, sqlite3.DatabaseError) as error:
             raise explain_connection_failure(error, target) from error
-        _forbid_reconnect(engine)
         try:
             yield connection
         finally:
@@ -73,26 +73,44 @@ def connect(
 
 def _build_engine(url: DatabaseURL, options: Mapping[str, str], *, read_only: bool) -> sa.Engine:
     if url.backend == "postgresql":
-        engine = sa.create_engine(
+        engine = create_own_engine(
             with_options(url, options).to_sqlalchemy(),
-            poolclass=sa.NullPool,
             connect_args={"connection_factory": ReadOnlyConnection if read_only else WatchedConnection},
         )
-        sa.event.listen(engine, "do_connect", _open_session)
+        _open_once(engine, _open_session)
         return engine
     if read_only and url.database and not Path(url.database).exists():
         # A file that is not there is an empty database, and reading must not make it.
         url = DatabaseURL(backend="sqlite", database="")
-    engine = sa.create_engine(
+    engine = create_own_engine(
         url.to_sqlalchemy(),
-        poolclass=sa.NullPool,
         connect_args={
             "check_same_thread": False,
             "factory": ReadOnlyFile if read_only else WatchedFile,
         },
     )
+    _open_once(engine)
     sqlite.use_real_transactions(engine, begin="BEGIN" if read_only else sqlite.BEGIN_TO_WRITE)
     return engine
+
+
+def _open_once(engine: sa.Engine, opening: Callable[..., object] = lambda *_facts: None) -> None:
+    """Have the engine open one connection: by ``opening``, or as SQLAlchemy does where that returns None.
+
+    One listener does all of it: SQLAlchemy takes the first connection that any returns, and heeds
+    ``insert=True`` not for this event (2.1.9).
+    """
+    is_opened = False
+
+    @sa.event.listens_for(engine, "do_connect")
+    def open_once(*facts: object) -> object:
+        nonlocal is_opened
+        if (lent := lent_in_place(*facts)) is not None:
+            return lent
+        if is_opened:
+            raise ReconnectedError("the connection was lost, and a new one would not hold the run lock")
+        is_opened = True
+        return opening(*facts)
 
 
 def _open_session(
@@ -116,12 +134,6 @@ def _server(connection: sa.Connection) -> str:
     if connection.dialect.name == "sqlite":
         return f"SQLite {sqlite3.sqlite_version}"
     return f"PostgreSQL {'.'.join(map(str, connection.dialect.server_version_info or ()))}"
-
-
-def _forbid_reconnect(engine: sa.Engine) -> None:
-    @sa.event.listens_for(engine, "do_connect", insert=True)
-    def refuse(*_facts: object) -> None:
-        raise ReconnectedError("the connection was lost, and a new one would not hold the run lock")
 
 
 def _close(connection: sa.Connection) -> None:

@@ -5,7 +5,9 @@ tests/unit/migrate/db/test_sqlalchemy_internals.py. Read in SQLAlchemy 2.0.40 an
 """
 
 import contextlib
+import functools
 from collections.abc import Callable, Collection, Iterator
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -58,6 +60,25 @@ def has_own_creator(engine: sa.Engine) -> bool:
     return not str(getattr(engine.pool._creator, "__module__", "")).startswith("sqlalchemy.")
 
 
+def create_own_engine(url: sa.URL, *, connect_args: dict[str, Any]) -> sa.Engine:
+    """Return an engine without a pool that hears of nothing a project listens to on a class.
+
+    ``listens_for(sa.Engine, "connect")`` is for every engine of a process, so that a PRAGMA for the
+    project's SQLite would be sent to a PostgreSQL of af-db's, and BEGIN twice.
+    """
+    engine = sa.create_engine(url, poolclass=_deaf(sa.NullPool), connect_args=connect_args)
+    listened_to: tuple[Any, ...] = (engine.dialect, engine)
+    for one in listened_to:
+        one.__class__ = _deaf(one.__class__)
+    return engine
+
+
+@functools.cache
+def _deaf(cls: Any) -> Any:
+    """A class of the same kind, to which SQLAlchemy hands on no listener of what it is made of."""
+    return type(cls.__name__, (cls,), {"_sa_propagate_class_events": False, "supports_statement_cache": True})
+
+
 _OF_CONNECTIONS = ("before_execute", "after_execute", "before_cursor_execute", "after_cursor_execute")
 _RETURNING = frozenset({"before_execute", "before_cursor_execute"})
 
@@ -68,12 +89,14 @@ def listened_to(engine: sa.Engine, names: Collection[str]) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def with_listeners_of(engine: sa.Engine, connection: sa.Connection) -> Iterator[None]:
-    """Have what listens to this engine hear of what the connection, which is of another one, does.
+def with_listeners_of(engine: sa.Engine | None, connection: sa.Connection) -> Iterator[None]:
+    """Have what listens to this engine and to all, or to all only, hear of what a connection of af-db's does.
 
     Listeners can be added and removed by a public way, but not found.
     """
-    added = [(name, heard) for name in _OF_CONNECTIONS for heard in getattr(engine.dispatch, name).listeners]
+    of_all: Any = sa.Engine.dispatch
+    heard_by = engine.dispatch if engine is not None else of_all._for_class(sa.Engine)
+    added = [(name, heard) for name in _OF_CONNECTIONS for heard in getattr(heard_by, name)]
     for name, heard in added:
         sa.event.listen(connection, name, heard, retval=name in _RETURNING)
     try:

@@ -25,6 +25,7 @@ from agent_factory.migrate.engine.statement_comparison import StatementCompariso
 from agent_factory.migrate.engine.transaction_watch import NO_STATEMENT, TransactionWatch
 from agent_factory.migrate.model.durations import milliseconds
 from agent_factory.migrate.model.events import StatementStarted
+from agent_factory.sqlite import BEGIN_TO_WRITE
 
 NO_TRANSACTION_TIMEOUT = (
     "CASE WHEN current_setting('transaction_timeout', true) <> '0' "
@@ -147,7 +148,8 @@ class Watch:
     ) -> tuple[str, object]:
         self.run_state.check_stop()
         running = self.running
-        if running is not None and not running.is_recorded:
+        # The transaction of a second revision begins inside of its step, and is no statement of it.
+        if running is not None and not running.is_recorded and statement != BEGIN_TO_WRITE:
             self.transactions.check_open(running)
             if alembic_project.sends_version_row(connection):
                 running.records()

@@ -28,7 +28,7 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.util import await_only
 
 from agent_factory.migrate.db.libpq import keywords
-from agent_factory.migrate.db.own import is_own, own
+from agent_factory.migrate.db.own import asked_first, is_own, own
 from agent_factory.migrate.db.psycopg2_internals import connect_in_c, modules_that_connect
 from agent_factory.migrate.db.read_only import ReadOnlyFile, read_only_connection, read_only_file
 from agent_factory.migrate.db.sqlalchemy_internals import give_listeners
@@ -135,6 +135,7 @@ def _install() -> None:
         _replace(module, name, functools.partial(door, original(module, name)))
     sa.event.listen(sa.Engine, "do_connect", _do_connect)
     _undo.callback(sa.event.remove, sa.Engine, "do_connect", _do_connect)
+    _undo.enter_context(asked_first(_do_connect))
     _replace(sa.Engine, "connect", _connect_engine)
     for dialect, asynchronous in (
         (PGDialect_psycopg2, _AsyncPsycopg2),

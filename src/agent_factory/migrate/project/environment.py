@@ -360,11 +360,9 @@ def _configure_shared(
     @functools.wraps(configure)
     def configure_shared(*arguments: Any, **options: Any) -> None:
         given = arguments[0] if arguments else options.get("connection")
-        if lent.is_lent_to(given):
+        if given is connection or lent.is_lent_to(given):
             with not_lent_errors(project):
                 lent.adopt(given)
-        elif given is connection:
-            lent.given = connection
         else:
             why, before = lent.why_not(given)
             raise ignores_connection(project, why=why, before=before)

@@ -162,6 +162,9 @@ class Lending:
         Raises NotLentError where its engine listens to transactions: a revision's are af-db's.
         """
         self.given = given
+        if given is self._connection:
+            self._undo.enter_context(with_listeners_of(None, given))
+            return
         kept = {name: given.get_execution_options().get(name) for name in _KEPT_OPTIONS}
         before = {name: self._connection.get_execution_options().get(name) for name in _KEPT_OPTIONS}
         if kept != before:
@@ -170,10 +173,10 @@ class Lending:
         if isinstance(self._driver, WatchedConnection) and self._driver.autocommit:
             self._undo.callback(self._transactional_again)
             self._connection.execution_options(isolation_level="AUTOCOMMIT")
-        if given.engine is not self._connection.engine:
-            if name := next(listened_to(given.engine, _OF_TRANSACTIONS), None):
-                raise NotLentError(f"env.py has a listener for {name!r}")
-            self._undo.enter_context(with_listeners_of(given.engine, self._connection))
+        is_its_own = given.engine is not self._connection.engine
+        if is_its_own and (name := next(listened_to(given.engine, _OF_TRANSACTIONS), None)):
+            raise NotLentError(f"env.py has a listener for {name!r}")
+        self._undo.enter_context(with_listeners_of(given.engine if is_its_own else None, self._connection))
 
     def _transactional_again(self) -> None:
         self._connection.rollback()

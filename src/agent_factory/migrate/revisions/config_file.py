@@ -59,7 +59,7 @@ def find_config(start: Path) -> Path:
 def configured_url(config_path: Path, section: str) -> str | None:
     """Return ``sqlalchemy.url`` as the file has it; None where env.py is left to say which database it is.
 
-    That is so where it is missing, empty, the placeholder of Alembic's templates (``driver://...``), or made
+    That is so where it is missing, no URL, the placeholder of Alembic's templates (``driver://...``), or made
     of what only env.py sets.
     """
     from configparser import Error, RawConfigParser  # 4 ms, and most commands have a DATABASE_URL
@@ -73,9 +73,9 @@ def configured_url(config_path: Path, section: str) -> str | None:
         return None
     url = url.replace("%(here)s", config_path.absolute().parent.as_posix())
     # A percent sign is written twice there; a single one asks for another value.
-    if url.startswith("driver://") or "%" in url.replace("%%", ""):
+    if "://" not in url or url.startswith("driver://") or "%" in url.replace("%%", ""):
         return None
-    return url.replace("%%", "%") or None
+    return url.replace("%%", "%")
 
 
 def _searched(start: Path) -> Iterator[Path]:

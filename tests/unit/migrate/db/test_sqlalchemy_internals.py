@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from agent_factory.migrate.db.sqlalchemy_internals import (
     begins_noted,
     commit_and_begin,
+    create_own_engine,
     give_listeners,
     has_own_creator,
     listened_to,
@@ -95,3 +96,34 @@ def test_an_engine_hears_what_another_one_and_its_pool_do() -> None:
 def test_which_engine_opens_its_connections_by_a_function_of_its_own() -> None:
     assert not has_own_creator(sa.create_engine("sqlite://")), "Pool._creator is of another module"
     assert has_own_creator(sa.create_engine("sqlite://", creator=lambda: sqlite3.connect(":memory:")))
+
+
+def test_an_engine_of_its_own_hears_of_nothing_that_is_listened_to_on_a_class() -> None:
+    heard: list[str] = []
+    listeners = [
+        (target, name, lambda *_facts, name=name: heard.append(name))
+        for target, name in (
+            (sa.Engine, "connect"),
+            (sa.Pool, "checkout"),
+            (sa.Engine, "do_connect"),
+            (sa.Engine, "engine_connect"),
+            (sa.Engine, "before_cursor_execute"),
+            (sa.Engine, "begin"),
+            (sa.Engine, "rollback"),
+        )
+    ]
+    for listener in listeners:
+        sa.event.listen(*listener)
+    try:
+        before = create_own_engine(sa.make_url("sqlite://"), connect_args={})
+        with before.connect() as connection:
+            connection.execute(sa.text("SELECT 1"))
+        assert heard == [], "_sa_propagate_class_events is not heeded any more"
+        with with_listeners_of(None, connection := before.connect()):
+            connection.execute(sa.text("SELECT 1"))
+        assert heard == ["before_cursor_execute"], "Engine.dispatch._for_class has not the listeners of all"
+        with sa.create_engine("sqlite://").connect():
+            assert "connect" in heard
+    finally:
+        for listener in listeners:
+            sa.event.remove(*listener)

@@ -129,6 +129,8 @@ def test_the_search_ends_where_another_file_system_begins() -> None:
         ("sqlalchemy.url = driver://user:pass@localhost/dbname", None),
         ("sqlalchemy.url = postgresql://%(DB_USER)s@h/d", None),
         ("sqlalchemy.url =", None),
+        ('sqlalchemy.url = ""', None),
+        ("sqlalchemy.url = {db_url}", None),
         ("# sqlalchemy.url = sqlite:///a.db", None),
         ("no line of an ini file", None),
     ],
@@ -139,6 +141,6 @@ def test_the_database_that_the_configuration_names(
 ) -> None:
     (tmp_path / "alembic.ini").write_text(f"[alembic]\n{line}\n[other]\nsqlalchemy.url = sqlite:///o.db\n")
 
-    assert configured_url(tmp_path / name, "alembic") == (url and url.format(here=tmp_path))
+    assert configured_url(tmp_path / name, "alembic") == (url and url.replace("{here}", str(tmp_path)))
     assert line.startswith("no ") or configured_url(tmp_path / name, "other") == "sqlite:///o.db"
     assert configured_url(tmp_path / "nothing" / name, "alembic") is None

@@ -1,0 +1,1 @@
+"""Real projects from PyPI, run with plain Alembic and with af-db: ``make compat``."""

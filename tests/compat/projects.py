@@ -1,0 +1,48 @@
+"""The projects that are tried, and what each has to be told to find its database."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A package that ships its migrations.
+
+    ``config`` is its alembic.ini below site-packages, or the text of one where it ships none. In ``config``
+    and ``environment`` ``{url}`` is the database and ``{site}`` the folder site-packages. ``settings`` are
+    lines for ``[tool.af-db]``. ``before`` is code that makes what the package makes before its migrations,
+    given ``url``; ``target`` what the whole history ends in.
+    """
+
+    name: str
+    requirements: tuple[str, ...] = ()
+    config: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    settings: str = ""
+    before: str = ""
+    target: str = "head"
+
+
+def _config(script_location: str) -> str:
+    return f"[alembic]\nscript_location = {script_location}\nsqlalchemy.url = {{url}}\n"
+
+
+PROJECTS: tuple[Project, ...] = (
+    Project(name="optuna", config="optuna/storages/_rdb/alembic.ini"),
+    Project(name="ckan", config="ckan/migration/alembic.ini"),
+    Project(
+        name="mlflow",
+        config=_config("{site}/mlflow/store/db_migrations"),
+        before=(
+            "import sys, sqlalchemy\n"
+            "from mlflow.store.db.base_sql_model import Base\n"
+            "from mlflow.store.tracking.dbmodels.initial_models import Base as First\n"
+            "First.metadata.create_all(sqlalchemy.create_engine(sys.argv[1]))\n"
+        ),
+    ),
+    Project(
+        name="prefect",
+        config="prefect/server/database/alembic.ini",
+        environment={"PREFECT_API_DATABASE_CONNECTION_URL": "{url}"},
+    ),
+)
