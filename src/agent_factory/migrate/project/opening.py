@@ -163,7 +163,7 @@ def configure(setup: Setup, *, read: FilesRead = NONE_READ) -> Project:
 
 
 def _beside(config_path: Path) -> dict[str, Any]:
-    """Return what Alembic is told of the pyproject.toml beside a configuration, read from 1.16 on."""
+    """Return what Alembic gets of the pyproject.toml beside a configuration, which it reads from 1.16 on."""
     if hasattr(Config, "toml_alembic_config"):
         return {"toml_file": config_path.with_name("pyproject.toml")}
     if config_path.suffix != ".toml":
