@@ -35,7 +35,8 @@ test-debian: $(VENV)/.installed-test ## Plans, upgrades and checks on this machi
 
 test-lowest: $(LOWEST)/.installed ## Unit tests and runs with the oldest libraries that pyproject.toml takes
 	@$(LOWEST)/bin/python -m pytest tests/unit tests/integration/test_runs.py \
-		tests/integration/test_lent_connections.py
+		tests/integration/test_lent_connections.py tests/integration/test_quick.py \
+		tests/integration/test_alembic_arguments.py tests/migrations/test_schema.py
 
 mutants: $(VENV)/.installed-test ## Change 200 places of the engine: a test has to notice each. An hour
 	@$(PIP) -e '.[mutants]'

@@ -1,14 +1,16 @@
 """What af-db reads of SQLAlchemy that no documentation promises; no other module does.
 
 Each name has a test of its own, which fails by that name when a SQLAlchemy no longer has it:
-tests/unit/migrate/db/test_sqlalchemy_internals.py. Read in SQLAlchemy 2.0.40 and 2.1.9.
+tests/unit/migrate/db/test_sqlalchemy_internals.py. Read in SQLAlchemy 2.0.25, 2.0.40 and 2.1.9.
 """
 
 import contextlib
 import functools
+import sqlite3
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
+import psycopg2
 import sqlalchemy as sa
 
 
@@ -53,6 +55,11 @@ def begins_noted(connection: sa.Connection) -> Iterator[Callable[[], sa.RootTran
         yield lambda: next((one for one in begun if one is connection.get_transaction()), None)
     finally:
         del connection.begin, connection._autobegin
+
+
+NOT_CLOSED = (sa.exc.SQLAlchemyError, psycopg2.Error, sqlite3.Error, AttributeError)
+"""What it may raise to invalidate a pool's record of a connection that is closed, lost, or was never complete:
+SQLAlchemy 2.0 has given the last of these only some of its attributes."""
 
 
 def has_own_creator(engine: sa.Engine) -> bool:

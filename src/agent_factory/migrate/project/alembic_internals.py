@@ -1,7 +1,7 @@
 """What af-db replaces in Alembic, and what it reads of Alembic that no documentation promises.
 
 No other module does either. Each name has a test of its own, which fails by that name when an Alembic has it
-no more: tests/unit/migrate/project/test_alembic_internals.py. Read in Alembic 1.18.5 and 1.20.1.
+no more: tests/unit/migrate/project/test_alembic_internals.py. Read in Alembic 1.13.3, 1.18.5 and 1.20.1.
 """
 
 import contextlib

@@ -31,7 +31,7 @@ from agent_factory.migrate.db.libpq import keywords
 from agent_factory.migrate.db.own import asked_first, is_own, own
 from agent_factory.migrate.db.psycopg2_internals import connect_in_c, modules_that_connect
 from agent_factory.migrate.db.read_only import ReadOnlyFile, read_only_connection, read_only_file
-from agent_factory.migrate.db.sqlalchemy_internals import give_listeners
+from agent_factory.migrate.db.sqlalchemy_internals import NOT_CLOSED, give_listeners
 from agent_factory.migrate.project.addresses import Address, of_file, of_keywords
 from agent_factory.migrate.project.lending import Asked, user_of
 from agent_factory.migrate.project.python_internals import original, what_starts_programs
@@ -98,7 +98,7 @@ def watched_by(guard: Guard) -> Iterator[None]:
             for asked, record in _answered:
                 if asked is guard:
                     # Its connection may be closed, or lost.
-                    with contextlib.suppress(sa.exc.SQLAlchemyError, psycopg2.Error, sqlite3.Error):
+                    with contextlib.suppress(*NOT_CLOSED):
                         record.invalidate()
             _answered[:] = [(asked, record) for asked, record in _answered if asked is not guard]
             if not _guards and not any(thread.is_alive() for thread in _left):

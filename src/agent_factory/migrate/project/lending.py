@@ -10,17 +10,20 @@ import getpass
 import os
 import re
 import shlex
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard, cast
 
-import psycopg2
 import sqlalchemy as sa
 
 from agent_factory.migrate.db.driver import WatchedConnection, own_cursor_of, psycopg2_connection
 from agent_factory.migrate.db.read_only import ReadOnlyConnection, ReadOnlyFile
-from agent_factory.migrate.db.sqlalchemy_internals import has_own_creator, listened_to, with_listeners_of
+from agent_factory.migrate.db.sqlalchemy_internals import (
+    NOT_CLOSED,
+    has_own_creator,
+    listened_to,
+    with_listeners_of,
+)
 from agent_factory.migrate.db.transactions import is_idle
 from agent_factory.migrate.db.watched_file import WatchedFile
 from agent_factory.migrate.project.addresses import Address
@@ -192,7 +195,7 @@ class Lending:
 
     def _take_back(self, records: Iterator[Any]) -> None:
         for record in list(records):
-            with contextlib.suppress(sa.exc.SQLAlchemyError, psycopg2.Error, sqlite3.Error):
+            with contextlib.suppress(*NOT_CLOSED):
                 record.invalidate()
             del self._borrowers[record]
 
