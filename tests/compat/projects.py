@@ -11,7 +11,7 @@ class Project:
     ``config`` is its alembic.ini below site-packages, or the text of one where it ships none. In ``config``
     and ``environment`` ``{url}`` is the database and ``{site}`` the folder site-packages. ``settings`` are
     lines for ``[tool.af-db]``. ``before`` is code that makes what the package makes before its migrations,
-    given ``url``; ``target`` what the whole history ends in.
+    given ``url``, ``x`` are values of Alembic's option of that name, ``target`` is what the whole history ends in.
     """
 
     name: str
@@ -19,6 +19,7 @@ class Project:
     config: str
     environment: Mapping[str, str] = field(default_factory=dict)
     settings: str = ""
+    x: tuple[str, ...] = ()
     before: str = ""
     target: str = "head"
 
@@ -29,7 +30,19 @@ def _config(script_location: str) -> str:
 
 PROJECTS: tuple[Project, ...] = (
     Project(name="optuna", config="optuna/storages/_rdb/alembic.ini"),
-    Project(name="ckan", config="ckan/migration/alembic.ini"),
+    Project(name="ckan", requirements=("ckan[requirements]",), config="ckan/migration/alembic.ini"),
+    Project(name="buildbot", config="buildbot/db/migrations/alembic.ini"),
+    Project(
+        name="quetz-server",
+        config=_config("{site}/quetz/migrations") + "version_locations = {site}/quetz/migrations/versions\n",
+        environment={"QUETZ_SQLALCHEMY_DATABASE_URL": "{url}"},
+    ),
+    Project(
+        name="keylime",
+        config="keylime/migrations/alembic.ini",
+        environment={"KEYLIME_REGISTRAR_DATABASE_URL": "{url}", "KEYLIME_TEST": "1"},
+        x=("db=registrar",),
+    ),
     Project(
         name="mlflow",
         config=_config("{site}/mlflow/store/db_migrations"),
@@ -39,10 +52,5 @@ PROJECTS: tuple[Project, ...] = (
             "from mlflow.store.tracking.dbmodels.initial_models import Base as First\n"
             "First.metadata.create_all(sqlalchemy.create_engine(sys.argv[1]))\n"
         ),
-    ),
-    Project(
-        name="prefect",
-        config="prefect/server/database/alembic.ini",
-        environment={"PREFECT_API_DATABASE_CONNECTION_URL": "{url}"},
     ),
 )

@@ -31,10 +31,12 @@ print(*[each.revision for each in script.walk_revisions()])
 
 PLAIN = """
 import sys
+from argparse import Namespace
 from alembic import command
 from alembic.config import Config
 config = Config(sys.argv[1])
 config.set_main_option("sqlalchemy.url", sys.argv[2])
+config.cmd_opts = Namespace(x=sys.argv[5:])
 getattr(command, sys.argv[3])(config, sys.argv[4])
 """
 """A command of plain Alembic, which has no option for the database."""
@@ -121,7 +123,7 @@ class Trial:
             self._alembic("upgrade", revisions[LAST], url=older)
         planned = json.loads(self._af_db("plan", "prod", "plan", target, "--json", url=older))
         row.steps["plan"] = _hazards(planned)
-        self._af_db("down", "prod", "downgrade", "-1", "--yes", "--allow", "destroys-data", url=ours)
+        self._af_db("down", "prod", "downgrade", "-1", "--yes", "--allow", "deletes-data", url=ours)
         self._alembic("downgrade", "-1", url=plain)
         self._compare("down", plain, ours)
         self._af_db("up", "prod", "upgrade", target, "--yes", url=ours)
@@ -151,12 +153,15 @@ class Trial:
 
     def _alembic(self, *words: str, url: str) -> str:
         return self._do(
-            "plain Alembic", str(self._python), "-c", PLAIN, str(self._config(url)), url, *words, url=url
+            "plain Alembic",
+            *(str(self._python), "-c", PLAIN, str(self._config(url)), url, *words, *self._project.x),
+            url=url,
         )
 
     def _af_db(self, step: str, *words: str, url: str) -> str:
         af_db = (str(self._python.with_name("af-db")), *words, "-c", str(self._config(url)))
-        return self._do(step, *af_db, url=url, environment={"DATABASE_URL": url})
+        x = [word for value in self._project.x for word in ("-x", value)]
+        return self._do(step, *af_db, *x, url=url, environment={"DATABASE_URL": url})
 
     def _do(
         self, step: str, *command: str, url: str = "", environment: Mapping[str, str] | None = None
