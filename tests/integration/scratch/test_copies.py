@@ -149,3 +149,62 @@ def test_a_role_that_may_do_no_more_than_make_databases(
             assert copied(production.target, scratch).gaps == ()
             assert asked(scratch, "SHOW search_path") == "app, public"
             assert asked(scratch, "SELECT count(*) FROM v") == 0
+
+
+def test_roles_own_and_may_do_what_they_do_in_production(production: Production, scratch: Scratch) -> None:
+    """Owners, rights on objects, columns and the database, by default and by membership; no password."""
+    end = uuid.uuid4().hex[:8]
+    owner, group, login = (f"{word}_{end}" for word in ("owner", "group", "Log in; to"))
+    name = parse_url(production.url).database
+    production.execute(
+        f"CREATE ROLE {owner} NOINHERIT CREATEROLE; CREATE ROLE {group} BYPASSRLS;"
+        f"CREATE ROLE \"{login}\" LOGIN PASSWORD 'C4n4ry'; GRANT {group} TO {owner};"
+        f'GRANT {owner} TO "{login}" WITH ADMIN OPTION;'
+        f'GRANT pg_monitor TO "{login}";'
+        f"REVOKE ALL ON DATABASE {name} FROM PUBLIC; GRANT CREATE ON DATABASE {name} TO {owner};"
+        f'CREATE SCHEMA app AUTHORIZATION {owner}; GRANT CREATE ON SCHEMA app TO "{login}" WITH GRANT OPTION;'
+        f"REVOKE ALL ON SCHEMA public FROM PUBLIC; SET ROLE {owner};"
+        "CREATE TABLE app.t (id serial PRIMARY KEY, n text); CREATE TYPE app.mood AS ENUM ('a');"
+        "CREATE VIEW app.v AS SELECT * FROM app.t; CREATE MATERIALIZED VIEW app.m AS SELECT 1 AS one;"
+        "CREATE FUNCTION app.f() RETURNS text LANGUAGE sql"
+        " AS 'SELECT $$\nALTER TABLE app.t OWNER TO nobody;\n$$::text';"
+        f"REVOKE ALL ON FUNCTION app.f() FROM PUBLIC; GRANT SELECT (n), UPDATE ON app.t TO {group};"
+        f"ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT SELECT ON TABLES TO {group};"
+        "RESET ROLE"
+    )
+    try:
+        assert copied(production.target, scratch).gaps == ()
+        for question in _OF_RIGHTS:
+            told = question.format(names=f"'{owner}', '{group}', '{login}'")
+            assert asked(scratch, told) == production.ask(told), question
+        assert asked(scratch, f"SELECT count(*) FROM pg_authid WHERE rolname ~ '{end}' AND rolcanlogin") == 0
+        assert asked(scratch, f"SELECT count(rolpassword) FROM pg_authid WHERE rolname ~ '{end}'") == 0
+        assert asked(scratch, "SELECT count(*) FROM app.m") == 1
+    finally:
+        production.execute("RESET ROLE; DROP SCHEMA app CASCADE")
+        for role in (group, owner, f'"{login}"'):
+            production.execute(f"DROP OWNED BY {role} CASCADE; DROP ROLE {role}")
+
+
+_OF_RIGHTS = (
+    """SELECT string_agg(concat_ws(' ', nspname, pg_get_userbyid(nspowner),
+                                   replace(nspacl::text, current_user, 'x')), E'\\n' ORDER BY nspname)
+       FROM pg_namespace WHERE nspname IN ('app', 'public')""",
+    """SELECT string_agg(concat_ws(' ', relname, pg_get_userbyid(relowner), relacl), E'\\n' ORDER BY relname)
+       FROM pg_class WHERE relnamespace = 'app'::regnamespace""",
+    """SELECT string_agg(typname || ' ' || pg_get_userbyid(typowner), E'\\n' ORDER BY typname)
+       FROM pg_type WHERE typnamespace = 'app'::regnamespace""",
+    "SELECT pg_get_userbyid(proowner) || ' ' || proacl::text FROM pg_proc WHERE proname = 'f'",
+    "SELECT attacl::text FROM pg_attribute WHERE attrelid = 'app.t'::regclass AND attname = 'n'",
+    "SELECT pg_get_userbyid(defaclrole) || ' ' || defaclacl::text FROM pg_default_acl",
+    """SELECT string_agg(concat_ws(' ', pg_get_userbyid(roleid), pg_get_userbyid(member), admin_option,
+                                   to_jsonb(m)->>'inherit_option'), E'\\n' ORDER BY roleid::regrole::text)
+       FROM pg_auth_members m WHERE pg_get_userbyid(member) IN ({names})""",
+    """SELECT string_agg(concat_ws(' ', rolname, rolinherit, rolcreaterole, rolbypassrls, rolsuper), E'\\n'
+                         ORDER BY rolname) FROM pg_roles WHERE rolname IN ({names})""",
+    """SELECT string_agg(privilege_type || ' ' || pg_get_userbyid(grantee), E'\\n')
+       FROM pg_database d, aclexplode(datacl) a
+       WHERE datname = current_database() AND pg_get_userbyid(grantee) IN ({names})""",
+    """SELECT count(*) FROM pg_database d, aclexplode(datacl)
+       WHERE datname = current_database() AND grantee = 0""",
+)

@@ -8,6 +8,7 @@ import pytest
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.rehearsal.scratch import Scratch, scratch_database
+from agent_factory.migrate.rehearsal.scratch.access import Access
 from agent_factory.migrate.rehearsal.scratch.original import Original
 from agent_factory.migrate.rehearsal.scratch.own_server import own_server
 from agent_factory.migrate.rehearsal.scratch.restore import restore
@@ -155,7 +156,7 @@ def test_a_setting_that_the_server_does_not_know_is_told(scratch: Scratch) -> No
     original = Original(
         major=18,
         role="app",
-        roles=(),
+        access=Access(),
         tablespaces=(),
         subscriptions=(),
         filled_views=frozenset(),

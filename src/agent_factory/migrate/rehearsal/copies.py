@@ -20,7 +20,14 @@ from agent_factory.migrate.rehearsal.replay import (
     migrate_to,
     scratch_like,
 )
-from agent_factory.migrate.rehearsal.scratch import CannotCopyError, Scratch, copy_schema
+from agent_factory.migrate.rehearsal.role_there import why_no_role
+from agent_factory.migrate.rehearsal.scratch import (
+    CannotCopyError,
+    Scratch,
+    ScratchUnavailableError,
+    copy_schema,
+    roles_of,
+)
 from agent_factory.migrate.rehearsal.temporary_folders import temporary_folder
 from agent_factory.plain_text import text_of
 from agent_factory.url import DatabaseURL
@@ -59,6 +66,11 @@ def copy_of(
     scratch_url: str | None,
     limit_s: float,
 ) -> Iterator[Copy]:
+    """Make the copy, for a block in which a plan may be run on it.
+
+    Raises RehearsalFailedError, and ScratchUnavailableError, also from the block: where what fails there does
+    so for want of a role, on a server that is not our own.
+    """
     if target.url.backend == "sqlite":
         with _copied_file(target) as path:
             url = DatabaseURL(backend="sqlite", database=str(path))
@@ -70,7 +82,13 @@ def copy_of(
             )
         return
     with scratch_like(target, read_connection, scratch_url=scratch_url) as scratch:
-        yield _give_schema(project, target, plan, read_connection, scratch, limit_s)
+        try:
+            yield _give_schema(project, target, plan, read_connection, scratch, limit_s)
+        except Exception as error:
+            lacking = why_no_role(error, roles_of(read_connection), scratch)
+            if lacking is None:
+                raise
+            raise ScratchUnavailableError((lacking,)) from error
 
 
 @contextlib.contextmanager

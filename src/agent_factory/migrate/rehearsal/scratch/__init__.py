@@ -1,5 +1,6 @@
 """A throwaway PostgreSQL to try a plan on, and production's schema in it."""
 
+from agent_factory.migrate.rehearsal.scratch.access import roles_of
 from agent_factory.migrate.rehearsal.scratch.copy import Copied, copy_schema, copy_settings
 from agent_factory.migrate.rehearsal.scratch.database import (
     Scratch,
@@ -22,5 +23,6 @@ __all__ = [
     "copy_schema",
     "copy_settings",
     "read_locale",
+    "roles_of",
     "scratch_database",
 ]

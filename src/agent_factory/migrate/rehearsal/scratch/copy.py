@@ -10,11 +10,12 @@ from agent_factory.migrate.db.driver import psycopg2_connection
 from agent_factory.migrate.db.pooler_names import pools_sessions
 from agent_factory.migrate.db.session_limits import startup_options
 from agent_factory.migrate.model.target import Target
+from agent_factory.migrate.rehearsal.scratch.access import find_reader
 from agent_factory.migrate.rehearsal.scratch.database import Scratch
-from agent_factory.migrate.rehearsal.scratch.dump import CannotCopyError, dump_schema
+from agent_factory.migrate.rehearsal.scratch.dump import CannotCopyError, MayNotReadError, dump_schema
 from agent_factory.migrate.rehearsal.scratch.installations import find_pg_dump
 from agent_factory.migrate.rehearsal.scratch.original import Original, read_original
-from agent_factory.migrate.rehearsal.scratch.restore import restore
+from agent_factory.migrate.rehearsal.scratch.restore import prepare_empty, restore
 from agent_factory.plain_text import text_of
 
 
@@ -33,7 +34,8 @@ def copy_schema(target: Target, read_connection: sa.Connection, scratch: Scratch
     ``read_connection`` is a connection to it, and ``target`` how that was made.
 
     What cannot be made there is left out and reported. Rows are not copied, not even the version table's.
-    New sessions in the scratch database get production's settings, and a server of our own gets its roles.
+    New sessions in the scratch database get production's settings, and a server of our own gets its roles,
+    with what they own and may do.
 
     Raises CannotCopyError, with roles and settings in place nevertheless, for who makes the schema by
     other means; and CannotConnectError.
@@ -43,7 +45,7 @@ def copy_schema(target: Target, read_connection: sa.Connection, scratch: Scratch
         try:
             dump = _dump(read_connection, target, original, scratch)
         except CannotCopyError:
-            restore("", original, scratch.target, is_own=scratch.is_own)
+            prepare_empty(original, scratch.target, is_own=scratch.is_own)
             raise
         restored = restore(dump, original, scratch.target, is_own=scratch.is_own)
         return Copied(gaps=restored.gaps, failed=restored.failed)
@@ -54,10 +56,10 @@ def copy_schema(target: Target, read_connection: sa.Connection, scratch: Scratch
 def copy_settings(connection: sa.Connection, scratch: Scratch) -> Copied:
     """Give an empty scratch database the settings of the one that ``connection`` reads, and no schema.
 
-    New sessions there get its settings, and a server of our own gets its roles. Raises CannotConnectError.
+    New sessions there get its settings, and a server of our own gets its roles, which may do everything
+    there. Raises CannotConnectError.
     """
-    restored = restore("", read_original(connection), scratch.target, is_own=scratch.is_own)
-    return Copied(gaps=restored.gaps)
+    return Copied(gaps=prepare_empty(read_original(connection), scratch.target, is_own=scratch.is_own))
 
 
 def _dump(connection: sa.Connection, target: Target, original: Original, scratch: Scratch) -> str:
@@ -69,4 +71,10 @@ def _dump(connection: sa.Connection, target: Target, original: Original, scratch
         raise CannotCopyError(f"there is no pg_dump of PostgreSQL {original.major} or newer here")
     driver = psycopg2_connection(connection)
     options = startup_options(driver) if driver.limits and not driver.lift_sql else None
-    return dump_schema(pg_dump, target.url, driver.info, options)
+    try:
+        return dump_schema(pg_dump, target.url, driver.info, options)
+    except MayNotReadError:
+        reader = find_reader(connection)
+        if reader == original.role:
+            raise
+        return dump_schema(pg_dump, target.url, driver.info, options, role=reader)

@@ -35,22 +35,34 @@ class CannotCopyError(Exception):
         self.reason = reason
 
 
+class MayNotReadError(CannotCopyError):
+    """The role may not read all of it."""
+
+
 def dump_schema(
-    pg_dump: Path, url: DatabaseURL, login: psycopg2.extensions.ConnectionInfo, options: str | None = None
+    pg_dump: Path,
+    url: DatabaseURL,
+    login: psycopg2.extensions.ConnectionInfo,
+    options: str | None = None,
+    *,
+    role: str | None = None,
 ) -> str:
     """Return ``pg_dump --schema-only`` of this database.
 
     A database without an encoding may hold bytes that are no UTF-8; they are surrogates (PEP 383).
 
     ``login`` is how a connection to it was made, password included, wherever that came from; ``options`` are
-    libpq's for the session, where they are to be others than the URL's. pg_dump reads in
-    a transaction that cannot write and waits at most ``LOCK_WAIT_MS`` for a table. Raises CannotCopyError.
+    libpq's for the session, where they are to be others than the URL's; ``role`` is who reads, the login
+    where None. pg_dump reads in a transaction that cannot write and waits at most ``LOCK_WAIT_MS`` for a
+    table. Raises CannotCopyError, and MayNotReadError where only another role could.
     """
     arguments = [
-        *(str(pg_dump), "--schema-only", "--no-owner", "--no-privileges", "--no-password"),
+        *(str(pg_dump), "--schema-only", "--no-password"),
         *("--no-subscriptions", "--no-security-labels", "--no-tablespaces", "--exclude-schema=af_db"),
         *(f"--lock-wait-timeout={LOCK_WAIT_MS}", f"--dbname=service={_SERVICE}"),
     ]
+    if role is not None:
+        arguments.append(f"--role={role}")
     if login.parameter_status("server_encoding") != "SQL_ASCII":
         arguments.append("--encoding=UTF8")
     with _nameless(_service(url, login, options)) as service, _nameless(_password(login)) as password:
@@ -75,7 +87,7 @@ def dump_schema(
         except OSError as error:
             raise CannotCopyError(f"pg_dump cannot be run: {error}") from error
     if finished.returncode != 0:
-        raise CannotCopyError(_explain(finished.stderr.decode(errors="replace"), login.user))
+        raise _refusal(finished.stderr.decode(errors="replace"), role or login.user)
     return finished.stdout.decode("utf-8", "surrogateescape")
 
 
@@ -119,16 +131,20 @@ def _password(login: psycopg2.extensions.ConnectionInfo) -> str:
     return "*:*:*:*:" + re.sub(r"([\\:])", r"\\\1", login.password) + "\n"
 
 
-def _explain(said: str, user: str) -> str:
+def _refusal(said: str, user: str) -> CannotCopyError:
     """Say what pg_dump's last words mean."""
     denied = re.search(r"permission denied for (schema|materialized view|foreign table|\w+) (.+)", said)
     if denied:
         right = "USAGE" if denied[1] == "schema" else "SELECT"
-        return f"{user} may not read {denied[1]} {denied[2]}, and pg_dump needs {right} on all of them"
+        return MayNotReadError(
+            f"{user} may not read {denied[1]} {denied[2]}, and pg_dump needs {right} on all of them"
+        )
     if "canceling statement due to statement timeout" in said or "lock timeout" in said:
         table = re.search(r"LOCK TABLE (?:ONLY )?(\S+?)(?:,| IN )", said)
         named = f", such as {table[1]}" if table else ""
-        return f"a table was locked by another session for more than {LOCK_WAIT_MS / 1000:g} s{named}"
+        return CannotCopyError(
+            f"a table was locked by another session for more than {LOCK_WAIT_MS / 1000:g} s{named}"
+        )
     lines = [line for line in said.splitlines() if line.strip()]
     error = next((line.partition("error: ")[2] for line in lines if "error: " in line), " ".join(lines))
-    return f"pg_dump failed: {error or 'it gave no reason'}"
+    return CannotCopyError(f"pg_dump failed: {error or 'it gave no reason'}")

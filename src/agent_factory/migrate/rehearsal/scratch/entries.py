@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent_factory.migrate.db.definitions import COLUMN_OPTIONS
-from agent_factory.migrate.db.sql import NAME, QUALIFIED, blanked
+from agent_factory.migrate.db.sql import NAME, QUALIFIED, bare, blanked
 
 _MARK = re.compile(
     r"""
@@ -21,11 +21,22 @@ _SETS_COLUMN_OPTIONS = re.compile(
     r"SET \((?P<options>[^()]*)\);\n"
 )
 
+_GIVES_AWAY = re.compile(r"^ALTER [^;\n]* OWNER TO [^;\n]*;\n", re.MULTILINE)
+"""What pg_dump writes last of an object, with all that is in quotes blank."""
+
 SETTING = ""
 """The type of an entry that sets something for the entries after it."""
 
+OWNER = "OWNER"
+"""The type of an entry that gives an object to its owner; pg_dump has that at the object's own."""
+
+OF_RIGHTS = frozenset({OWNER, "ACL", "DEFAULT ACL"})
+"""Entries that say who owns what, and what roles may do."""
+
 _OF_SEVERAL_STATEMENTS = frozenset(
     {
+        "ACL",
+        "DEFAULT ACL",
         "TABLE",
         "FOREIGN TABLE",
         "VIEW",
@@ -54,6 +65,12 @@ class Entry:
         if self.type == SETTING:
             return self.sql.strip()
         return f"{self.type.lower()} {f'{self.schema}.' if self.schema else ''}{self.name}"
+
+    @property
+    def owner(self) -> str | None:
+        """The role that an entry of an owner names; None of all others."""
+        named = re.search(rf" OWNER TO ({NAME});\n\Z", self.sql) if self.type == OWNER else None
+        return bare(named[1]) if named else None
 
     @property
     def statements(self) -> tuple[str, ...]:
@@ -91,8 +108,7 @@ def read_entries(dump: str) -> Iterator[Entry]:
         text, start = text + dump[start : mark.start()], mark.end()
         if mark["psql"]:
             continue
-        if _says_something(text):
-            yield Entry(type=type_, schema=schema, name=name, sql=text)
+        yield from _entries_of(Entry(type=type_, schema=schema, name=name, sql=text))
         text = ""
         if mark["setting"]:
             yield Entry(type=SETTING, schema=None, name="", sql=dump[mark.start() : mark.end()])
@@ -100,8 +116,18 @@ def read_entries(dump: str) -> Iterator[Entry]:
         type_, name = mark["type"], mark["name"]
         schema = None if mark["schema"] == "-" else mark["schema"]
     text += dump[start:]
-    if _says_something(text):
-        yield Entry(type=type_, schema=schema, name=name, sql=text)
+    yield from _entries_of(Entry(type=type_, schema=schema, name=name, sql=text))
+
+
+def _entries_of(entry: Entry) -> Iterator[Entry]:
+    """Yield the entry without its owner, and its owner apart; neither where it says nothing."""
+    given = list(_GIVES_AWAY.finditer(blanked(entry.sql)))[-1:] if " OWNER TO " in entry.sql else []
+    start, end = given[0].span() if given else (len(entry.sql), len(entry.sql))
+    made = replace(entry, sql=entry.sql[:start] + entry.sql[end:])
+    if _says_something(made.sql):
+        yield made
+    if given:
+        yield replace(entry, type=OWNER, sql=entry.sql[start:end])
 
 
 def _with_known_column_options(statement: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from agent_factory.migrate.db.cursors import own_cursor
+from agent_factory.migrate.rehearsal.scratch.access import Access, read_access
 
 MATCHED_SETTINGS = (
     "TimeZone",  # decides whether timestamp -> timestamptz rewrites a table
@@ -32,7 +33,6 @@ MATCHED_SETTINGS = (
 _FACTS = """
 SELECT current_setting('server_version_num')::int / 10000,
        current_user,
-       (SELECT array_agg(rolname::text ORDER BY rolname) FROM pg_roles WHERE rolname !~ '^pg_'),
        (SELECT array_agg(spcname::text ORDER BY spcname) FROM pg_tablespace WHERE spcname !~ '^pg_'),
        (SELECT array_agg(subname::text ORDER BY subname) FROM pg_subscription
         WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())),
@@ -48,12 +48,12 @@ _SETTINGS = "SELECT name, reset_val FROM pg_settings WHERE name = ANY (%s)"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Original:
     """``filled_views`` are the materialized views that can be read, as SQL names them; ``settings`` are those
-    of MATCHED_SETTINGS; ``extensions`` gives their versions. ``roles`` and ``tablespaces`` are those that
-    PostgreSQL does not make itself."""
+    of MATCHED_SETTINGS; ``extensions`` gives their versions. ``tablespaces`` are those that PostgreSQL does
+    not make itself."""
 
     major: int
     role: str
-    roles: tuple[str, ...]
+    access: Access
     tablespaces: tuple[str, ...]
     subscriptions: tuple[str, ...]
     filled_views: frozenset[str]
@@ -70,11 +70,12 @@ def read_original(connection: sa.Connection) -> Original:
         # What RESET would bring back: psycopg2 itself sets DateStyle when it connects.
         cursor.execute(_SETTINGS, [list(MATCHED_SETTINGS)])
         settings = dict(cursor.fetchall())
-    major, role, roles, tablespaces, subscriptions, views, has_public, extensions = facts
+        access = read_access(cursor)
+    major, role, tablespaces, subscriptions, views, has_public, extensions = facts
     return Original(
         major=major,
         role=role,
-        roles=tuple(roles or ()),
+        access=access,
         tablespaces=tuple(tablespaces or ()),
         subscriptions=tuple(subscriptions or ()),
         filled_views=frozenset(views or ()),

@@ -12,7 +12,14 @@ from agent_factory.migrate.db.cursors import autocommit_cursor
 from agent_factory.migrate.db.driver import Cursor
 from agent_factory.migrate.db.sql import NAME, in_quotes
 from agent_factory.migrate.model.target import Target
-from agent_factory.migrate.rehearsal.scratch.entries import SETTING, Entry, read_entries
+from agent_factory.migrate.rehearsal.scratch.access import (
+    is_superuser,
+    let_roles_do_everything,
+    make_roles,
+    roles_there,
+    set_rights_on_database,
+)
+from agent_factory.migrate.rehearsal.scratch.entries import OF_RIGHTS, SETTING, Entry, read_entries
 from agent_factory.migrate.rehearsal.scratch.original import Original
 from agent_factory.migrate.rehearsal.scratch.stand_ins import has_functions, stand_in
 from agent_factory.plain_text import text_of
@@ -63,25 +70,41 @@ class Restored:
 def restore(dump: str, original: Original, target: Target, *, is_own: bool) -> Restored:
     """Make every object of the dump that the server can make; say what is missing or differs.
 
-    Roles and settings are production's too, also where the dump is empty.
+    Roles and settings are production's too, also where the dump is empty; owners and rights are, of the
+    database and of what is in it, where our role there is a superuser.
     ``is_own`` says that the server too is a throwaway one: what its databases share may be made.
     """
     entries, gaps = _tame(read_entries(dump))
     gaps += [f"subscription {name}: left out, since it would connect" for name in original.subscriptions]
     with connect(target) as connection, autocommit_cursor(connection) as cursor:
         gaps += _prepare(cursor, original, is_own=is_own)
+        if entries:
+            gaps += _prepare_rights(cursor, entries, original, is_own=is_own)
         if entries and not original.has_public:
             cursor.execute("DROP SCHEMA IF EXISTS public")
         failures = _make(cursor, entries, original, is_own=is_own)
-        gaps += [str(cause) for cause in _find_causes(failures)]
+        gaps += _named(failures, is_own=is_own)
     # In a session of its own: the dump has emptied search_path in that one.
     with connect(target) as connection, autocommit_cursor(connection) as cursor:
         gaps += _match_settings(cursor, original)
         gaps += _fill_views(cursor, original)
     return Restored(
         gaps=tuple(gap.encode("utf-8", "surrogateescape").decode(errors="replace") for gap in gaps),
-        failed=frozenset(failure.name for failure in failures),
+        failed=frozenset(failure.name for failure in failures if failure.entry.type not in OF_RIGHTS),
     )
+
+
+def prepare_empty(original: Original, target: Target, *, is_own: bool) -> tuple[str, ...]:
+    """Give an empty database production's roles and settings, for who migrates it from its beginning.
+
+    What a role may do in production hangs on grants that no migration makes; so it may do everything here.
+    Returns what is missing or differs.
+    """
+    gaps = restore("", original, target, is_own=is_own).gaps
+    if is_own:
+        with connect(target) as connection, autocommit_cursor(connection) as cursor:
+            let_roles_do_everything(cursor, original.access)
+    return gaps
 
 
 def _tame(entries: Iterable[Entry]) -> tuple[list[Entry], list[str]]:
@@ -106,19 +129,43 @@ def _tame(entries: Iterable[Entry]) -> tuple[list[Entry], list[str]]:
 def _prepare(cursor: Cursor, original: Original, *, is_own: bool) -> list[str]:
     """Make what a server's databases share, where the server is ours; return what another one lacks."""
     cursor.execute("SET synchronous_commit = off")
-    cursor.execute("SELECT rolname FROM pg_roles")
-    roles = sorted(set(original.roles) - {name for (name,) in cursor.fetchall()})
+    roles = sorted(set(original.access.names) - roles_there(cursor))
     cursor.execute("SELECT spcname FROM pg_tablespace")
     tablespaces = sorted(set(original.tablespaces) - {name for (name,) in cursor.fetchall()})
     if not is_own:
         missing = [f"role {name}" for name in roles] + [f"tablespace {name}" for name in tablespaces]
         return [f"{_listed(missing)}: not on the server of --scratch-url"] if missing else []
-    for name in roles:
-        cursor.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(name)))
+    make_roles(cursor, original.access)
     for name in tablespaces:
         cursor.execute("SET allow_in_place_tablespaces = on")
         cursor.execute(sql.SQL("CREATE TABLESPACE {} LOCATION ''").format(sql.Identifier(name)))
     return []
+
+
+def _prepare_rights(cursor: Cursor, entries: list[Entry], original: Original, *, is_own: bool) -> list[str]:
+    """Give the database its owner and rights; take those out of the entries where they cannot be given."""
+    if is_own or is_superuser(cursor):
+        set_rights_on_database(cursor, original.access)
+        return []
+    said = [entry for entry in entries if entry.type in OF_RIGHTS and entry.owner != original.role]
+    entries[:] = [entry for entry in entries if entry.type not in OF_RIGHTS]
+    if not said:
+        return []
+    return ["owners and rights: not production's, since the role of --scratch-url is no superuser"]
+
+
+def _named(failures: Sequence[_Failure], *, is_own: bool) -> list[str]:
+    """Say what is missing, and in one line what of owners and rights differs.
+
+    On another server these hang on its roles, of which it has been said which are not there.
+    """
+    causes = _find_causes(failures)
+    gaps = [str(cause) for cause in causes if cause.entry.type not in OF_RIGHTS]
+    rights = [cause for cause in causes if cause.entry.type in OF_RIGHTS] if is_own else []
+    if rights:
+        others = f", and {len(rights) - 1} more" if len(rights) > 1 else ""
+        gaps.append(f"owners and rights that cannot be set: {rights[0]}{others}")
+    return gaps
 
 
 def _make(cursor: Cursor, entries: Sequence[Entry], original: Original, *, is_own: bool) -> list[_Failure]:
@@ -186,7 +233,7 @@ def _find_causes(failures: Iterable[_Failure]) -> list[_Failure]:
             cause_of.setdefault(failure.reason, cause)
         if cause is failure:
             causes.append(failure)
-        elif failure.entry.type != "COMMENT":
+        elif failure.entry.type not in {"COMMENT", *OF_RIGHTS}:
             cause.followers.append(failure.entry)
     return causes
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent_factory.migrate.rehearsal.scratch.entries import SETTING, Entry, read_entries
+from agent_factory.migrate.rehearsal.scratch.entries import OWNER, SETTING, Entry, read_entries
 
 TABLE = """--
 -- Name: t; Type: TABLE; Schema: public; Owner: -
@@ -121,3 +121,21 @@ def test_column_options_that_are_postgresqls_own_are_cut(written: str, made: str
 def test_a_body_that_speaks_of_column_options_stays_as_it_is() -> None:
     body = f"CREATE FUNCTION f() RETURNS void LANGUAGE sql AS $$\n{ALTER} (pg_attver=1);\n$$;\n"
     assert entry("FUNCTION", body).with_known_column_options == body
+
+
+def test_the_owner_of_an_object_is_an_entry_of_its_own() -> None:
+    header = "--\n-- Name: f(); Type: FUNCTION; Schema: public; Owner: a\n--\n\n"
+    body = "CREATE FUNCTION public.f() RETURNS text AS 'x\nALTER TABLE t OWNER TO b;\n' LANGUAGE sql;\n\n\n"
+    schema = (
+        "--\n-- Name: public; Type: SCHEMA; Schema: -; Owner: The; owner\n--\n\n"
+        "-- *not* creating schema, since initdb creates it\n\n\n"
+        'ALTER SCHEMA public OWNER TO "The; ""owner";\n\n'
+    )
+    found = list(read_entries(f"{header}{body}ALTER FUNCTION public.f() OWNER TO a;\n\n{schema}"))
+    assert [(item.type, item.owner) for item in found] == [
+        ("FUNCTION", None),
+        (OWNER, "a"),
+        (OWNER, 'The; "owner'),
+    ]
+    assert found[0].sql.strip() == body.strip()
+    assert found[2].sql == 'ALTER SCHEMA public OWNER TO "The; ""owner";\n'
