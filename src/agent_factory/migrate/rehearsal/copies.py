@@ -2,7 +2,7 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from agent_factory.migrate.rehearsal.replay import (
     scratch_like,
 )
 from agent_factory.migrate.rehearsal.role_there import why_no_role
+from agent_factory.migrate.rehearsal.schemas import make_schemas
 from agent_factory.migrate.rehearsal.scratch import (
     CannotCopyError,
     Scratch,
@@ -65,8 +66,11 @@ def copy_of(
     read_connection: sa.Connection,
     scratch_url: str | None,
     limit_s: float,
+    schemas: Collection[str],
 ) -> Iterator[Copy]:
     """Make the copy, for a block in which a plan may be run on it.
+
+    ``schemas`` are those that no migration makes, for a copy that the migrations make.
 
     Raises RehearsalFailedError, and ScratchUnavailableError, also from the block: where what fails there does
     so for want of a role, on a server that is not our own.
@@ -83,7 +87,7 @@ def copy_of(
         return
     with scratch_like(target, read_connection, scratch_url=scratch_url) as scratch:
         try:
-            yield _give_schema(project, target, plan, read_connection, scratch, limit_s)
+            yield _give_schema(project, target, plan, read_connection, scratch, limit_s, schemas)
         except Exception as error:
             lacking = why_no_role(error, roles_of(read_connection), scratch)
             if lacking is None:
@@ -114,12 +118,14 @@ def _give_schema(
     read_connection: sa.Connection,
     scratch: Scratch,
     limit_s: float,
+    schemas: Collection[str],
 ) -> Copy:
     """Give the scratch database production's schema, else what the migrations make."""
     try:
         copied = copy_schema(target, read_connection, scratch)
     except CannotCopyError as error:
         notes = (*scratch.gaps, f"the schema could not be copied: {error}")
+        make_schemas(scratch, schemas)
         try:
             migrate_to(project, scratch.target, plan.before, limit_s)
         except ReplayFailedError as failure:

@@ -39,13 +39,16 @@ def replay_history(
     copy: Copy,
     known: Spellings,
     touched: Collection[str],
+    schemas: Collection[str],
     scratch_url: str | None,
     limit_s: float,
 ) -> History:
     """Make what the migrations make up to the plan, beside the copy; say so where they do not run."""
     target, read_connection = original.target, original.connection
     try:
-        with blank_database(target, read_connection, scratch_url=scratch_url, beside=copy.scratch) as blank:
+        with blank_database(
+            target, read_connection, schemas=schemas, scratch_url=scratch_url, beside=copy.scratch
+        ) as blank:
             made = made_by_migrations(project, blank, plan.before, COPIED, limit_s)
             computed = find_computed_defaults(
                 project,
@@ -56,6 +59,7 @@ def replay_history(
                 plan.before,
                 COPIED,
                 beside=blank.scratch,
+                schemas=schemas,
                 scratch_url=scratch_url,
                 limit_s=limit_s,
                 tables=touched,

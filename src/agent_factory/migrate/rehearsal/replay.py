@@ -21,6 +21,7 @@ from agent_factory.migrate.model.plan import Direction, Plan
 from agent_factory.migrate.model.target import Environment, Target
 from agent_factory.migrate.project import Hooks, Project
 from agent_factory.migrate.project.interruptions import is_interruption
+from agent_factory.migrate.rehearsal.schemas import make_schemas
 from agent_factory.migrate.rehearsal.scratch import (
     Scratch,
     ScratchUnavailableError,
@@ -70,12 +71,13 @@ def blank_database(
     target: Target,
     read_connection: sa.Connection,
     *,
+    schemas: Collection[str] = (),
     scratch_url: str | None = None,
     beside: Scratch | None = None,
 ) -> Iterator[Blank]:
     """Make an empty database like that of ``read_connection``, on the server of ``beside`` where given.
 
-    Raises ScratchUnavailableError.
+    ``schemas`` are there from the beginning (``schemas_to_begin_with``). Raises ScratchUnavailableError.
     """
     if target.url.backend == "sqlite":
         with temporary_folder("replay") as folder, alembic_project.copied(target.url):
@@ -87,6 +89,7 @@ def blank_database(
         alembic_project.copied(target.url),
     ):
         copied = copy_settings(read_connection, scratch)
+        make_schemas(scratch, schemas)
         yield Blank(
             target=scratch.target,
             server=scratch.origin,
@@ -157,6 +160,7 @@ def find_computed_defaults(
     scope: Scope,
     *,
     beside: Scratch | None,
+    schemas: Collection[str] = (),
     scratch_url: str | None = None,
     limit_s: float | None = None,
     tables: Collection[str] | None = None,
@@ -172,7 +176,9 @@ def find_computed_defaults(
     if not differing:
         return frozenset()
     try:
-        with blank_database(target, read_connection, scratch_url=scratch_url, beside=beside) as blank:
+        with blank_database(
+            target, read_connection, schemas=schemas, scratch_url=scratch_url, beside=beside
+        ) as blank:
             return differing & find_other_constants(
                 made, made_by_migrations(project, blank, revisions, scope, limit_s)
             )

@@ -41,6 +41,7 @@ from agent_factory.migrate.db.sent_statements import SentListener, SentStatement
 from agent_factory.migrate.db.watched_file import watched_file
 from agent_factory.migrate.model.plan import Plan
 from agent_factory.migrate.model.target import Target
+from agent_factory.migrate.model.version_table import VersionTable
 from agent_factory.migrate.project import Hooks, OwnConnection, Project
 from agent_factory.migrate.rehearsal.copies import COPIED, Copy, RehearsalFailedError, copy_of
 from agent_factory.migrate.rehearsal.history import History, replay_history
@@ -49,6 +50,7 @@ from agent_factory.migrate.rehearsal.replay import (
     ReplayFailedError,
     failures_named,
 )
+from agent_factory.migrate.rehearsal.schemas import schemas_to_begin_with
 from agent_factory.migrate.rehearsal.scratch import (
     ScratchUnavailableError,
 )
@@ -146,6 +148,7 @@ def rehearse(
     project: Project,
     target: Target,
     plan: Plan,
+    table: VersionTable,
     read_connection: sa.Connection,
     *,
     limit_s: float,
@@ -155,15 +158,17 @@ def rehearse(
 ) -> Rehearsal:
     """Run the plan on a copy; ``read_connection`` is a connection that reads the original, and only reads it.
 
+    ``table`` is the version table of the history that the plan is of.
     ``limit_s`` is how long the plan's revisions may take together, and those before them where they run too.
     ``without_indexes`` are dropped from the copy first: an unfinished run has built them, and the plan does.
     ``with_history`` says to run the migrations before the plan as well, beside the copy.
 
     Raises RehearsalFailedError, NotRehearsedError, and ScratchUnavailableError where no server is to be had.
     """
+    schemas = schemas_to_begin_with(project, read_connection, table)
     with (
         alembic_project.copied(target.url),
-        copy_of(project, target, plan, read_connection, scratch_url, limit_s) as copy,
+        copy_of(project, target, plan, read_connection, scratch_url, limit_s, schemas) as copy,
         connect(copy.target) as connection,
     ):
         original = read_catalog(read_connection, COPIED)
@@ -185,7 +190,16 @@ def rehearse(
             reached = Printed(catalog=after, target=copy.target, connection=connection)
             spellings |= restored_spellings(reached, COPIED, copy.scratch, scratch_url)
         computed = _find_computed(
-            project, target, plan, read_connection, before, after, scratch_url, limit_s, without_indexes
+            project,
+            target,
+            plan,
+            read_connection,
+            before,
+            after,
+            scratch_url,
+            limit_s,
+            without_indexes,
+            schemas,
         )
         history = None
         if with_history and copy.is_migrated:
@@ -193,7 +207,9 @@ def rehearse(
         elif with_history:
             touched = touched_by(revisions)
             was = Printed(catalog=original, target=target, connection=read_connection)
-            history = replay_history(project, plan, was, copy, spellings, touched, scratch_url, limit_s)
+            history = replay_history(
+                project, plan, was, copy, spellings, touched, schemas, scratch_url, limit_s
+            )
         return Rehearsal(
             revisions=revisions,
             server=copy.server,
@@ -265,6 +281,7 @@ def _find_computed(
     scratch_url: str | None,
     limit_s: float,
     without_indexes: Sequence[str],
+    schemas: Sequence[str],
 ) -> frozenset[Key]:
     """Return what has a default that the plan makes another one each time.
 
@@ -281,7 +298,7 @@ def _find_computed(
         return frozenset()
     try:
         with (
-            copy_of(project, target, plan, read_connection, scratch_url, limit_s) as copy,
+            copy_of(project, target, plan, read_connection, scratch_url, limit_s, schemas) as copy,
             connect(copy.target) as connection,
             failures_named(plan) as began,
             time_limit(connection, limit_s),

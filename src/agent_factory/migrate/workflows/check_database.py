@@ -1,5 +1,6 @@
 """Whether a database is as its migrations made it; nothing is written to it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
@@ -40,7 +41,9 @@ from agent_factory.migrate.checks.drift import (
 from agent_factory.migrate.checks.rights import check_rights
 from agent_factory.migrate.db import run_lock, server
 from agent_factory.migrate.db.connection import connect
+from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.db.sql import quoted
+from agent_factory.migrate.db.version_tables import other_version_tables
 from agent_factory.migrate.engine import preflight
 from agent_factory.migrate.journal import write as journal
 from agent_factory.migrate.journal.records import find as find_journal
@@ -55,7 +58,7 @@ from agent_factory.migrate.model.findings import (
 )
 from agent_factory.migrate.model.options import RehearsalOptions, RunOptions
 from agent_factory.migrate.model.target import Environment, Target
-from agent_factory.migrate.model.version_table import Position
+from agent_factory.migrate.model.version_table import Position, VersionTable
 from agent_factory.migrate.project import Project
 from agent_factory.migrate.project.configuration import read_configuration
 from agent_factory.migrate.rehearsal.replay import (
@@ -67,8 +70,14 @@ from agent_factory.migrate.rehearsal.replay import (
     made_by_migrations,
     scratch_like,
 )
+from agent_factory.migrate.rehearsal.schemas import schemas_to_begin_with
 from agent_factory.migrate.rehearsal.scratch import CannotCopyError, ScratchUnavailableError, copy_schema
 from agent_factory.migrate.rehearsal.spellings import Printed, find_spellings
+
+_WHERE_THEY_STOP = (
+    "see where they stop: af-db check; no object is compared until the migrations make, or begin with, all "
+    "that they need"
+)
 
 _OF_RECORDS = frozenset(
     {
@@ -77,6 +86,8 @@ _OF_RECORDS = frozenset(
     }
 )
 _OF_INDEXES = frozenset({"invalid-index", "index-in-progress", "constraint-not-valid"})
+NAMED_OBJECTS = 5
+"""Version tables of others that a note names."""
 _OF_DRIFT = frozenset({"drift", "default-made-at-run-time", "unexpected-grant"})
 
 
@@ -106,8 +117,10 @@ def check_database(
     with connect(target, read_only=True) as read_connection:
         position = alembic_project.read_position(project, read_connection)
         table = position.table
+        others = _other_histories(read_connection, position.table)
         scope = Scope(
             schemas=configuration.schemas,
+            leave_out_schemas=frozenset(others),
             leave_out_kinds=OF_ROLES_AND_ROWS,
             one_server=False,
             version_table=table.name,
@@ -124,6 +137,8 @@ def check_database(
             _check_records(project, target, read_connection, position, environment, notes)
         else:
             notes.skipped += ["journal: SQLite has none", "environment name: SQLite has none"]
+        if others and configuration.schemas is None:
+            notes.skipped.append(_of_others(others))
         drift = _find_drift(project, target, read_connection, position, rights, scope, options, notes)
         if target.url.backend == "postgresql":
             notes.looked_at += ["INVALID indexes", "constraints left NOT VALID"]
@@ -139,6 +154,32 @@ def check_database(
         ignored=ignored,
         looked_at=tuple(notes.looked_at),
         skipped=tuple(notes.skipped),
+    )
+
+
+def _other_histories(read_connection: sa.Connection, table: VersionTable) -> dict[str, str]:
+    """Return the schemas that belong to other histories, each with the version table that says so.
+
+    A schema in which this one's version table is belongs to this one.
+    """
+    if read_connection.dialect.name != "postgresql":
+        return {}
+    with own_cursor(read_connection) as cursor:
+        others = other_version_tables(cursor, table)
+    return {
+        other.schema: str(other)
+        for other in others
+        if other.schema is not None and other.schema != table.schema
+    }
+
+
+def _of_others(others: Mapping[str, str]) -> str:
+    named = list(others.values())
+    left = len(named) - NAMED_OBJECTS
+    listed = ", ".join(named[:NAMED_OBJECTS]) + (f" and {left} more" if left > 0 else "")
+    return (
+        f"drift in {len(named)} schema{'s' if len(named) > 1 else ''} of other histories ({listed}): "
+        "check each as its own env.py, or its environment, names it; `schemas` in [tool.af-db] says otherwise"
     )
 
 
@@ -192,7 +233,10 @@ def _find_drift(
         notes.skipped.append("drift: it is not known which migrations the database has")
         return ()
     try:
-        with blank_database(target, read_connection, scratch_url=options.scratch_url) as blank:
+        schemas = schemas_to_begin_with(project, read_connection, position.table)
+        with blank_database(
+            target, read_connection, schemas=schemas, scratch_url=options.scratch_url
+        ) as blank:
             made = made_by_migrations(project, blank, at, _with_rights(scope), options.timeout_s)
             expected = made.without_kinds(scope.leave_out_kinds)
             if blank.scratch is not None:
@@ -214,6 +258,7 @@ def _find_drift(
                     at,
                     scope,
                     beside=blank.scratch,
+                    schemas=schemas,
                     scratch_url=options.scratch_url,
                 )
                 notes.findings += [computed_default_finding(key, expected, found) for key in sorted(computed)]
@@ -228,7 +273,8 @@ def _find_drift(
         _drift_not_looked_for(f"no throwaway server: {error}", target, notes, is_asked=is_asked)
         return ()
     except ReplayFailedError as error:
-        _drift_not_looked_for(f"the migrations do not run on an empty database: {error}", target, notes)
+        why = f"the migrations do not run on an empty database: {error}"
+        _drift_not_looked_for(why, target, notes, remedy=_WHERE_THEY_STOP)
         return ()
     notes.looked_at.append(f"{where}{lacking}")
     notes.looked_for |= _OF_DRIFT
@@ -282,10 +328,12 @@ def _not_of_server(
     return _confirmed_by_copy(expected, found, copied[0], unkept, spellings, is_other_version)
 
 
-def _drift_not_looked_for(why: str, target: Target, notes: _Notes, *, is_asked: bool = False) -> None:
+def _drift_not_looked_for(
+    why: str, target: Target, notes: _Notes, *, is_asked: bool = False, remedy: str | None = None
+) -> None:
     notes.skipped.append(f"drift: {why}")
     if is_asked or target.environment is Environment.PROD:
-        found = finding("not-checked", f"drift was not checked: {why}")
+        found = finding("not-checked", f"drift was not checked: {why}", remedy=remedy)
         notes.findings.append(found if is_asked else replace(found, level=Level.WARNING))
 
 

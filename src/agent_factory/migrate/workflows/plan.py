@@ -202,6 +202,7 @@ def review_plan(
             project,
             target,
             found,
+            table,
             read_connection,
             limit_s=options.timeout_s,
             scratch_url=options.scratch_url,

@@ -54,7 +54,9 @@ def read_postgresql(connection: sa.Connection, scope: Scope) -> Catalog:
         cursor.execute(_NAMES, {"platform_roles": list(platforms.ROLES)})
         ((schemas, roles),) = cursor.fetchall()
         if scope.schemas is None:
-            schemas = platforms.own_schemas(schemas, roles)
+            schemas = [
+                name for name in platforms.own_schemas(schemas, roles) if name not in scope.leave_out_schemas
+            ]
         else:
             schemas = [name for name in scope.schemas if name != platforms.AF_DB_SCHEMA]
         values = {
