@@ -179,7 +179,7 @@ def _of_others(others: Mapping[str, str]) -> str:
     listed = ", ".join(named[:NAMED_OBJECTS]) + (f" and {left} more" if left > 0 else "")
     return (
         f"drift in {len(named)} schema{'s' if len(named) > 1 else ''} of other histories ({listed}): "
-        "check each as its own env.py, or its environment, names it; `schemas` in [tool.af-db] says otherwise"
+        "check each as env.py, or its environment, names it, or name them as `schemas` in [tool.af-db]"
     )
 
 
