@@ -3,13 +3,14 @@
 import contextlib
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg2
 import pytest
 
 from agent_factory.url import DatabaseURL, parse_url
-from tests.commands import run_installed
+from tests.commands import run_installed, run_process
 from tests.postgres import administering
 from tests.projects import AlembicProject
 from tests.terminal import run_on_terminal
@@ -172,3 +173,113 @@ def test_programs_that_are_started_get_no_password(
         assert not has_canary(text), (name, text)
         assert "DATABASE_URL=" not in text, name
         assert "PATH=" in text
+
+
+ARGUMENTS = {
+    "a URL": "url=postgresql://u:{canary}@h/d",
+    "a URL that is encoded": "url=mysql://u:{encoded}@h/d?sslmode=require",
+    "a URL without a key": "postgresql://u:{encoded}@h/d?sslmode=require",
+    "a URL with an address in it": "url=postgresql://u:{encoded}@h/d?mail=a@b",
+    "a connection string": "dsn=host=h password={canary} user=u",
+    "a quoted connection string": "dsn=host=h password='{canary}' user=u",
+    "JSON": 'login={{"user": "u", "password": "Can4ry-in-JSON-Zq/9!"}}',
+    "ODBC": "odbc=Server=h;Uid=u;Pwd={canary};Port=1",
+    "parameters": "at=https://h/?user=u&token={encoded}",
+    "the key": "api-token={canary}",
+    "what is known": "spare={canary}",
+}
+SHOWS_ARGUMENTS = """
+import json, urllib.parse
+for argument in context.get_x_argument():
+    print("whole:", argument, repr(argument), json.dumps(argument))
+    print("part:", [urllib.parse.unquote(part) for part in argument.split()])
+raise ValueError(context.get_x_argument())
+"""
+
+
+@pytest.mark.parametrize("form", ARGUMENTS)
+def test_a_password_among_the_arguments_for_env_py_is_shown_nowhere(
+    project: AlembicProject, login: DatabaseURL, tmp_path: Path, form: str
+) -> None:
+    """In the plan, its JSON, its file, commands that are advised, and what env.py says."""
+    encoded = "Can4ry%2B%27%22Zq%2F9%21xyz"
+    argument = ARGUMENTS[form].format(canary=CANARY, encoded=encoded)
+    url = f"postgresql://canary_user@{login.host}:{login.port}/{login.database}"
+    file = tmp_path / "plan.json"
+    said = []
+    for words in (
+        ("prod", "plan", "--no-rehearsal"),
+        ("prod", "plan", "--no-rehearsal", "--json", "--out", str(file)),
+        ("prod", "upgrade", "999"),
+    ):
+        outcome = run_process(
+            *words, "-x", argument, cwd=project.root, url=url, environment={"PGPASSWORD": CANARY}
+        )
+        said += [outcome.out, outcome.err]
+    project.env_py.write_text(f"from alembic import context\n{SHOWS_ARGUMENTS}")
+    outcome = run_process(
+        *("prod", "plan", "-x", argument), cwd=project.root, url=url, environment={"PGPASSWORD": CANARY}
+    )
+    said += [outcome.out, outcome.err]
+
+    assert "whole:" in outcome.err
+    assert file.exists()
+    assert not has_canary("".join((*said, file.read_text()))), [text for text in said if has_canary(text)]
+
+
+OPTIONS = ("-c app.key={canary} nothing", "-c app.key='{canary}", "{canary}")
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_options_of_an_engine_that_cannot_be_lent_are_not_shown(
+    project: AlembicProject, login: DatabaseURL, options: str
+) -> None:
+    """They are refused by what they are, not by what they say."""
+    text = options.format(canary="Can4ry-not-registered")
+    project.env_py.write_text(
+        "import os\nimport sqlalchemy as sa\nfrom alembic import context\n"
+        "url = os.environ['DATABASE_URL'].replace('postgresql:', 'postgresql+psycopg2:')\n"
+        f"engine = sa.create_engine(url, connect_args={{'options': {text!r}}})\n"
+        f"with engine.connect() as connection:\n    context.configure(connection=connection)\n"
+        "    with context.begin_transaction():\n        context.run_migrations()\n"
+    )
+    url = f"postgresql://canary_user@{login.host}:{login.port}/{login.database}"
+
+    outcome = run_process(*("prod", "plan"), cwd=project.root, url=url, environment={"PGPASSWORD": CANARY})
+
+    assert outcome.code == 2, outcome.err
+    assert "`options`" in outcome.err
+    assert not has_canary(outcome.out + outcome.err), outcome.err
+
+
+KNOWN = "'\" + os.environ['PGPASSWORD'].replace(\"'\", \"''\") + \"'"
+WRITES = {
+    "a known secret": f"INSERT INTO spare VALUES ({KNOWN})",
+    "a password": "ALTER ROLE canary_user PASSWORD 'Can4ry-not-registered'",
+    "an option": "INSERT INTO spare SELECT set_config('app.api_key', 'Can4ry-not-registered', false)",
+    "in JSON": """INSERT INTO spare VALUES ('{\\"password\\": \\"Can4ry-not-registered\\"}')""",
+    "at the end of a long one": "INSERT INTO spare VALUES " + "('x'), " * 500 + f"({KNOWN})",
+}
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_what_env_py_would_write_is_named_without_its_secrets(
+    project: AlembicProject, login: DatabaseURL, server_url: DatabaseURL, write: str
+) -> None:
+    with administering(replace(server_url, database=login.database)) as cursor:
+        cursor.execute("CREATE TABLE spare (a text)")
+    project.env_py.write_text(
+        "import os\nimport sqlalchemy as sa\nfrom alembic import context\n"
+        "url = os.environ['DATABASE_URL'].replace('postgresql:', 'postgresql+psycopg2:')\n"
+        "engine = sa.create_engine(url)\n"
+        f'with engine.connect() as connection:\n    connection.exec_driver_sql("{WRITES[write]}")\n'
+        "    connection.commit()\n    context.configure(connection=connection)\n"
+        "    with context.begin_transaction():\n        context.run_migrations()\n"
+    )
+    url = f"postgresql://canary_user@{login.host}:{login.port}/{login.database}"
+
+    for words in (("prod", "plan", "--no-rehearsal"), ("current", "--json")):
+        outcome = run_process(*words, cwd=project.root, url=url, environment={"PGPASSWORD": CANARY})
+        said = outcome.out + outcome.err
+        assert "not done here, where af-db only reads" in said, said
+        assert not has_canary(said), said

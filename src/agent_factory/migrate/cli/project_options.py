@@ -31,11 +31,10 @@ def called(config: Path | None, section: str | None, x: Sequence[str]) -> str:
 
 
 def _register_secrets(arguments: Iterable[str]) -> None:
-    """Have no value be shown whose key is one of the words for secrets."""
-    from agent_factory.migrate.db.spelled_secrets import WORDS
+    """Have nothing be shown of them that may be secret."""
+    from agent_factory.migrate.db.spelled_secrets import secrets_in_argument
     from agent_factory.redaction import register_secret
 
     for argument in arguments:
-        key, _, value = argument.partition("=")
-        if key.lower().replace("-", "_").endswith(WORDS):
-            register_secret(value)
+        for secret in secrets_in_argument(argument):
+            register_secret(secret)

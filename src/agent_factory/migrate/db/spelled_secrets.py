@@ -11,6 +11,7 @@ import re
 import tokenize
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from agent_factory.migrate.db.sql import QUALIFIED, Kind, opaque_parts, split
 from agent_factory.redaction import MASK
@@ -61,6 +62,11 @@ _WITHIN = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 """An option within a literal: of a connection string, of JSON or YAML, of a URL."""
+_OPTION = re.compile(
+    rf"""(?<![\w$]) ["'\\]* {_WORD} ["'\\]* \s* (?: => | := | = | : ) \s*
+    (?: \\? '([^']+)' | \\? "([^"]+)" | ([^\s,;&)}}'"]+) )""",
+    re.IGNORECASE | re.VERBOSE,
+)
 _GOES_ON = re.compile(
     rf"\s(?:{'|'.join(WORDS)}|identified\s+by|connection)\s*(?:E?['\\]*\s*\Z|['\\]*\s*[%{{:]|'*\s*\|\|)",
     re.IGNORECASE,
@@ -82,6 +88,24 @@ def masked_sql(sql: str) -> str:
         return sql
     parts = tuple(_parts(sql))
     return _without_literals(sql, parts) if _is_sensitive(sql, parts) else sql
+
+
+def secrets_in_argument(argument: str) -> Iterator[str]:
+    """Yield what may be secret of ``KEY=VALUE``: the value of such a key, a password in a URL, and an option
+    with its whole value in a connection string, in JSON or in the parameters of a URL.
+
+    A password of a URL may have a colon, a slash or an at sign in it; so each part is one that could be it.
+    """
+    key, _, value = argument.partition("=")
+    if key.lower().replace("-", "_").endswith(WORDS):
+        yield value
+    elif found := [next(filter(None, option.groups())) for option in _OPTION.finditer(argument)]:
+        yield from (value or argument, *found, *map(unquote, found))
+    for scheme in re.finditer(r"\b[a-z][a-z0-9+.-]*://", argument, re.IGNORECASE):
+        rest = argument[scheme.end() :]
+        for at in re.finditer("@", rest):
+            password = rest[: at.start()].partition(":")[2]
+            yield from (password, unquote(password))
 
 
 def is_masked(sql: str) -> bool:

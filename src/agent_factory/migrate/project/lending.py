@@ -33,6 +33,7 @@ Driver = WatchedConnection | WatchedFile | ReadOnlyFile
 _KEPT_OPTIONS = ("schema_translate_map",)
 """Options of a connection that decide what a statement means; of the others af-db has its own."""
 _OPTION = re.compile(r"(?:-c\s*|--)([\w.-]+)=(.*)", re.DOTALL)
+_NO_SETTING = "a word that sets nothing: only -c NAME=VALUE and --NAME=VALUE"
 _OF_TRANSACTIONS = ("begin", "commit", "rollback", "savepoint", "rollback_savepoint", "release_savepoint")
 _OF_ANOTHER_CLASS = ("connection_factory", "cursor_factory", "row_factory")
 
@@ -59,16 +60,24 @@ class Asked:
         }
         for part in _options(str(self.parameters.get("options") or "")):
             option = _OPTION.fullmatch(part)
-            if option is None:
-                raise NotLentError(f"connect_args or the URL has options={self.parameters['options']}")
+            if option is None:  # what it is may be secret
+                raise NotLentError(f"connect_args or the URL has `options` with {_NO_SETTING}")
             found[option[1].replace("-", "_")] = option[2]
         found.pop("application_name", None)
         return found
 
 
 def _options(text: str) -> list[str]:
-    """Return the options that libpq's ``options`` has, each whole; ``-c`` may stand apart from its value."""
-    parts = shlex.split(text)
+    """Return the options that libpq's ``options`` has, each whole; ``-c`` may stand apart from its value.
+
+    Raises NotLentError where the text cannot be read.
+    """
+    try:
+        parts = shlex.split(text)
+    except ValueError:
+        raise NotLentError(
+            "connect_args or the URL has `options` with a quotation mark that nothing closes"
+        ) from None
     joined: list[str] = []
     for part in parts:
         if joined and joined[-1] == "-c":
