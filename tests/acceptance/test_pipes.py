@@ -117,6 +117,8 @@ def test_progress_that_cannot_be_shown(project: AlembicProject, postgresql_url: 
         pytest.param("af-db local plan --format html", 4, id="a report"),
         pytest.param("af-db check", 4, id="findings"),
         pytest.param("af-db --help", 4, id="help"),
+        pytest.param("af-db", 4, id="no command"),
+        pytest.param("af-db local", 4, id="a group without a command"),
         pytest.param("af-db --version", 4, id="version"),
         pytest.param("af-db local upgrade", 0, id="a run that is done"),
         pytest.param("af-db local upgrade --json", 0, id="the result of a run"),

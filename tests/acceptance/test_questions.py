@@ -1,13 +1,19 @@
 """The question before production is touched, on a real terminal and without one."""
 
+import os
+import pty
 import re
+import select
+import signal
+import subprocess
+import time
 
 import pytest
 
 from agent_factory.url import parse_url
-from tests.commands import run_process
+from tests.commands import INSTALLED, bare_environment, run_process
 from tests.projects import AlembicProject
-from tests.terminal import run_on_terminal
+from tests.terminal import TIMEOUT_S, run_on_terminal
 
 ENTER = "\r"
 END_OF_INPUT = "\x04"
@@ -183,3 +189,42 @@ def test_colours_are_for_terminals_that_want_them(
 
     assert bool(re.search(r"\x1b\[[0-9;]*3[0-9]m", shown)) is not bool(variable)
     assert "\x1b" not in run_process("local", "history", cwd=project.root, url=sqlite_url).out
+
+
+def test_the_question_is_shown_again_when_the_command_goes_on_after_ctrl_z(
+    project: AlembicProject, postgresql_url: str
+) -> None:
+    """The shell has written below it meanwhile."""
+    controller, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [str(INSTALLED), "prod", "upgrade", "--no-rehearsal"],
+        cwd=project.root,
+        env=bare_environment(postgresql_url) | {"TERM": "xterm-256color"},
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+    )
+    os.close(terminal)
+    shown = b""
+
+    def show_until(count: int) -> None:
+        nonlocal shown
+        deadline = time.monotonic() + TIMEOUT_S
+        while shown.count(b"[y/n]") < count and time.monotonic() < deadline:
+            if select.select([controller], [], [], 0.1)[0]:
+                shown += os.read(controller, 65536)
+
+    try:
+        show_until(1)
+        process.send_signal(signal.SIGSTOP)  # what Ctrl-Z does, in a session without a shell
+        process.send_signal(signal.SIGCONT)
+        show_until(2)
+        assert shown.count(b"[y/n]") == 2, shown
+        assert process.poll() is None
+        os.write(controller, b"n\r")
+        assert process.wait(timeout=TIMEOUT_S) == 4
+    finally:
+        process.kill()
+        os.close(controller)
+    assert at(project, postgresql_url) == "(no revision)"

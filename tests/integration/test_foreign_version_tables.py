@@ -79,3 +79,34 @@ def test_a_version_table_may_have_more_columns(
 
     assert af_db("local", "upgrade", cwd=project.root, url=database_url).code == 0
     assert af_db("current", cwd=project.root, url=database_url).out == "003 (head)\n"
+
+
+@pytest.mark.parametrize("option", ["version_table", "version_table_schema"])
+def test_a_name_that_postgresql_would_cut_off_is_refused_before_anything_runs(
+    af_db: CommandLine, project: AlembicProject, postgresql_url: str, option: str
+) -> None:
+    name = "é" * 32
+    text = project.env_py.read_text()
+    project.env_py.write_text(text.replace("target_metadata", f"{option}={name!r}, target_metadata"))
+
+    for words in (*COMMANDS, ("prod", "upgrade", "--yes"), ("prod", "check")):
+        outcome = af_db(*words, "--json", cwd=project.root, url=postgresql_url)
+
+        assert (outcome.code, outcome.error["code"]) == (2, "bad-configuration"), (words, outcome.out)
+        assert "has 64 bytes, and PostgreSQL takes 63" in outcome.error["message"]
+    with psycopg2.connect(postgresql_url) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+        )
+        assert cursor.fetchall() == [(0,)]
+
+
+def test_a_name_that_is_not_cut_off_is_taken(
+    af_db: CommandLine, project: AlembicProject, postgresql_url: str
+) -> None:
+    text = project.env_py.read_text()
+    name = "é" * 31
+    project.env_py.write_text(text.replace("target_metadata", f"version_table={name!r}, target_metadata"))
+
+    assert af_db("local", "upgrade", cwd=project.root, url=postgresql_url).code == 0
+    assert af_db("local", "current", cwd=project.root, url=postgresql_url).out == "003 (head)\n"

@@ -191,3 +191,15 @@ def test_a_password_that_is_hard_to_write(project: AlembicProject, place: Place,
         assert not [spelling for spelling in SPELLINGS if spelling in said]
     kept = str(database.rows("SELECT * FROM af_db.journal"))
     assert not [spelling for spelling in SPELLINGS if spelling in kept]
+
+
+def test_a_wrong_time_zone_of_the_environment_is_named(project: AlembicProject, database: Database) -> None:
+    outcome = run_process(
+        *("prod", "current", "--json"),
+        cwd=project.root,
+        url=database.url,
+        environment={"PGTZ": "Mars/Olympus"},
+    )
+
+    assert (outcome.code, outcome.error["code"]) == (5, "refused-setting"), outcome.out
+    assert outcome.error["next_steps"] == ["correct PGTZ in the environment, or take it away: unset PGTZ"]

@@ -75,9 +75,11 @@ def run(arguments: list[str]) -> int:
     try:
         code = app(args=arguments, prog_name="af-db", standalone_mode=False)
     except typer.TyperException as error:
+        if is_help(error):
+            return _show_help(error, ExitCode.USAGE if arguments else ExitCode.DONE)
         with contextlib.suppress(OSError):
             _show_usage_error(error, arguments)
-        return ExitCode.DONE if is_help(error) and not arguments else ExitCode.USAGE
+        return ExitCode.USAGE
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except SystemExit as error:
@@ -86,19 +88,29 @@ def run(arguments: list[str]) -> int:
         return ExitCode.DONE
     except Exception as error:  # noqa: BLE001 - a bug, and the outermost place
         if isinstance(error, OSError) and has_no_room(error):  # of the help: a command says it by itself
-            with contextlib.suppress(OSError):
-                typer.echo(f"error: {not_whole(error)}", err=True)
-            return ExitCode.REFUSED
+            return _cut_off(error)
         show_bug(error)
         return ExitCode.BUG
     return code if isinstance(code, int) else ExitCode.DONE
 
 
+def _show_help(error: typer.TyperException, code: ExitCode) -> ExitCode:
+    """Show the help that was asked for by typing no command; a reader that left changes nothing."""
+    try:
+        typer.echo(error.format_message())
+    except OSError as unwritten:
+        return _cut_off(unwritten) if has_no_room(unwritten) else code
+    return code
+
+
+def _cut_off(error: OSError) -> ExitCode:
+    with contextlib.suppress(OSError):
+        typer.echo(f"error: {not_whole(error)}", err=True)
+    return ExitCode.REFUSED
+
+
 def _show_usage_error(error: typer.TyperException, arguments: list[str]) -> None:
     context = context_of(error)
-    if is_help(error):
-        typer.echo(error.format_message())
-        return
     command = context.command_path if context else "af-db"
     next_steps: tuple[str, ...] = (f"{command} --help",)
     if word := unknown_word(error):

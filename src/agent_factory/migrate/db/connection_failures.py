@@ -6,6 +6,8 @@ There the stable fragments of the messages decide, with every name taken out: a 
 servers 16 and 18, of PgBouncer 1.18 and of SQLite as measured.
 """
 
+import itertools
+import os
 import re
 
 from agent_factory.migrate.db.failures import Cause, filled, message_of
@@ -113,6 +115,14 @@ _FILE_LOCKED = Cause(
 )
 _UNKNOWN = Cause(code="cannot-connect", what="the connection failed", next_steps=("check DATABASE_URL",))
 
+_OF_VARIABLES = {
+    "timezone": "PGTZ",
+    "datestyle": "PGDATESTYLE",
+    "client_encoding": "PGCLIENTENCODING",
+    "geqo": "PGGEQO",
+}
+"""Settings that libpq takes from the environment, and sends before a session begins."""
+
 _BY_SQLSTATE = {
     "28P01": _WRONG_PASSWORD,
     "3D000": _NO_SUCH_DATABASE,
@@ -151,13 +161,29 @@ _NAME_AT_END = re.compile(r"\b(no such (?:database|user)):.*", re.DOTALL)
 def explain_connection_failure(error: Exception, target: Target) -> CannotConnectError:
     """Return the error to raise when the database was not reached."""
     said = message_of(error)
-    cause = _find_cause(error, _without_names(said, target))
+    cause = _find_refused_variable(said) or _find_cause(error, _without_names(said, target))
     return CannotConnectError(
         cause.code,
         f"cannot connect to {target}: {filled(cause.what, target)} ({said})",
         state=NOT_TOUCHED,
         next_steps=tuple(filled(step, target) for step in cause.next_steps),
     )
+
+
+def _find_refused_variable(said: str) -> Cause | None:
+    """Return the cause where the server names a setting, and the value that the environment has for it."""
+    quoted = [name[1:-1] for name in _QUOTED.findall(said)]
+    for setting, variable in _OF_VARIABLES.items():
+        value = os.environ.get(variable)
+        if value and any(
+            name.lower() == setting and following == value for name, following in itertools.pairwise(quoted)
+        ):
+            return Cause(
+                code="refused-setting",
+                what=f"the server does not take the value of {variable}",
+                next_steps=(f"correct {variable} in the environment, or take it away: unset {variable}",),
+            )
+    return None
 
 
 def _find_cause(error: Exception, said: str) -> Cause:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from agent_factory.migrate.db.rights import HIDES_ROWS
-from agent_factory.migrate.model.errors import UNCHANGED, RefusedError
+from agent_factory.migrate.model.errors import UNCHANGED, RefusedError, UsageError
 from agent_factory.migrate.model.version_table import VersionTable
 
 if TYPE_CHECKING:
@@ -15,6 +15,9 @@ _KINDS = {"v": "a view", "m": "a materialized view", "f": "a foreign table"}
 
 _TEXT = "S"
 """Of ``pg_type.typcategory``: text, varchar, and domains of these."""
+
+_LONGEST_NAME = 63
+"""Bytes that a name has at most, unless a server was compiled for others."""
 
 _NO_COLUMN = "it has no column version_num"
 
@@ -58,13 +61,15 @@ def resolve(cursor: "Cursor", name: str, schema: str | None) -> tuple[VersionTab
 
     ``schema`` is the one that env.py gives; where that is None, search_path decides. Raises RefusedError
     where there is such a table and this role may not be shown all of its rows, or where it is another one
-    than Alembic makes.
+    than Alembic makes; UsageError for a name that the server would cut off.
     """
+    _refuse_too_long(cursor, *filter(None, (name, schema)))
     cursor.execute(_RESOLVE, {"name": name, "schema": schema})
     ((here, role, found, kind, may_use, may_read, hides_rows, sql_name, sql_schema, type_),) = (
         cursor.fetchall()
     )
     if found is None:
+        _refuse_too_long(cursor, f"{name}_")  # Alembic names the table's key by it, and with more
         return VersionTable(schema=here if schema is None else schema, name=name), False
     table = VersionTable(schema=found, name=name)
     why = "where the database is cannot be read"
@@ -105,6 +110,23 @@ def refuse_other_rows(table: VersionTable, rows: Collection[object]) -> None:
         if not isinstance(row, str) or not row:
             said = "NULL" if row is None else repr(row)
             raise not_alembics(table, f"in a row of it version_num is {said}, which is no revision's id")
+
+
+def _refuse_too_long(cursor: "Cursor", *names: str) -> None:
+    """Raise UsageError for a name that the server would cut off: a table made by it is never found again."""
+    for name in names:
+        if len(name.encode(errors="replace")) > _LONGEST_NAME:
+            # How many bytes it has hangs on the database's encoding.
+            cursor.execute("SELECT octet_length(%s), current_setting('max_identifier_length')::int", [name])
+            ((length, longest),) = cursor.fetchall()
+            if length > longest:
+                raise UsageError(
+                    "bad-configuration",
+                    f"the version table's name, or its schema's, is too long: {name} has {length} bytes, and "
+                    f"PostgreSQL takes {longest}",
+                    state=UNCHANGED,
+                    next_steps=("give env.py a shorter one: version_table, version_table_schema",),
+                )
 
 
 def not_alembics(table: VersionTable, why: str) -> RefusedError:

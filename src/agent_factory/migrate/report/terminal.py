@@ -1,8 +1,10 @@
 """A terminal with a person before it. This is the only module that imports Rich."""
 
 import contextlib
+import signal
 import sys
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
 from rich import box
@@ -106,13 +108,37 @@ class TerminalScreen(Screen):
 
 
 class _Unanswered:
-    """A prompt that no key answers which was pressed before it was shown, nor before it is shown again."""
+    """A prompt that no key answers which was pressed before it was shown, nor before it is shown again.
+
+    It is shown again where the command was stopped (Ctrl-Z) and goes on: the shell has written since.
+    """
 
     @classmethod
-    def get_input(cls, *arguments: Any, **options: Any) -> str:
+    def get_input(cls, console: Console, prompt: Any, *arguments: Any, **options: Any) -> str:
         _forget_keys()
-        answer: str = super().get_input(*arguments, **options)  # type: ignore[misc] # of the prompt beside it
+        with _when_it_goes_on(lambda: console.print(prompt, end="")):
+            answer: str = super().get_input(console, prompt, *arguments, **options)  # type: ignore[misc] # of the prompt beside it
         return answer
+
+
+@contextlib.contextmanager
+def _when_it_goes_on(show: Callable[[], None]) -> Iterator[None]:
+    """Have this be called in the block when the process goes on after it was stopped."""
+    number = getattr(signal, "SIGCONT", None)
+    if number is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def go_on(_number: int, _frame: object) -> None:
+        _forget_keys()
+        with contextlib.suppress(OSError):
+            show()
+
+    before = signal.signal(number, go_on)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
 
 
 def _forget_keys() -> None:

@@ -103,3 +103,24 @@ def test_the_servers_code_decides_in_every_language(sqlstate: str, code: str) ->
     )
 
     assert explain_connection_failure(LoginError("FATAL:  le certificat"), target).code == code
+
+
+@pytest.mark.parametrize(
+    ("variable", "setting"),
+    [("PGTZ", "TimeZone"), ("PGDATESTYLE", "DateStyle"), ("PGCLIENTENCODING", "client_encoding")],
+)
+def test_a_setting_of_the_environment_is_named_by_its_variable(
+    monkeypatch: pytest.MonkeyPatch, variable: str, setting: str
+) -> None:
+    said = f'connection to server failed: FATAL:  invalid value for parameter "{setting}": "Mars/Olympus"'
+    target = Target(url=DatabaseURL(backend="postgresql", database="d"), environment=Environment.PROD)
+    monkeypatch.delenv(variable, raising=False)
+    other = explain_connection_failure(Exception(said), target)
+    monkeypatch.setenv(variable, "Mars/Olympus")
+
+    error = explain_connection_failure(Exception(said), target)
+
+    assert error.code == "refused-setting"
+    assert f"the server does not take the value of {variable}" in error.message
+    assert error.next_steps == (f"correct {variable} in the environment, or take it away: unset {variable}",)
+    assert other.code == "cannot-connect"

@@ -30,6 +30,8 @@ def is_lossless(before: str, after: str) -> bool:
         return True
     if old_name != new_name and not {old_name, new_name} <= _TEXT:
         return new_name in _HELD_BY.get(old_name, ()) and new_sizes == [None, None] == old_sizes
+    if old_name.removesuffix("[]") == "bit":  # neither filled up nor cut off
+        return new_sizes == old_sizes
     if new_sizes in ([None, None], old_sizes):
         return True
     if None in (old_sizes[0], new_sizes[0]):

@@ -19,6 +19,10 @@ from agent_factory.migrate.review.hazards.evidence.types import is_lossless, len
         ("uuid", "text"),
         ("timestamp(3) without time zone", "timestamp without time zone"),
         ("jsonb", "json"),
+        ("bit(5)", "bit(5)"),
+        ("bit varying(5)", "bit varying(8)"),
+        ("bit varying(5)", "bit varying"),
+        ("character(5)", "character(8)"),
         ('text COLLATE "C"', "text"),
     ],
 )
@@ -47,6 +51,11 @@ def test_all_values_come_through(before: str, after: str) -> None:
         ("text", "integer"),
         ("public.mood", "public.other_mood"),
         ("integer[]", "integer"),
+        ("bit(5)", "bit(8)"),
+        ("bit(5)[]", "bit(8)[]"),
+        ("bit(8)", "bit(5)"),
+        ("bit varying(8)", "bit varying(5)"),
+        ("bit varying(8)", "bit(8)"),
     ],
 )
 def test_some_values_may_not(before: str, after: str) -> None:
