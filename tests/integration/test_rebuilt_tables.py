@@ -435,3 +435,53 @@ def test_a_view_that_is_in_the_way_is_named(af_db: CommandLine, files: AlembicPr
     assert (outcome.code, outcome.error["code"]) == (7, "has-dependents")
     assert "error in view seen" in outcome.error["message"]
     assert "drop it in the revision first" in outcome.error["next_steps"][0]
+
+
+GENERATED = (
+    "id INTEGER PRIMARY KEY, a INTEGER, b INTEGER GENERATED ALWAYS AS ({expression}) STORED{more}, d TEXT"
+)
+
+
+@pytest.mark.parametrize(
+    ("expression", "more", "kept"),
+    [
+        ("a * 2", ", c TEXT", "a * 2"),
+        ("coalesce(a, 2)", ", c TEXT", "coalesce(a, 2)"),
+        ("a * 2", " NOT NULL, c TEXT CHECK (c <> ')')", "a * 2"),
+        ("a * 2", " CHECK (b > 0), c TEXT DEFAULT (lower('X'))", "a * 2"),
+        ("a * 2", ", -- of b)\n c TEXT", "a * 2"),
+        ("a * 2", ", c INTEGER AS (a + 1) VIRTUAL", "a * 2"),
+    ],
+)
+def test_a_stored_column_with_others_behind_it_is_kept(
+    af_db: CommandLine, files: AlembicProject, file: Path, expression: str, more: str, kept: str
+) -> None:
+    made = f"CREATE TABLE t ({GENERATED.format(expression=expression, more=more)})"
+
+    outcome = upgrade(af_db, files, file, (made,), NOT_NULL)
+
+    assert outcome.code == 0, outcome.out
+    ((sql,),) = rows(file, "SELECT sql FROM sqlite_master WHERE name = 't'")
+    assert f"GENERATED ALWAYS AS ({kept}) STORED" in sql
+    assert [row[1] for row in rows(file, "PRAGMA table_xinfo(t)")] == ["id", "a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize("behind", ["/* of ours */ STRICT", "STRICT"])
+def test_a_table_that_sqlalchemy_cannot_read_is_named(
+    af_db: CommandLine, files: AlembicProject, file: Path, behind: str
+) -> None:
+    """With SQLAlchemy 2.0 that is each one with a generated column that is STRICT or WITHOUT ROWID."""
+    made = f"CREATE TABLE t ({GENERATED.format(expression='a * 2', more='')}) {behind}"
+
+    outcome = upgrade(af_db, files, file, (made,), NOT_NULL)
+
+    if outcome.code == 0:
+        assert behind == "STRICT"
+        ((sql,),) = rows(file, "SELECT sql FROM sqlite_master WHERE name = 't'")
+        assert "GENERATED ALWAYS AS (a * 2) STORED" in sql
+        assert sql.rstrip().endswith("STRICT")
+        return
+    assert (outcome.code, outcome.error["code"]) == (7, "table-not-read"), outcome.out
+    assert "cannot read the table t, which batch mode rebuilds" in outcome.error["message"]
+    assert "copy_from=sa.Table(...)" in outcome.error["next_steps"][0]
+    assert rows(file, "SELECT version_num FROM alembic_version") == [("001",)]

@@ -5,6 +5,7 @@ not read is gone then: indexes on expressions, triggers, CHECKs without a name, 
 some clauses. What the revision itself drops, or changes, is not kept against it.
 """
 
+import contextlib
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -52,6 +53,22 @@ class LostInRebuildError(Exception):
         self.hint = (
             "drop it, and make it again after the block (op.execute); or say the whole table: "
             f"op.batch_alter_table({table!r}, copy_from=sa.Table(...))"
+        )
+
+
+class TableNotReadError(Exception):
+    """SQLAlchemy does not understand the statement of a table that batch mode is to rebuild."""
+
+    code = "table-not-read"
+
+    def __init__(self, table: str) -> None:
+        super().__init__(
+            f"SQLAlchemy {sa.__version__} cannot read the table {table}, which batch mode rebuilds: it has a "
+            "generated column, and behind its columns more than it understands (STRICT, WITHOUT ROWID)"
+        )
+        self.hint = (
+            f"say the whole table: op.batch_alter_table({table!r}, copy_from=sa.Table(...)); SQLAlchemy 2.1 "
+            "reads STRICT and WITHOUT ROWID"
         )
 
 
@@ -108,7 +125,8 @@ class _Changes:
 def rebuild(batch: Batch, flush: Callable[[], None], *, note: Callable[[str], None]) -> None:
     """Have Alembic rebuild the table, by ``flush``; what it loses is made again by its own statement.
 
-    ``note`` is called with the words that say what. Raises LostInRebuildError where that is not certain.
+    ``note`` is called with the words that say what. Raises LostInRebuildError where that is not certain, and
+    TableNotReadError.
     """
     connection = batch.connection
     before = None
@@ -127,7 +145,7 @@ def rebuild(batch: Batch, flush: Callable[[], None], *, note: Callable[[str], No
     with losses_kept_quiet():
         changes = _read_changes(batch)
     kept = [] if batch.restates_table else _hand_over(batch, before, changes, connection.dialect)
-    with losses_kept_quiet(), checking_nothing(driver):
+    with losses_kept_quiet(), checking_nothing(driver), _reading(batch.table):
         flush()
     lost = [str(one) for one in broken_bystanders(driver, beside)]
     if (after := _read(driver, batch.schema, batch.table)) is None:
@@ -151,6 +169,17 @@ def rebuild(batch: Batch, flush: Callable[[], None], *, note: Callable[[str], No
         _restore_last_id(connection, batch, before.last_id, is_there=after.last_id is not None)
     if kept:
         note(f"batch mode rebuilt the table {batch.table}; kept: {', '.join(kept)}")
+
+
+@contextlib.contextmanager
+def _reading(table: str) -> Iterator[None]:
+    """Say which table it is that SQLAlchemy cannot read: it asserts that it can."""
+    try:
+        yield
+    except AssertionError as error:
+        if not str(error).startswith("create table not found in"):
+            raise
+        raise TableNotReadError(table) from error
 
 
 def _in_file(statement: str, schema: str) -> str:
