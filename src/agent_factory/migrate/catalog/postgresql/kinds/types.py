@@ -1,4 +1,4 @@
-"""Enums, domains, composite, range and base types; not the arrays and row types that come with others."""
+"""Enums, domains, composite, range, base and shell types; not the arrays and row types of others."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -55,6 +55,7 @@ _TYPE = Query(
             f"CASE t.typtype WHEN 'c' THEN 'AS (' || coalesce({_ATTRIBUTES}, '') || ')' END",
             f"{NAMES}, in their order; no column number is read",
         ),
+        Field("shell", "CASE WHEN NOT t.typisdefined THEN 'NOT DEFINED' END", DUMPED),
         Field("range", f"CASE t.typtype WHEN 'r' THEN 'AS RANGE (' || {_RANGE} || ')' END", NAMES),
         Field(
             "functions of a base type",
@@ -81,8 +82,9 @@ _TYPE = Query(
     LEFT JOIN pg_class c ON c.oid = t.typrelid
     LEFT JOIN pg_type b ON b.oid = t.typbasetype""",
     where=f"""(t.typtype IN ('e', 'd', 'r') OR t.typtype = 'c' AND c.relkind = 'c'
-               OR t.typtype = 'b' AND NOT EXISTS (SELECT FROM pg_type a WHERE a.typarray = t.oid))
-      AND t.typisdefined AND {not_of_extension("pg_type", "t.oid")}""",
+               OR t.typtype = 'b' AND NOT EXISTS (SELECT FROM pg_type a WHERE a.typarray = t.oid)
+               OR t.typtype = 'p' AND NOT t.typisdefined)
+      AND {not_of_extension("pg_type", "t.oid")}""",
     owner="t.typowner",
     acl=("coalesce(t.typacl, acldefault('T', t.typowner))", "T"),
     comment_of=("pg_type", "t.oid", "0"),
@@ -117,8 +119,13 @@ def _change_domain(wanted: CatalogObject, there: CatalogObject) -> str | None:
     return None
 
 
+def _make_type(one: CatalogObject) -> str:
+    is_shell = "shell" in one.fields
+    return f"CREATE TYPE {one.name}" if is_shell else f"CREATE TYPE {one.name} {one.definition}"
+
+
 KINDS = (
     Kind(name="enum", queries=(_TYPE,), make=create("TYPE"), drop=drop("TYPE"), change=_change_enum),
     Kind(name="domain", queries=(_TYPE,), make=create("DOMAIN"), drop=drop("DOMAIN"), change=_change_domain),
-    Kind(name="type", queries=(_TYPE,), make=create("TYPE"), drop=drop("TYPE")),
+    Kind(name="type", queries=(_TYPE,), make=_make_type, drop=drop("TYPE")),
 )
