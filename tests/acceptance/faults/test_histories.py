@@ -257,3 +257,28 @@ def test_what_another_history_did_meanwhile_is_no_difference_from_the_rehearsal(
         ended = run.end()
 
     assert (ended.code, ended.applied) == (0, ["002"]), ended.outcome.out
+
+
+def test_a_schema_that_is_renamed_takes_its_history_along(
+    project: AlembicProject, tenants: Sequence[str], database: Database
+) -> None:
+    """Shown at once under the new name, and written into the rows by the next run; a dropped one stays."""
+    before, other, dropped = tenants[:3]
+    for name in (before, other, dropped):
+        assert migrate(project, database.url, "002", environment={"TENANT": name}).code == 0
+    ran = entries(project, database, TENANT=before)
+    database.execute(f"ALTER SCHEMA {before} RENAME TO renamed")
+
+    shown = entries(project, database, TENANT="renamed")
+    assert shown == ran
+    ended = migrate(project, database.url, environment={"TENANT": "renamed"})
+
+    assert ended.code == 0, ended.outcome.out
+    (warned,) = ended.warnings("journal-moved")
+    assert f"{before}.alembic_version" in warned
+    rows = database.rows("SELECT version_schema, count(*) FROM af_db.journal GROUP BY 1")
+    assert sorted(rows) == sorted([("renamed", 3), (other, 2), (dropped, 2)])
+    database.execute(f"DROP SCHEMA {dropped} CASCADE")
+    assert migrate(project, database.url, environment={"TENANT": other}).code == 0
+    rows = database.rows("SELECT version_schema, count(*) FROM af_db.journal GROUP BY 1")
+    assert sorted(rows) == sorted([("renamed", 3), (other, 3), (dropped, 2)])

@@ -121,6 +121,12 @@ def journal_warnings(found: FoundJournal | None) -> Iterator[Warned]:
         yield Warned(code="old-journal", message=message)
 
 
+def journal_moved(before: VersionTable, table: VersionTable) -> Warned:
+    """Say that the rows of a version table with another name were carried over."""
+    message = f"the journal's rows of {before}, which is not there any more, are those of {table} now"
+    return Warned(code="journal-moved", message=message)
+
+
 def find_refusals(
     connection: sa.Connection,
     entries: Mapping[str, Entry],

@@ -204,6 +204,9 @@ class _Run:
         if self._journal.is_open:
             if stamp is not None:
                 journal.write_environment(connection, stamp)
+            if records.moved_from is not None:
+                journal.carry_over(connection, records.moved_from, self._table)
+                self._state.emit(preflight.journal_moved(records.moved_from, self._table))
             if records.found_out and found.names_version_tables:
                 journal.assign(connection, self._table, records)
             for edited in accepted:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from agent_factory.migrate.journal.read import Entry
 from agent_factory.migrate.model.plan import Direction
+from agent_factory.migrate.model.version_table import VersionTable
 
 Written = tuple[str, str]
 """A revision and the SHA-256 of the source that ran: what distinguishes rows without a version table."""
@@ -22,12 +23,14 @@ class Records:
     ``entries`` are the latest of each revision. ``found_out`` are rows without a version table that are this
     history's: an owner may write that down. ``unknown`` are the revisions that the rest of these rows name:
     of an unknown version table. ``is_alone``: this history is the database's only one, so all are its.
+    ``moved_from`` is what its version table was called when the rows were written, where that has changed.
     """
 
     entries: Mapping[str, Entry]
     found_out: frozenset[Written] = frozenset()
     unknown: tuple[str, ...] = ()
     is_alone: bool = False
+    moved_from: VersionTable | None = None
 
 
 def sort_out(

@@ -1,6 +1,7 @@
 """What the journal of a database has of one history of a project."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import sqlalchemy as sa
 
@@ -9,6 +10,7 @@ from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.db.version_tables import other_version_tables
 from agent_factory.migrate.journal.found import FoundJournal, find_journal
 from agent_factory.migrate.journal.histories import Records, sort_out
+from agent_factory.migrate.journal.moved import find_moved
 from agent_factory.migrate.journal.read import Entry, read_rows
 from agent_factory.migrate.model.version_table import Position, VersionTable
 from agent_factory.migrate.project import Project
@@ -27,16 +29,22 @@ def read_records(
     """Return what this journal, which this role may read, has of the history that stands there."""
     with own_cursor(connection) as cursor:
         own, unassigned = read_rows(cursor, found, position.table)
+        applied = alembic_project.ancestors(project, position.rows)
+        moved = find_moved(cursor, found, position.rows, applied) if not own else None
+        if moved is not None:
+            own = moved.entries
+        moved_from = moved.table if moved is not None else None
         if not unassigned:
-            return Records(entries=own)
+            return Records(entries=own, moved_from=moved_from)
         is_alone = not other_version_tables(cursor, position.table)
-    return sort_out(
+    records = sort_out(
         own.values(),
         unassigned,
         is_alone=is_alone,
         files={one.id: file_sha256(one.path) for one in alembic_project.revisions(project)},
-        applied=alembic_project.ancestors(project, position.rows),
+        applied=applied,
     )
+    return replace(records, moved_from=moved_from)
 
 
 def read_if_any(project: Project, connection: sa.Connection, position: Position) -> Records | None:

@@ -353,6 +353,17 @@ def assign(connection: sa.Connection, table: VersionTable, records: Records) -> 
         psycopg2_connection(connection).commit()
 
 
+def carry_over(connection: sa.Connection, before: VersionTable, table: VersionTable) -> None:
+    """Write into the rows of a version table the name that it has now. Commits."""
+    with own_cursor(connection) as cursor:
+        cursor.execute(
+            "UPDATE af_db.journal SET version_schema = %s, version_table = %s"
+            " WHERE version_schema IS NOT DISTINCT FROM %s AND version_table = %s",
+            [table.schema, table.name, before.schema, before.name],
+        )
+        psycopg2_connection(connection).commit()
+
+
 def difference(connection: sa.Connection, entry: Entry, revision: Revision) -> str:
     """Return what changed in the file since it was applied, as a unified diff."""
     with own_cursor(connection) as cursor:

@@ -60,16 +60,19 @@ def _ask_postgresql(url: DatabaseURL, *, for_entries: bool) -> "_Found | None":
                 rows = cursor.fetchall()
             if not for_entries:
                 return rows, None
-            is_all, entries = _ask_journal(cursor, table)
+            is_all, entries = _ask_journal(cursor, table, is_empty=not rows)
             return (rows, entries) if is_all else None
     except (psycopg2.Error, RefusedError):
         return None
 
 
-def _ask_journal(cursor: "Cursor", table: "VersionTable") -> "tuple[bool, dict[str, Entry] | None]":
+def _ask_journal(
+    cursor: "Cursor", table: "VersionTable", *, is_empty: bool
+) -> "tuple[bool, dict[str, Entry] | None]":
     """Return whether the journal's entries of this history are all, and these; None where none can be read.
 
-    Rows that do not say of which version table they are take the project's files to tell.
+    Rows that do not say of which version table they are take the project's files to tell, and so do those of
+    a table that has another name now: a history that has none, and is not empty, may have had one.
     """
     from agent_factory.migrate.journal.found import find_journal
     from agent_factory.migrate.journal.read import read_rows
@@ -78,7 +81,7 @@ def _ask_journal(cursor: "Cursor", table: "VersionTable") -> "tuple[bool, dict[s
     if found is None or not found.may_read:
         return True, None
     own, unassigned = read_rows(cursor, found, table)
-    return not unassigned, own
+    return not unassigned and (bool(own) or is_empty), own
 
 
 def _ask_sqlite(url: DatabaseURL) -> "_Found | None":

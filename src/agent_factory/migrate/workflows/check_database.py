@@ -203,6 +203,11 @@ def _check_records(
     notes.looked_at.append("the journal: edited and unfinished revisions, and what ran without af-db")
     expected = preflight.expected_environment(target, RunOptions(environment=environment))
     notes.findings += check_environment(target, journal.read_environment(read_connection), expected)
+    if records.moved_from is not None:
+        notes.looked_at.append(
+            f"the journal's rows of {records.moved_from}, which is not there any more: they say what "
+            f"{position.table} has, and the next run writes its name into them"
+        )
     if records.unknown:
         named = ", ".join(records.unknown)
         notes.skipped.append(f"journal: rows that an older af-db wrote, of an unknown version table: {named}")
