@@ -467,3 +467,54 @@ def test_a_project_without_models_is_told(
     document = af_db("check", "--json", cwd=project.root).document
     assert document["findings"] == []
     assert "models: on PostgreSQL: env.py gives Alembic no models (target_metadata)" in document["skipped"]
+
+
+CONDITIONS = """
+metadata = sa.MetaData()
+sa.Table(
+    "things",
+    metadata,
+    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("state", sa.String(20)),
+    sa.Column("size", sa.Integer),
+    sa.CheckConstraint({condition!r}, name="ck"),
+    sa.CheckConstraint("size < 9", name="ck_size"),
+)
+"""
+MADE = """
+CREATE TABLE things (id bigint PRIMARY KEY, state varchar(20), size int,
+                     CONSTRAINT ck CHECK ({condition}), CONSTRAINT ck_size CHECK (size < 9))
+"""
+
+
+@pytest.mark.parametrize(
+    ("models", "migrations", "is_same"),
+    [
+        ("state = 'a' OR state = 'b'", "state IN ('a', 'b')", True),
+        ("state IN ('b', 'a')", "state IN ('a', 'b')", True),
+        ("size = 1 OR size = 2 OR size = 3", "size IN (1, 2, 3)", True),
+        ("NOT (size < 1)", "size >= 1", True),
+        ("state = 'a' OR state = 'c'", "state IN ('a', 'b')", False),
+        ("state = 'a'", "state IN ('a', 'b')", False),
+        ("state IN ('a', 'b') AND state IS NOT NULL", "state IN ('a', 'b')", False),
+        ("size < 10", "size < 20", False),
+    ],
+)
+def test_two_conditions_that_allow_the_same_rows_are_no_difference(
+    af_db: CommandLine,
+    project: AlembicProject,
+    monkeypatch: pytest.MonkeyPatch,
+    postgresql_url: str,
+    models: str,
+    migrations: str,
+    is_same: bool,
+) -> None:
+    """What other constraints of the table refuse is no part of the proof."""
+    rehearse(monkeypatch, postgresql_url)
+    bare = make_project(project.root.with_name("conditions"))
+    bare.write_models(CONDITIONS.format(condition=models))
+    bare.add("001", None, f'op.execute("""{MADE.format(condition=migrations)}""")', 'op.drop_table("things")')
+
+    found = [item for item in differences(af_db, bare) if "on PostgreSQL" in item["message"]]
+
+    assert [item["object"] for item in found] == ([] if is_same else ["public.things.ck"])

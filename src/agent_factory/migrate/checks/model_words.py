@@ -18,6 +18,7 @@ from agent_factory.migrate.catalog import (
     spelled_differently,
 )
 from agent_factory.migrate.catalog.sqlite.words import words
+from agent_factory.migrate.checks.same_conditions import find_same_conditions
 from agent_factory.migrate.checks.throwaway import POSTGRESQL, ThrowawayDatabases
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.db.cursors import own_cursor
@@ -50,6 +51,8 @@ def find_model_spellings(
     """
     with connect(target, read_only=True) as connection:
         known = _constant_defaults(connection, models, migrations)
+    with connect(target) as connection:
+        known |= find_same_conditions(connection, models, migrations)
     if not spelled_differently(models, in_words_of(models, migrations, known)):
         return known
     with databases.empty(POSTGRESQL) as again:
