@@ -31,6 +31,14 @@ class Moved:
     entries: dict[str, Entry]
 
 
+def tables_gone(cursor: "Cursor", found: FoundJournal) -> list[VersionTable]:
+    """Return the version tables that the journal names and the database has no more."""
+    if not found.names_version_tables:
+        return []
+    cursor.execute(_GONE)
+    return [VersionTable(schema=schema, name=name) for schema, name in cursor.fetchall()]
+
+
 def find_moved(
     cursor: "Cursor", found: FoundJournal, rows: Collection[str], applied: Collection[str]
 ) -> Moved | None:
@@ -38,12 +46,10 @@ def find_moved(
 
     None where no table that is gone has said the same, or several have.
     """
-    if not found.names_version_tables or not rows:
+    if not rows:
         return None
-    cursor.execute(_GONE)
     same = []
-    for schema, name in cursor.fetchall():
-        table = VersionTable(schema=schema, name=name)
+    for table in tables_gone(cursor, found):
         entries, _unassigned = read_rows(cursor, found, table)
         said = {entry.revision for entry in entries.values() if entry.is_applied}
         if set(rows) <= said <= set(applied):

@@ -81,7 +81,11 @@ def _ask_journal(
     if found is None or not found.may_read:
         return True, None
     own, unassigned = read_rows(cursor, found, table)
-    return not unassigned and (bool(own) or is_empty), own
+    if unassigned or own or is_empty:
+        return not unassigned, own
+    from agent_factory.migrate.journal.moved import tables_gone
+
+    return not tables_gone(cursor, found), own
 
 
 def _ask_sqlite(url: DatabaseURL) -> "_Found | None":
