@@ -60,9 +60,9 @@ class ReadOnlyConnection(WatchedConnection):
     each is over after its statement then, so that no lock outlives it: unless it has a savepoint, a cursor
     whose rows the server keeps, or what else the next statement needs it for.
 
-    ``note_unsent``: where it is set, a statement that writes does nothing, and this is called with it; one
-    that then misses what that would have made, such as a LOCK, does nothing too. Not in
-    autocommit, where nothing can be taken back alone.
+    ``note_unsent``: where it is set, a statement that writes does nothing, and this is called with it, as it
+    was before its values were filled in; one that then misses what that would have made, such as a LOCK, does
+    nothing too. Not in autocommit, where nothing can be taken back alone.
     """
 
     note_unsent: Callable[[str], None] | None = None
@@ -83,11 +83,12 @@ class ReadOnlyConnection(WatchedConnection):
         return super().cursor(name, _read_only_class(factory), *rest, **options)
 
     @contextlib.contextmanager
-    def reading(self, texts: Sequence[str], *, is_named: bool = False) -> Iterator[None]:
+    def reading(self, texts: Sequence[str], *, said: str, is_named: bool = False) -> Iterator[None]:
         """Around the sending of these texts: in a transaction that nothing in them can have write.
 
-        ``is_named``: the cursor has a name, so the server keeps its rows for as long as the transaction.
-        Raises NotReadOnlyError for a text that ends, begins or opens a transaction.
+        ``said`` is the statement without its values; ``is_named``: the cursor has a name, so the server keeps
+        its rows for as long as the transaction. Raises NotReadOnlyError for a text that ends, begins or
+        opens a transaction.
         """
         plain = [self._plain(text) for text in texts]
         for text in plain:
@@ -118,7 +119,7 @@ class ReadOnlyConnection(WatchedConnection):
             if may_write and is_unsent and self.note_unsent is not None:
                 self._has_unsent = True
                 Cursor(self).execute("ROLLBACK TO SAVEPOINT af_db_reads")
-                self.note_unsent("; ".join(texts))
+                self.note_unsent(said)
                 return
             if (
                 self._pretends_autocommit
@@ -208,7 +209,7 @@ class _ReadOnlyCursor(AnnouncingCursor):
         texts = [self._text(query, each) for each in ([values] if rows is None else rows)]
         with (
             super().around_sending(query, values=values, rows=rows),
-            self.connection.reading(texts, is_named=self.name is not None),
+            self.connection.reading(texts, said=self._text(query, None), is_named=self.name is not None),
         ):
             yield
 

@@ -108,6 +108,11 @@ def secrets_in_argument(argument: str) -> Iterator[str]:
             yield from (password, unquote(password))
 
 
+def without_literals(sql: str) -> str:
+    """Return a statement with all its literals and comments masked, for where it only has to be named."""
+    return _without_literals(sql, tuple(_parts(sql)))
+
+
 def is_masked(sql: str) -> bool:
     """Say whether a statement that ``masked_sql`` has returned lacks something, or looks as if it did."""
     return _MASKED.search(sql) is not None

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from alembic.script import write_hooks
 
 from agent_factory.migrate.db.own import own
-from agent_factory.migrate.db.spelled_secrets import masked_sql
+from agent_factory.migrate.db.spelled_secrets import without_literals
 from agent_factory.migrate.project import addresses
 from agent_factory.migrate.project.addresses import Address
 from agent_factory.migrate.project.doors import Answer, Guard, is_temporary, watched_by
@@ -148,8 +148,8 @@ def lending(project: Project, connection: sa.Connection) -> Iterator[Lending]:
 
 
 def _say_unsent(project: Project, sql: str) -> None:
-    """Say once what env.py would write."""
-    written = " ".join(masked_sql(sql).split())
+    """Say once what env.py would write, without what would be in the rows."""
+    written = " ".join(without_literals(sql).split())
     said = f"note: {_place_in_words(project)}: not done here, where af-db only reads: {written}"
     if said not in _state.said:
         _state.said.add(said)
