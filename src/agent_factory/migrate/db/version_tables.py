@@ -69,7 +69,6 @@ def resolve(cursor: "Cursor", name: str, schema: str | None) -> tuple[VersionTab
         cursor.fetchall()
     )
     if found is None:
-        _refuse_too_long(cursor, f"{name}_")  # Alembic names the table's key by it, and with more
         return VersionTable(schema=here if schema is None else schema, name=name), False
     table = VersionTable(schema=found, name=name)
     why = "where the database is cannot be read"

@@ -7,6 +7,7 @@ from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.db.driver import sqlite3_connection
 from agent_factory.migrate.db.version_tables import refuse_without_column, resolve
 from agent_factory.migrate.db.watched_file import own_file_cursor
+from agent_factory.migrate.model.errors import UNCHANGED, UsageError
 from agent_factory.migrate.model.version_table import VersionTable
 from agent_factory.migrate.project.alembic_internals import version_rows_table, version_table_name
 
@@ -15,7 +16,8 @@ def resolve_version_table(connection: sa.Connection, context: MigrationContext) 
     """Return the table that env.py's options mean on this connection, as it is set right now.
 
     That counts what env.py did to it before: search_path, a role, ``schema_translate_map``. Raises
-    RefusedError where this role may not see every row, or where it is another table than Alembic makes.
+    RefusedError where this role may not see every row, or where it is another table than Alembic makes, and
+    UsageError where its name is too long.
     """
     name, _schema = version_table_name(context)
     if connection.dialect.name != "postgresql":
@@ -26,8 +28,28 @@ def resolve_version_table(connection: sa.Connection, context: MigrationContext) 
         return table
     schema = connection.schema_for_object(version_rows_table(context))
     with own_cursor(connection) as cursor:
-        table, _is_there = resolve(cursor, name, schema)
-        return table
+        table, is_there = resolve(cursor, name, schema)
+    if not is_there:
+        _require_room_for_key(connection, context, name)
+    return table
+
+
+def _require_room_for_key(connection: sa.Connection, context: MigrationContext, name: str) -> None:
+    """Raise UsageError where the table cannot be made: its primary key has its name and four letters more.
+
+    SQLAlchemy counts the characters, and refuses when the first revision has run.
+    """
+    key = version_rows_table(context).primary_key.name
+    longest = connection.dialect.max_identifier_length
+    if isinstance(key, str) and len(key) > longest:
+        most = longest - (len(key) - len(name))
+        raise UsageError(
+            "bad-configuration",
+            f"the version table's name is too long: that of its primary key, {key}, has {len(key)} "
+            f"characters, and may have {longest}",
+            state=UNCHANGED,
+            next_steps=(f"give env.py a shorter one: version_table, up to {most} characters",),
+        )
 
 
 def version_table_has_key(connection: sa.Connection, table: VersionTable) -> bool:
