@@ -122,7 +122,7 @@ def test_what_it_writes_is_done_in_a_run_and_only_named_where_af_db_reads(
     [
         ('sa.create_engine(URL.rpartition("/")[0] + "/postgres")', "not the database that af-db works on"),
         ('sa.create_engine(sa.make_url(URL).set(username="somebody"))', "env.py logs in as somebody"),
-        ('sa.create_engine(URL, connect_args={"options": "-E"})', "options=-E"),
+        ('sa.create_engine(URL, connect_args={"options": "-E"})', "has `options` with"),
         (
             'sa.create_engine(URL, connect_args={"cursor_factory": type("Own", (), {})})',
             "cursor_factory",
