@@ -108,6 +108,16 @@ finally:
     "a connection before the one": HEAD
     + 'with engine.connect() as connection:\n    connection.execute(sa.text("SELECT 1"))\n'
     + CONNECTS,
+    "another connection while it is open": HEAD
+    + """
+connection = engine.connect()
+other = engine.connect()
+assert other.execute(sa.text("SELECT 1")).scalar_one() == 1
+other.close()
+sa.inspect(engine).has_table("t001")
+
+if True:"""
+    + RUNS,
     "a thread": HEAD
     + """
 import threading

@@ -11,7 +11,7 @@ class Project:
     ``config`` is its alembic.ini below site-packages, or the text of one where it ships none. In ``config``
     and ``environment`` ``{url}`` is the database and ``{site}`` the folder site-packages. ``settings`` are
     lines for ``[tool.af-db]``. ``before`` is code that makes what the package makes before its migrations,
-    given ``url``, ``x`` are values of Alembic's option of that name, ``target`` is what the whole history ends in.
+    given ``url``, ``x`` are values of Alembic's option of that name, ``target`` is where the history ends.
     """
 
     name: str

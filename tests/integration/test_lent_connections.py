@@ -137,8 +137,8 @@ def test_what_it_writes_is_done_in_a_run_and_only_named_where_af_db_reads(
             "its engine has a `creator`",
         ),
         (
-            "sa.create_engine(URL)\nother = engine.connect()",
-            "lent at env.py, line 10, and has not been given",
+            'sa.create_engine(URL)\nother = engine.connect()\nother.execute(sa.text("SELECT 1"))',
+            "lent at env.py, line 10, which is in a transaction, and has not been given",
         ),
     ],
     ids=[
@@ -148,7 +148,7 @@ def test_what_it_writes_is_done_in_a_run_and_only_named_where_af_db_reads(
         "class of cursors",
         "listener to transactions",
         "creator",
-        "another one that is open",
+        "another one in a transaction",
     ],
 )
 def test_what_cannot_be_had_is_refused_by_name(

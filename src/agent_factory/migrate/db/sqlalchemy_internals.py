@@ -58,8 +58,8 @@ def begins_noted(connection: sa.Connection) -> Iterator[Callable[[], sa.RootTran
 
 
 NOT_CLOSED = (sa.exc.SQLAlchemyError, psycopg2.Error, sqlite3.Error, AttributeError)
-"""What it may raise to invalidate a pool's record of a connection that is closed, lost, or was never complete:
-SQLAlchemy 2.0 has given the last of these only some of its attributes."""
+"""What it may raise to invalidate a pool's record of a connection that is closed, lost, or was never whole:
+of SQLAlchemy 2.0 the last has only some of its attributes."""
 
 
 def has_own_creator(engine: sa.Engine) -> bool:

@@ -116,9 +116,15 @@ class Lending:
 
     @property
     def is_free(self) -> bool:
-        """Say whether nobody has it now, so that it can be lent."""
+        """Say whether it can be lent: nobody has it, or whoever has it is between two transactions."""
         is_in_use = any(record.in_use for record in self._borrowers)
-        return not self._is_revision and not is_in_use and self._may_lend()
+        return not self._is_revision and self._may_lend() and not (is_in_use and self._is_in_transaction)
+
+    @property
+    def _is_in_transaction(self) -> bool:
+        if isinstance(self._driver, WatchedConnection):
+            return not is_idle(self._driver)
+        return self._driver.in_transaction
 
     def why_not(self, given: object) -> tuple[str, tuple[str, ...]]:
         """Return why what env.py configures is not the lent connection, and what to do; empty if unknown."""
@@ -136,8 +142,8 @@ class Lending:
         for record, place in self._borrowers.items():
             if record.in_use:
                 return (
-                    f"it has been lent at {place}, and has not been given back",
-                    ("close that one before: connection.close(), or session.remove()",),
+                    f"it has been lent at {place}, which is in a transaction, and has not been given back",
+                    ("end or close that one before: connection.commit(), or session.remove()",),
                 )
         return "", ()
 
