@@ -31,17 +31,11 @@ def _config(script_location: str) -> str:
 PROJECTS: tuple[Project, ...] = (
     Project(name="optuna", config="optuna/storages/_rdb/alembic.ini"),
     Project(name="ckan", requirements=("ckan[requirements]",), config="ckan/migration/alembic.ini"),
-    Project(name="buildbot", config="buildbot/db/migrations/alembic.ini"),
     Project(
-        name="quetz-server",
-        config=_config("{site}/quetz/migrations") + "version_locations = {site}/quetz/migrations/versions\n",
-        environment={"QUETZ_SQLALCHEMY_DATABASE_URL": "{url}"},
-    ),
-    Project(
-        name="keylime",
-        config="keylime/migrations/alembic.ini",
-        environment={"KEYLIME_REGISTRAR_DATABASE_URL": "{url}", "KEYLIME_TEST": "1"},
-        x=("db=registrar",),
+        name="apache-airflow-core",
+        requirements=("apache-airflow-core", "asyncpg"),
+        config="airflow/alembic.ini",
+        environment={"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "{url}"},
     ),
     Project(
         name="mlflow",

@@ -106,13 +106,13 @@ class Trial:
         plain, ours, older = (self._database(name) for name in ("plain", "ours", "older"))
         row, target = self.row, self._project.target
         listed = self._do(
-            "revisions", str(self._python), "-c", REVISIONS, str(self._config(plain)), url=plain
+            "revisions", str(self._python), "-P", "-c", REVISIONS, str(self._config(plain)), url=plain
         )
         revisions = listed.split()
         row.revisions = len(revisions)
         for url in (plain, ours, older):
             if self._project.before:
-                self._do("before", str(self._python), "-c", self._project.before, url, url=url)
+                self._do("before", str(self._python), "-P", "-c", self._project.before, url, url=url)
         self._alembic("upgrade", target, url=plain)
         self._af_db("upgrade", "prod", "upgrade", target, "--yes", url=ours)
         row.steps["upgrade"] = "ok"
@@ -154,7 +154,7 @@ class Trial:
     def _alembic(self, *words: str, url: str) -> str:
         return self._do(
             "plain Alembic",
-            *(str(self._python), "-c", PLAIN, str(self._config(url)), url, *words, *self._project.x),
+            *(str(self._python), "-P", "-c", PLAIN, str(self._config(url)), url, *words, *self._project.x),
             url=url,
         )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agent_factory.migrate.model.errors import NOT_TOUCHED, RefusedError, UsageError
 
+_PLACEHOLDERS = ("driver", "scheme", "dialect")
 CONFIG_NAMES = ("alembic.ini", "pyproject.toml")
 READ_BESIDE = (*CONFIG_NAMES, ".env")
 """What is read in the folder of a project's configuration before any of its code runs."""
@@ -59,7 +60,7 @@ def find_config(start: Path) -> Path:
 def configured_url(config_path: Path, section: str) -> str | None:
     """Return ``sqlalchemy.url`` as the file has it; None where env.py is left to say which database it is.
 
-    That is so where it is missing, no URL, the placeholder of Alembic's templates (``driver://...``), or made
+    That is so where it is missing, no URL, a placeholder (Alembic's templates have ``driver://...``), or made
     of what only env.py sets.
     """
     from configparser import Error, RawConfigParser  # 4 ms, and most commands have a DATABASE_URL
@@ -73,7 +74,8 @@ def configured_url(config_path: Path, section: str) -> str | None:
         return None
     url = url.replace("%(here)s", config_path.absolute().parent.as_posix())
     # A percent sign is written twice there; a single one asks for another value.
-    if "://" not in url or url.startswith("driver://") or "%" in url.replace("%%", ""):
+    scheme, separator, _ = url.partition("://")
+    if not separator or scheme.split("+")[0] in _PLACEHOLDERS or "%" in url.replace("%%", ""):
         return None
     return url.replace("%%", "%")
 

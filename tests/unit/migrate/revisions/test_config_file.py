@@ -128,6 +128,8 @@ def test_the_search_ends_where_another_file_system_begins() -> None:
         ("sqlalchemy.url = sqlite:///%(here)s/a.db", "sqlite:///{here}/a.db"),
         ("sqlalchemy.url = driver://user:pass@localhost/dbname", None),
         ("sqlalchemy.url = postgresql://%(DB_USER)s@h/d", None),
+        ("sqlalchemy.url = dialect+driver://h/d", None),
+        ("sqlalchemy.url = mysql+pymysql://h/d", "mysql+pymysql://h/d"),
         ("sqlalchemy.url =", None),
         ('sqlalchemy.url = ""', None),
         ("sqlalchemy.url = {db_url}", None),
