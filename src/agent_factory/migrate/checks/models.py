@@ -33,6 +33,7 @@ from agent_factory.migrate.checks.throwaway import (
     Looked,
     Schemas,
     ThrowawayDatabases,
+    not_there,
     reported_once,
 )
 from agent_factory.migrate.db.connection import connect
@@ -72,6 +73,8 @@ def check_models(
     for backend in (POSTGRESQL, SQLITE):
         try:
             found.append((backend, _compare_on(backend, project, databases, schemas)))
+        except alembic_project.BaselineFailedError as error:
+            skipped.append(not_there(error, backend, uses_sqlite=uses_sqlite))
         except (CannotCheckError, ScratchUnavailableError) as error:
             skipped += [f"on {backend}: {reason}" for reason in error.reasons]
         except UsageError as error:

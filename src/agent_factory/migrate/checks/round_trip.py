@@ -36,6 +36,7 @@ from agent_factory.migrate.checks.throwaway import (
     Looked,
     Schemas,
     ThrowawayDatabases,
+    not_there,
     reported_once,
 )
 from agent_factory.migrate.db.connection import connect
@@ -46,7 +47,12 @@ from agent_factory.migrate.model.plan import Direction, Plan, Revision
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.project import Hooks, OwnConnection, Project
 from agent_factory.migrate.rehearsal.copies import COPIED
-from agent_factory.migrate.rehearsal.replay import ReplayFailedError, failures_named, migrate_to
+from agent_factory.migrate.rehearsal.replay import (
+    ReplayFailedError,
+    failures_named,
+    lay_baseline,
+    migrate_to,
+)
 from agent_factory.migrate.rehearsal.scratch import ScratchUnavailableError
 from agent_factory.migrate.rehearsal.spellings import Printed
 from agent_factory.migrate.rehearsal.time_limit import time_limit
@@ -84,6 +90,8 @@ def check_round_trip(
                 runs_elsewhere=runs_elsewhere,
                 schemas=schemas,
             )
+        except alembic_project.BaselineFailedError as error:
+            skipped.append(not_there(error, backend, uses_sqlite=uses_sqlite))
         except (CannotCheckError, ScratchUnavailableError) as error:
             skipped += [f"on {backend}: {reason}" for reason in error.reasons]
         except UsageError as error:
@@ -178,7 +186,7 @@ class _RoundTrip:
         unfilled: dict[str, str] = {}
         with contextlib.ExitStack() as stack:
             connection = stack.enter_context(self._database())
-            self._last = self._read(connection)
+            self._begin(connection)
             for number, step in enumerate(self.steps, start=1):
                 goes_on = self._try(connection, step)
                 unfilled |= self.filler.unfilled
@@ -198,10 +206,17 @@ class _RoundTrip:
                 name = table.replace('"', "")
                 self.skipped.append(f"rows in {name}: none could be generated ({why})")
 
+    def _begin(self, connection: sa.Connection) -> None:
+        """Put rows into what the baseline has made, where there is one."""
+        catalog = self._read_catalog(connection)
+        self._fill(connection, catalog, since=replace(catalog, objects=()))
+        self._last = self._read(connection, catalog)
+
     @contextlib.contextmanager
     def _database(self) -> Iterator[sa.Connection]:
         """Make a new database, with one connection for all: what a session has looked up it keeps."""
         with self.empty() as target:
+            lay_baseline(self.project, target, self.limit_s)
             with connect(target) as connection:
                 alembic_project.prepare(self.project, connection)
             with connect(target) as connection:
@@ -214,7 +229,7 @@ class _RoundTrip:
         self._run_once(connection, Direction.UPGRADE, *steps)
         self.filler.filled.clear()
         catalog = self._read_catalog(connection)
-        self._fill(connection, catalog, since=empty)
+        self._fill(connection, catalog, since=replace(empty, objects=()))
         self._last = self._read(connection, catalog)
 
     def _try(self, connection: sa.Connection, step: Revision) -> bool:

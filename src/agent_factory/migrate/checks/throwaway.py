@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from agent_factory.migrate.catalog import NO_SPELLINGS, Scope, Spellings
+from agent_factory.migrate.model.errors import MigrationError
 from agent_factory.migrate.model.findings import CannotCheckError, Finding
 from agent_factory.migrate.model.options import RehearsalOptions
 from agent_factory.migrate.model.target import Environment, Target
@@ -97,6 +98,16 @@ class ThrowawayDatabases:
                 scratch_database(_OLDEST_MAJOR, scratch_url=self._options.scratch_url)
             )
         return self._server
+
+
+def not_there(error: MigrationError, backend: str, *, uses_sqlite: bool) -> str:
+    """Return why nothing is tried on a database that the baseline does not fit.
+
+    Raises the error where the project is meant for that database.
+    """
+    if backend == SQLITE and not uses_sqlite:
+        return f"on {backend}: {error.message.partition(chr(10))[0]}"
+    raise error
 
 
 def reported_once(found: Sequence[tuple[str, Sequence[Finding]]]) -> tuple[Finding, ...]:

@@ -114,6 +114,32 @@ def parenthesis(sql: str, start: int) -> str:
     return sql[start:]
 
 
+_HAS_STATEMENTS = re.compile(
+    r"\s*create\s+(?:or\s+replace\s+)?(?:temp(?:orary)?\s+)?(?:function|procedure|trigger)\b", re.IGNORECASE
+)
+_EDGE_OF_STATEMENT = re.compile(r";|(?<![\w$])(?:begin|case|end)(?![\w$])", re.IGNORECASE)
+
+
+def statements(sql: str) -> Iterator[tuple[int, str]]:
+    """Yield each statement of a text, without its semicolon, and where in the text it starts.
+
+    The statements in the body of a function (``BEGIN ATOMIC``) or of SQLite's triggers are parts of theirs.
+    Comments between two are left out.
+    """
+    outlined, without_comments = outline(sql), blanked(sql, keep={"literal", "name"})
+    start, depth = 0, 0
+    for edge in _EDGE_OF_STATEMENT.finditer(outlined + ";"):
+        if edge[0] == ";" and depth == 0:
+            text = without_comments[start : edge.start()]
+            begin = start + len(text) - len(text.lstrip())
+            if text.strip():
+                yield begin, sql[begin : edge.start()].rstrip()
+            start = edge.end()
+        elif _HAS_STATEMENTS.match(without_comments, start):
+            is_opened = edge[0].lower() == "begin" or (depth and edge[0].lower() == "case")
+            depth += 1 if is_opened else -1 if edge[0].lower() == "end" and depth else 0
+
+
 def quoted(name: str) -> str:
     """Return a bare name as PostgreSQL's ``quote_ident`` does: in quotes where it is not one without."""
     return name if _PLAIN_NAME.fullmatch(name) and name not in _QUOTED_KEYWORDS else in_quotes(name)

@@ -67,6 +67,7 @@ def run_plan(
     *,
     check_again: CheckAgain | None = None,
     expected: Mapping[str, ExpectedStatements] | None = None,
+    begins_with_baseline: bool = False,
 ) -> tuple[AppliedRevision, ...]:
     """Run every revision of the plan and return what ran; empty when another run did it meanwhile.
 
@@ -75,13 +76,17 @@ def run_plan(
     ``check_again`` is called under the lock, before the first revision, with the connection that works; it
     raises what makes the plan one that must not run any more. ``expected`` is what each revision is to send:
     one that is bound to it is stopped before it sends anything else, and every other one is reported.
+    ``begins_with_baseline``: under the lock, the baseline is applied first where the database still lacks it.
 
     Raises AlreadyRunningError, RefusedError when what was confirmed no longer holds, RolledBackError when a
     revision failed and nothing of it is applied, PartiallyAppliedError when a part of it is committed or its
     outcome is not known, InterruptedRunError for a signal, and CannotConnectError.
     """
     run_state = RunState(options.statement_timeout_s)
-    run = _Run(project, target, plan, table, options, origin, run_state, check_again, expected or {})
+    run = _Run(
+        *(project, target, plan, table, options, origin, run_state, check_again, expected or {}),
+        begins_with_baseline=begins_with_baseline,
+    )
     with monitored(target, run_state):
         return supervise(run.work, run_state, emit)
 
@@ -100,7 +105,10 @@ class _Run:
         run_state: RunState,
         check_again: CheckAgain | None,
         expected: Mapping[str, ExpectedStatements],
+        *,
+        begins_with_baseline: bool,
     ) -> None:
+        self._begins_with_baseline = begins_with_baseline
         self._check_again = check_again
         self._project = project
         self._target = target
@@ -168,6 +176,8 @@ class _Run:
                 self._look_at_the_past(position)
             else:
                 self._broken_before = foreign_keys.violations(connection)
+        if self._begins_with_baseline:
+            self._lay_baseline()
         for name in self._unfinished.broken:
             self._state.begin_statement()
             indexes.drop_if_invalid(connection, name, lock_timeout_s=DROP_LOCK_TIMEOUT_S)
@@ -181,6 +191,18 @@ class _Run:
                 self._pause(self._after_failure(error))
             else:
                 return
+
+    def _lay_baseline(self) -> None:
+        """Apply the baseline over a connection of its own: revisions do not get what it sets there."""
+        with connect(self._target, application_name=self._application) as connection:
+            self._state.watch(watched_connection(connection) or sqlite3_connection(connection))
+            self._state.begin_statement()
+            try:
+                alembic_project.apply_needed_baseline(self._project, self._plan, self._table, connection)
+            finally:
+                self._state.end_statement()
+                driver = watched_connection(self._connection) or sqlite3_connection(self._connection)
+                self._state.watch(driver)
 
     def _look_at_the_past(self, position: Position) -> None:
         """Open the journal, and check under the lock what was checked before the question."""

@@ -4,6 +4,14 @@ It works on any project whose ``env.py`` takes the shared connection (``config.a
 makes an engine for the same database, which borrows it.
 """
 
+from agent_factory.migrate.project.baseline import (
+    Baseline,
+    BaselineFailedError,
+    apply_baseline,
+    apply_needed_baseline,
+    find_baseline,
+    find_needed_baseline,
+)
 from agent_factory.migrate.project.commands import (
     create,
     create_empty,
@@ -54,6 +62,8 @@ from agent_factory.migrate.project.version_rows import sends_version_row
 from agent_factory.migrate.project.version_table import version_table_has_key
 
 __all__ = [
+    "Baseline",
+    "BaselineFailedError",
     "FilesRead",
     "HistoryFiles",
     "Hooks",
@@ -63,13 +73,17 @@ __all__ = [
     "Project",
     "ancestors",
     "applied_revisions",
+    "apply_baseline",
+    "apply_needed_baseline",
     "configure",
     "copied",
     "create",
     "create_empty",
     "env_py",
     "files_read",
+    "find_baseline",
     "find_branches",
+    "find_needed_baseline",
     "is_known",
     "merge",
     "newest",

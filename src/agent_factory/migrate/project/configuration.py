@@ -19,7 +19,8 @@ class Configuration:
     platform's. ``databases`` are what the project is meant to run on; None is PostgreSQL, and SQLite where
     the project's own database is that. ``ignore`` are the findings to leave out. ``programs`` are those that
     project code may start where it is not run in earnest: in plans, checks and wherever af-db only reads.
-    ``lends``: an env.py that makes an engine of its own gets af-db's connection.
+    ``lends``: an env.py that makes an engine of its own gets af-db's connection. ``baseline`` is what makes
+    that of which the first revision begins: a file of SQL, or ``package:function``.
     """
 
     require_rehearsal: bool = False
@@ -28,10 +29,12 @@ class Configuration:
     ignore: tuple[Ignore, ...] = ()
     programs: tuple[str, ...] = ()
     lends: bool = True
+    baseline: str | None = None
 
 
-_KEYS = ("require-rehearsal", "schemas", "databases", "ignore", "programs", "env-py")
+_KEYS = ("require-rehearsal", "schemas", "databases", "ignore", "programs", "env-py", "baseline")
 _DATABASES = ("postgresql", "sqlite")
+_FUNCTION = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*")
 _OF_AN_IGNORE = ("code", "object", "file", "reason")
 
 
@@ -69,6 +72,7 @@ def _from_table(table: Mapping[str, Any], path: Path) -> Configuration:
         ignore=tuple(_ignore(item, path) for item in _list("ignore", table.get("ignore", []))),
         programs=_programs(table.get("programs", [])),
         lends=_lends(table.get("env-py", "any")),
+        baseline=_baseline(table["baseline"]) if "baseline" in table else None,
     )
 
 
@@ -97,6 +101,12 @@ def _lends(given: object) -> bool:
     if given not in ("any", "strict"):
         raise _wrong('env-py in [tool.af-db] must be "any", or "strict": it takes the connection itself')
     return given == "any"
+
+
+def _baseline(given: object) -> str:
+    if not isinstance(given, str) or not (given.endswith(".sql") or _FUNCTION.fullmatch(given)):
+        raise _wrong('baseline in [tool.af-db] must be a file, "schema.sql", or "package.module:function"')
+    return given
 
 
 def _ignore(item: object, path: Path) -> Ignore:

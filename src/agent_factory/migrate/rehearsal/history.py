@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.catalog import NO_SPELLINGS, Catalog, Key, Spellings
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.model.plan import Plan
@@ -79,5 +80,5 @@ def replay_history(
             return History(catalog=made, spellings=spellings, computed=computed)
     except ReplayFailedError as error:
         return History(catalog=None, why_not=f"the migrations do not run on an empty database: {error}")
-    except ScratchUnavailableError as error:
+    except (ScratchUnavailableError, alembic_project.BaselineFailedError) as error:
         return History(catalog=None, why_not=str(error))

@@ -125,16 +125,28 @@ def scratch_like(
 def migrate_to(
     project: Project, target: Target, revisions: tuple[str, ...], limit_s: float | None = None
 ) -> None:
-    """Run the migrations that lead a database to these revisions, within ``limit_s`` for each of these.
+    """Bring an empty database to these revisions: the baseline, then the migrations, within ``limit_s`` each.
 
-    Raises ReplayFailedError.
+    Raises ReplayFailedError, and BaselineFailedError.
     """
+    lay_baseline(project, target, limit_s)
     with connect(target) as connection:
         for revision in revisions:
             current = alembic_project.read_current(project, connection)
             way = alembic_project.plan(project, target, Direction.UPGRADE, revision, current)
             with failures_named(way) as started, time_limit(connection, limit_s):
                 alembic_project.run(project, connection, way, Hooks(started=started.append))
+
+
+def lay_baseline(project: Project, target: Target, limit_s: float | None = None) -> None:
+    """Make in an empty database what the first revision begins with, over a connection for nothing else.
+
+    Raises BaselineFailedError.
+    """
+    if alembic_project.find_baseline(project) is None:
+        return
+    with connect(target) as connection, time_limit(connection, limit_s):
+        alembic_project.apply_baseline(project, connection)
 
 
 def made_by_migrations(
@@ -144,7 +156,10 @@ def made_by_migrations(
     scope: Scope,
     limit_s: float | None = None,
 ) -> Catalog:
-    """Migrate an empty database to these revisions, and return what it has then. Raises ReplayFailedError."""
+    """Migrate an empty database to these revisions, and return what it has then.
+
+    Raises what ``migrate_to`` does.
+    """
     migrate_to(project, blank.target, revisions, limit_s)
     with connect(blank.target, read_only=True) as connection:
         return read_catalog(connection, scope)

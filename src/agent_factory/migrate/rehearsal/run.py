@@ -49,6 +49,7 @@ from agent_factory.migrate.rehearsal.rehearsed import RehearsedRevision, touched
 from agent_factory.migrate.rehearsal.replay import (
     ReplayFailedError,
     failures_named,
+    lay_baseline,
 )
 from agent_factory.migrate.rehearsal.schemas import schemas_to_begin_with
 from agent_factory.migrate.rehearsal.scratch import (
@@ -155,15 +156,18 @@ def rehearse(
     scratch_url: str | None = None,
     with_history: bool = False,
     without_indexes: Sequence[str] = (),
+    begins_with_baseline: bool = False,
 ) -> Rehearsal:
     """Run the plan on a copy; ``read_connection`` is a connection that reads the original, and only reads it.
 
     ``table`` is the version table of the history that the plan is of.
     ``limit_s`` is how long the plan's revisions may take together, and those before them where they run too.
     ``without_indexes`` are dropped from the copy first: an unfinished run has built them, and the plan does.
-    ``with_history`` says to run the migrations before the plan as well, beside the copy.
+    ``with_history`` says to run the migrations before the plan as well, beside the copy;
+    ``begins_with_baseline`` that the run will apply the baseline first, which no revision did.
 
-    Raises RehearsalFailedError, NotRehearsedError, and ScratchUnavailableError where no server is to be had.
+    Raises RehearsalFailedError, BaselineFailedError, NotRehearsedError, and ScratchUnavailableError where no
+    server is to be had.
     """
     schemas = schemas_to_begin_with(project, read_connection, table)
     with (
@@ -180,6 +184,8 @@ def rehearse(
             Printed(catalog=original, target=target, connection=read_connection),
             scratch_url,
         )
+        # Read before: to the original, what the baseline makes is new as well.
+        _lay_baseline(project, copy, limit_s, is_wanted=begins_with_baseline)
         sent, reported = SentStatements(), list[str]()
         find_place = functools.partial(_find_place, plan, sent)
         with _recorded(connection, sent), tracing(connection, find_place=find_place) as trace:
@@ -200,8 +206,10 @@ def rehearse(
             limit_s,
             without_indexes,
             schemas,
+            begins_with_baseline=begins_with_baseline,
         )
         history = None
+        with_history = with_history and not begins_with_baseline  # nothing is there yet that could differ
         if with_history and copy.is_migrated:
             history = History(catalog=before, spellings=spellings)
         elif with_history:
@@ -262,6 +270,12 @@ def _find_place(plan: Plan, sent: SentStatements) -> Place:
     return Place(line=frame.f_lineno if frame is not None else None, sent=sent.count)
 
 
+def _lay_baseline(project: Project, copy: Copy, limit_s: float, *, is_wanted: bool) -> None:
+    """Apply the baseline to the copy, unless the migrations that were run in its place began with it."""
+    if is_wanted and not copy.is_migrated:
+        lay_baseline(project, copy.target, limit_s)
+
+
 def _drop_indexes(connection: sa.Connection, names: Sequence[str]) -> None:
     for name in names:
         with connection.begin():
@@ -282,6 +296,8 @@ def _find_computed(
     limit_s: float,
     without_indexes: Sequence[str],
     schemas: Sequence[str],
+    *,
+    begins_with_baseline: bool,
 ) -> frozenset[Key]:
     """Return what has a default that the plan makes another one each time.
 
@@ -304,6 +320,7 @@ def _find_computed(
             time_limit(connection, limit_s),
         ):
             _drop_indexes(connection, without_indexes)
+            _lay_baseline(project, copy, limit_s, is_wanted=begins_with_baseline)
             alembic_project.run(project, connection, plan, Hooks(started=began.append))
             return unwritten & find_other_constants(after, read_catalog(connection, COPIED))
     except (ReplayFailedError, RehearsalFailedError, ScratchUnavailableError):

@@ -90,6 +90,7 @@ class Review:
     ``rehearsed_on`` names the server that it was rehearsed on, None when it was not, and ``schema_from``
     where the schema there came from. ``notes`` are what the rehearsal could not copy, or why there was none.
     ``drift`` is how the tables that it touches differ from what the migrations make, where that was compared.
+    ``baseline`` is applied before it, to a database that is empty; None for any other.
     """
 
     plan: Plan
@@ -99,6 +100,7 @@ class Review:
     schema_from: str | None
     notes: tuple[str, ...]
     drift: tuple[Difference, ...] = ()
+    baseline: str | None = None
 
     @property
     def high(self) -> tuple[Hazard, ...]:

@@ -8,6 +8,8 @@ from agent_factory.migrate.review.hazards import RULES
 
 DRIFT = "drift"
 """That tables which a plan touches are not as the migrations make them."""
+BASELINE = "baseline"
+"""That af-db makes in an empty database of production what the first revision begins with."""
 SAME_TABLE = "same-table"
 """That two branches which are merged change the same table."""
 APPLIED = "applied"
@@ -15,7 +17,7 @@ APPLIED = "applied"
 PUSHED = "pushed"
 """That another branch of the remote has revisions which get another number."""
 
-OF_PLANS = (*RULES, DRIFT)
+OF_PLANS = (*RULES, DRIFT, BASELINE)
 OF_MERGES = (SAME_TABLE,)
 OF_REBASES = (APPLIED, PUSHED)
 

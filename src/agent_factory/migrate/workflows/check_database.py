@@ -281,6 +281,9 @@ def _find_drift(
         why = f"the migrations do not run on an empty database: {error}"
         _drift_not_looked_for(why, target, notes, remedy=_WHERE_THEY_STOP)
         return ()
+    except alembic_project.BaselineFailedError as error:
+        _drift_not_looked_for(error.message, target, notes)
+        return ()
     notes.looked_at.append(f"{where}{lacking}")
     notes.looked_for |= _OF_DRIFT
     return differences

@@ -37,7 +37,7 @@ from agent_factory.migrate.review.build import (
     build_review,
     build_unrehearsed_review,
 )
-from agent_factory.migrate.review.consents import DRIFT, flag_for
+from agent_factory.migrate.review.consents import BASELINE, DRIFT, flag_for
 from agent_factory.migrate.review.hazards import (
     DEPENDS_ON_DATA,
     Hazard,
@@ -96,7 +96,7 @@ def plan(
                     position.table,
                     read_connection,
                     rehearsal,
-                    needed=needed_consents(reviewed),
+                    needed=needed_consents(reviewed, target),
                     allowed=options.allow,
                     expires_at=saved_plan.lifetime(made_at, valid_for_s),
                     depending=depending_on_data(reviewed),
@@ -107,7 +107,7 @@ def plan(
         database=str(target),
         before=describe(project, found.before),
         review=reviewed,
-        allow=consent_flag(reviewed, options.allow),
+        allow=consent_flag(reviewed, target, options.allow),
         saved=save_to,
         warnings=(*warnings, *not_compared(rehearsal)),
     )
@@ -193,6 +193,26 @@ def review_plan(
 
     Raises RefusedError when a revision fails at the rehearsal, and when one is required and cannot be had.
     """
+    baseline = alembic_project.find_needed_baseline(project, found, table, read_connection)
+    reviewed, rehearsal = _review_with(
+        project, target, found, table, read_connection, options, begins_with_baseline=baseline is not None
+    )
+    if baseline is None:
+        return reviewed, rehearsal
+    notes = (baseline.is_applied_first, *reviewed.notes)
+    return replace(reviewed, baseline=baseline.name, notes=notes), rehearsal
+
+
+def _review_with(
+    project: Project,
+    target: Target,
+    found: Plan,
+    table: VersionTable,
+    read_connection: sa.Connection,
+    options: RehearsalOptions,
+    *,
+    begins_with_baseline: bool,
+) -> tuple[Review, Rehearsal | None]:
     if not options.wanted or not found.steps:
         return _without_rehearsal(project, found, () if options.wanted else ("--no-rehearsal",)), None
     records = read_if_any(project, read_connection, Position(table=table, rows=found.before))
@@ -208,6 +228,7 @@ def review_plan(
             scratch_url=options.scratch_url,
             with_history=_looks_for_drift(target, found, entries),
             without_indexes=preflight.indexes_begun(entries, found),
+            begins_with_baseline=begins_with_baseline,
         )
     except ScratchUnavailableError as error:
         if options.required:
@@ -313,16 +334,18 @@ def depending_on_data(reviewed: Review) -> frozenset[str]:
     return frozenset(item.revision for item in reviewed.hazards if item.code == DEPENDS_ON_DATA.code)
 
 
-def consent_flag(reviewed: Review, allowed: tuple[str, ...]) -> str:
+def consent_flag(reviewed: Review, target: Target, allowed: tuple[str, ...]) -> str:
     """Return the flag to run the plan with: ``--allow deletes-data``; empty where nothing more is needed."""
-    return flag_for(needed_consents(reviewed), allowed)
+    return flag_for(needed_consents(reviewed, target), allowed)
 
 
-def needed_consents(reviewed: Review) -> tuple[str, ...]:
-    """Return the names of the high hazards, and of drift."""
+def needed_consents(reviewed: Review, target: Target) -> tuple[str, ...]:
+    """Return the names of the high hazards, of drift, and of a baseline that production lacks."""
     needed = dict.fromkeys(str(hazard.code) for hazard in reviewed.high)
     if reviewed.drift:
         needed[DRIFT] = None
+    if reviewed.baseline is not None and target.environment is Environment.PROD:
+        needed[BASELINE] = None
     return tuple(needed)
 
 

@@ -80,7 +80,7 @@ class RehearsedRun:
                 database=str(target),
                 before=describe(project, plan.before),
                 review=review,
-                allow=consent_flag(review, allowed),
+                allow=consent_flag(review, target, allowed),
                 saved=None,
             )
             if review.drift and DRIFT not in allowed:

@@ -16,7 +16,7 @@ from agent_factory.migrate.journal.origin import find_origin
 from agent_factory.migrate.journal.read import Entry, ran_outside
 from agent_factory.migrate.journal.records import find as find_journal
 from agent_factory.migrate.journal.records import read_records
-from agent_factory.migrate.model.errors import MigrationError, PartiallyAppliedError
+from agent_factory.migrate.model.errors import UNCHANGED, MigrationError, PartiallyAppliedError, RefusedError
 from agent_factory.migrate.model.events import Emit, Warned
 from agent_factory.migrate.model.options import RehearsalOptions, RunOptions
 from agent_factory.migrate.model.plan import Direction, Plan, Revision
@@ -58,7 +58,8 @@ class RunRequest:
 class _Prepared:
     """A run before its question. ``rehearsed`` is None where nothing was rehearsed and no plan was saved.
 
-    ``is_nothing`` says that there is nothing to do; ``read`` is what the files held.
+    ``begins_with_baseline`` says that the baseline comes first, ``is_nothing`` that there is nothing to do;
+    ``read`` is what the files held.
     """
 
     plan: Plan
@@ -66,6 +67,7 @@ class _Prepared:
     before: tuple[CurrentHead, ...]
     warnings: tuple[Warned, ...] = ()
     rehearsed: "RehearsedRun | None" = None
+    begins_with_baseline: bool = False
     is_nothing: bool = False
     read: FilesRead | None = None
 
@@ -110,6 +112,7 @@ def run(
                 emit,
                 check_again=functools.partial(rehearsed.check_again, project) if rehearsed else None,
                 expected=rehearsed.expected if rehearsed else None,
+                begins_with_baseline=prepared.begins_with_baseline,
             )
         reached = _look_again(project, target, read_connection)
     if not applied:
@@ -162,6 +165,10 @@ def _prepare(project: Project, connection: sa.Connection, request: RunRequest) -
     plan, warnings = _plan(project, connection, position, request)
     if not plan.steps and saved is None:
         return _Prepared(plan=plan, table=table, before=here, is_nothing=True)
+    baseline = alembic_project.find_needed_baseline(project, plan, table, connection)
+    if baseline is not None:
+        _require_consent(request, baseline)
+        warnings = (*warnings, Warned(code="baseline", message=baseline.is_applied_first))
     rehearsed = None
     if saved is not None or request.is_rehearsed:
         # A hundred modules that a run without a rehearsal does not need.
@@ -169,7 +176,38 @@ def _prepare(project: Project, connection: sa.Connection, request: RunRequest) -
 
         rehearsed = RehearsedRun(project, target, plan, table, connection, request.rehearsal, saved)
         warnings = (*warnings, *rehearsed.warnings)
-    return _Prepared(plan=plan, table=table, before=here, warnings=warnings, rehearsed=rehearsed)
+    return _Prepared(
+        plan=plan,
+        table=table,
+        before=here,
+        warnings=warnings,
+        rehearsed=rehearsed,
+        begins_with_baseline=baseline is not None,
+    )
+
+
+def _require_consent(request: RunRequest, baseline: alembic_project.Baseline) -> None:
+    """Raise RefusedError where production would get the baseline and nobody has consented to that by name."""
+    target, allowed = (
+        request.target,
+        (*request.rehearsal.allow, *(request.saved.allowed if request.saved else ())),
+    )
+    if target.environment is not Environment.PROD:
+        return
+    from agent_factory.migrate.review.consents import BASELINE, flag_for
+
+    flag = flag_for((BASELINE,), allowed)
+    if flag:
+        raise RefusedError(
+            "needs-baseline",
+            f"{target} has no tables, and its first revision begins with the baseline {baseline.name}",
+            state=UNCHANGED,
+            next_steps=(
+                "is this the right database? Production mostly has its tables already",
+                "make them as their owner, then run it again",
+                f"or have af-db apply the baseline first: {target.again(flag)}",
+            ),
+        )
 
 
 def _result(prepared: _Prepared) -> "PlanResult | None":

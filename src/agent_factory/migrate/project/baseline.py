@@ -1,0 +1,253 @@
+"""The baseline of a project: what its first revision begins with, and no revision makes."""
+
+import contextlib
+import hashlib
+import importlib
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg2
+import sqlalchemy as sa
+
+from agent_factory.migrate.catalog import Scope, read_catalog
+from agent_factory.migrate.db.own import own
+from agent_factory.migrate.db.spelled_secrets import masked_sql
+from agent_factory.migrate.db.sql import blanked, statements
+from agent_factory.migrate.model.errors import NOT_TOUCHED, UNCHANGED, RefusedError, UsageError
+from agent_factory.migrate.model.plan import Direction, Plan
+from agent_factory.migrate.model.version_table import VersionTable
+from agent_factory.migrate.project.configuration import read_configuration
+from agent_factory.migrate.project.connections import guarded
+from agent_factory.migrate.project.history import Project
+from agent_factory.migrate.project.interruptions import is_interruption
+from agent_factory.migrate.project.output import stdout_kept_clean
+from agent_factory.plain_text import text_of
+
+_SHOWN_SQL = 200
+_OF_SOMEBODY = frozenset({"table", "view", "materialized view", "foreign table"})
+"""What shows that somebody has made a schema there. Roles, schemas and extensions may be made beforehand."""
+_OF_TRANSACTIONS = re.compile(
+    r"(?:begin|start|commit|end)(?:\s+(?:work|transaction))?|pragma\s+foreign_keys\s*=\s*\w+", re.IGNORECASE
+)
+"""What a dump has around it. The whole baseline is one transaction."""
+_OF_PSQL = re.compile(r"^\\(\w+).*$", re.MULTILINE)
+_GUARDS = ("restrict", "unrestrict")
+"""psql's commands that pg_dump writes around a dump against others of them: nothing is lost without."""
+_FROM_STDIN = re.compile(r"copy\b.*\bfrom\s+stdin\b", re.IGNORECASE | re.DOTALL)
+_MAY_BE_THERE = re.compile(
+    r"create\s+(?:role\b|group\b|user\b(?!\s+mapping)|schema\s+public\s*$)", re.IGNORECASE
+)
+"""What a new database may have already: roles are the server's, and ``public`` is made with a database."""
+
+
+class BaselineFailedError(RefusedError):
+    """The baseline cannot be applied; the message names it, the place in it, and the cause."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """The baseline as ``[tool.af-db]`` names it: ``path`` is None where it is a function."""
+
+    name: str
+    path: Path | None
+
+    @property
+    def is_applied_first(self) -> str:
+        """What is said of a database that lacks it."""
+        return f"the database has no tables: the baseline {self.name} is applied before the first revision"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Statement:
+    sql: str
+    line: int
+
+
+def find_baseline(project: Project) -> Baseline | None:
+    """Return the project's baseline; None where it has none."""
+    with own():
+        name = read_configuration(project.root).baseline
+    if name is None:
+        return None
+    return Baseline(name=name, path=project.root / name if name.endswith(".sql") else None)
+
+
+def find_needed_baseline(
+    project: Project, plan: Plan, table: VersionTable, connection: sa.Connection
+) -> Baseline | None:
+    """Return the baseline where the plan begins on a database without any table, and so lacks it.
+
+    From then on it counts among the files that were used: what is applied later is what it holds now.
+    Raises UsageError for a file or a function that is not there.
+    """
+    if plan.direction is not Direction.UPGRADE or plan.before or not plan.steps:
+        return None
+    baseline = find_baseline(project)
+    if baseline is None:
+        return None
+    found = read_catalog(connection, Scope(version_table=table.name))
+    if any(one.kind in _OF_SOMEBODY for one in found.objects):
+        return None
+    if baseline.path is not None:
+        _read(project, baseline, baseline.path)
+    else:
+        _imported(baseline)
+    return baseline
+
+
+def apply_needed_baseline(
+    project: Project, plan: Plan, table: VersionTable, connection: sa.Connection
+) -> None:
+    """Apply the baseline unless the database has it by now; ``connection`` is as for ``apply_baseline``."""
+    needed = find_needed_baseline(project, plan, table, connection)
+    connection.rollback()
+    if needed is not None:
+        apply_baseline(project, connection)
+
+
+def apply_baseline(project: Project, connection: sa.Connection) -> None:
+    """Make what the baseline makes, all of it or nothing, and commit; do nothing where there is none.
+
+    ``connection`` is in no transaction, and is for nothing else: what the baseline sets in the session stays.
+    Raises BaselineFailedError, and UsageError for a file or a function that is not there.
+    """
+    baseline = find_baseline(project)
+    if baseline is None:
+        return
+    if baseline.path is None:
+        _call(project, connection, baseline)
+        return
+    found = _statements(baseline, _read(project, baseline, baseline.path))
+    with connection.begin():
+        for statement in found:
+            with _named(baseline, statement):
+                _execute(connection, statement.sql)
+
+
+def _execute(connection: sa.Connection, sql: str) -> None:
+    # A percent sign is one: the driver reads parameters only where some are given.
+    options = {"no_parameters": True}
+    if not _MAY_BE_THERE.match(_bare(sql)):
+        connection.exec_driver_sql(sql, execution_options=options)
+        return
+    try:
+        with connection.begin_nested():
+            connection.exec_driver_sql(sql, execution_options=options)
+    except sa.exc.DBAPIError as error:
+        if not isinstance(error.orig, psycopg2.errors.DuplicateObject | psycopg2.errors.DuplicateSchema):
+            raise
+
+
+def _call(project: Project, connection: sa.Connection, baseline: Baseline) -> None:
+    function = _imported(baseline)
+    with _named(baseline), guarded(project, connection), stdout_kept_clean(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", sa.exc.SAWarning)
+        function(connection)
+        connection.commit()
+
+
+def _read(project: Project, baseline: Baseline, path: Path) -> str:
+    try:
+        with own():
+            data = path.read_bytes()
+        text = data.decode()
+    except (OSError, UnicodeDecodeError) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or "it is no UTF-8 text"
+        raise _unusable(
+            f"the baseline {baseline.name} of [tool.af-db] cannot be read: {why}", path
+        ) from error
+    if data and hashlib.sha256(data).hexdigest() != project.opened.sha256(str(path.absolute())):
+        raise RefusedError(
+            "file-changed",
+            f"the baseline {baseline.name} has changed since it was read",
+            state=UNCHANGED,
+            next_steps=("run it again: what the file holds now is tried then",),
+            file=path,
+        )
+    return text
+
+
+def _statements(baseline: Baseline, text: str) -> list[_Statement]:
+    """Return the statements of the file. Raises BaselineFailedError for what only psql understands."""
+    outside = blanked(text)
+    for command in _OF_PSQL.finditer(outside):
+        line = text.count("\n", 0, command.start()) + 1
+        if command[1] not in _GUARDS:
+            raise _failed(baseline, f"\\{command[1]} is a command of psql's", line)
+        text = f"{text[: command.start()]}{' ' * len(command[0])}{text[command.end() :]}"
+    found = []
+    for start, sql in statements(text):
+        line = text.count("\n", 0, start) + 1
+        if _FROM_STDIN.match(_bare(sql)):
+            raise _failed(baseline, "COPY FROM stdin needs psql", line, ("write it with pg_dump --inserts",))
+        if not _OF_TRANSACTIONS.fullmatch(_bare(sql).strip()):
+            found.append(_Statement(sql=sql, line=line))
+    return found
+
+
+def _bare(sql: str) -> str:
+    return blanked(sql, keep={"name", "literal"}).lstrip()
+
+
+def _imported(baseline: Baseline) -> Callable[[sa.Connection], object]:
+    module_name, _, name = baseline.name.partition(":")
+    try:
+        with stdout_kept_clean():
+            function = getattr(importlib.import_module(module_name), name, None)
+    except BaseException as error:
+        if is_interruption(error):
+            raise
+        said = f"{type(error).__name__}: {text_of(error)}"
+        raise _unusable(f"the baseline {baseline.name} of [tool.af-db] cannot be imported: {said}") from error
+    if not callable(function):
+        raise _unusable(f"the baseline {baseline.name} of [tool.af-db]: {module_name} has no function {name}")
+    found: Callable[[sa.Connection], object] = function
+    return found
+
+
+@contextlib.contextmanager
+def _named(baseline: Baseline, statement: _Statement | None = None) -> Iterator[None]:
+    """Have what the baseline raises be reported with its name and the place in it."""
+    try:
+        yield
+    except BaseException as error:
+        if is_interruption(error):
+            raise
+        cause = error.orig if isinstance(error, sa.exc.DBAPIError) and error.orig else error
+        said = text_of(cause).strip().partition("\n")[0] or type(cause).__name__
+        if statement is None:
+            raise _failed(
+                baseline, said if cause is not error else f"{type(error).__name__}: {said}"
+            ) from error
+        shown = " ".join(masked_sql(statement.sql).split())
+        shown = f"{shown[:_SHOWN_SQL]}..." if len(shown) > _SHOWN_SQL else shown
+        raise _failed(baseline, f"{said}\n  {shown}", statement.line) from error
+
+
+def _failed(
+    baseline: Baseline, why: str, line: int | None = None, advice: tuple[str, ...] = ()
+) -> BaselineFailedError:
+    where = f", line {line}," if line is not None else ""
+    return BaselineFailedError(
+        "baseline-failed",
+        f"the baseline {baseline.name}{where} fails: {why}",
+        state=UNCHANGED
+        if baseline.path is not None
+        else "unchanged, but for what the function has committed",
+        next_steps=(*advice, "correct it: it has to run on an empty database, in one transaction"),
+        file=baseline.path,
+        line=line,
+    )
+
+
+def _unusable(message: str, path: Path | None = None) -> UsageError:
+    return UsageError(
+        "bad-baseline",
+        message,
+        state=NOT_TOUCHED,
+        next_steps=("correct baseline of [tool.af-db] in pyproject.toml",),
+        file=path,
+    )
