@@ -11,6 +11,7 @@ from agent_factory.migrate.catalog.defaults import (
     with_defaults_of,
 )
 from agent_factory.migrate.catalog.objects import Catalog, CatalogObject, Key, is_attached
+from agent_factory.migrate.catalog.postgresql.read import read_schemas
 from agent_factory.migrate.catalog.read import read_catalog
 from agent_factory.migrate.catalog.scope import Scope
 from agent_factory.migrate.catalog.spellings import (
@@ -48,6 +49,7 @@ __all__ = [
     "is_attached",
     "learn_spellings",
     "read_catalog",
+    "read_schemas",
     "some_setting_differs",
     "spelled_differently",
     "with_defaults_of",

@@ -10,6 +10,7 @@ from agent_factory.migrate.cli.database_checks import add_check_command
 from agent_factory.migrate.cli.invocation import Invocation
 from agent_factory.migrate.cli.plans import add_plan_command
 from agent_factory.migrate.cli.runs import add_run_commands
+from agent_factory.migrate.cli.schemas import add_schema_command
 from agent_factory.migrate.cli.statuses import add_status_commands
 from agent_factory.migrate.cli.typer_internals import takes
 
@@ -25,6 +26,7 @@ add_plan_command(app, Invocation.local_target)
 add_run_commands(app, Invocation.local_target)
 add_status_commands(app, Invocation.local_target)
 add_check_command(app, Invocation.local_target)
+add_schema_command(app, Invocation.local_target)
 
 
 @app.command()

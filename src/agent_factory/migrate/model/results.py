@@ -10,7 +10,13 @@ from agent_factory.migrate.model.plan import Plan, Revision
 if TYPE_CHECKING:
     from agent_factory.migrate.model.findings import CheckResult
     from agent_factory.migrate.model.origin import AppliedBy
-    from agent_factory.migrate.model.written import CreateResult, EnvironmentResult, MergeResult, RebaseResult
+    from agent_factory.migrate.model.written import (
+        CreateResult,
+        EnvironmentResult,
+        MergeResult,
+        RebaseResult,
+        SchemaResult,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,5 +148,6 @@ Result = Union[
     "CreateResult",
     "MergeResult",
     "RebaseResult",
+    "SchemaResult",
     "CheckResult",
 ]

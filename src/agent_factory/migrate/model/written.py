@@ -60,6 +60,24 @@ class MergeResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaResult:
+    """A database's schema as text. ``path`` is the file that it was written to, or compared with.
+
+    ``difference`` is how that file differs from it, line by line; empty where it does not, and None where
+    it was not compared.
+    """
+
+    database: str
+    sql: str
+    path: Path | None
+    difference: str | None = None
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.CHECK_FAILED if self.difference else ExitCode.DONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentResult:
     """The environment name of a database; ``before`` differs from ``name`` when it was changed."""
 

@@ -17,7 +17,7 @@ from agent_factory.migrate.report.screen import clean, open_screen, warning_line
 if TYPE_CHECKING:
     from agent_factory.migrate.model.events import Event
     from agent_factory.migrate.model.findings import CheckResult
-    from agent_factory.migrate.model.written import EnvironmentResult, RebaseResult
+    from agent_factory.migrate.model.written import EnvironmentResult, RebaseResult, SchemaResult
     from agent_factory.migrate.report.progress import ProgressLines
     from agent_factory.migrate.review.build import PlanResult
 
@@ -61,6 +61,7 @@ class Report:
             EnvironmentResult,
             MergeResult,
             RebaseResult,
+            SchemaResult,
         )
 
         match result:
@@ -76,6 +77,8 @@ class Report:
                 )
             case RebaseResult():
                 self._rebased(result)
+            case SchemaResult():
+                self._schema(result)
 
     def error(self, error: MigrationError) -> None:
         """Print what happened, which state the database is in, and what to type next."""
@@ -250,6 +253,17 @@ class Report:
             self.note(note)
         if result.written:
             self.note("check it: af-db check, then: af-db local upgrade")
+
+    def _schema(self, result: "SchemaResult") -> None:
+        if result.path is None:
+            self._out.lines([[(line, "")] for line in result.sql.splitlines()])
+        elif result.difference is None:
+            self._out.line((self._shown(result.path), "bold"))
+        elif not result.difference:
+            self._out.line((f"{self._shown(result.path)} is the schema of {result.database}", ""))
+        else:
+            self._out.lines([[(line, "")] for line in result.difference.splitlines()])
+            self.note(f"{self._shown(result.path)} differs from the schema of {result.database}")
 
     def _several_heads(self, heads: tuple[str, ...], branches: tuple[str, ...]) -> None:
         if branches:

@@ -31,6 +31,7 @@ from agent_factory.migrate.model.plan import Direction
 from agent_factory.migrate.model.setup import Setup
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.model.version_table import VersionTable
+from agent_factory.migrate.model.whole_file import write_whole
 from agent_factory.migrate.review.hazards import DEPENDS_ON_DATA
 from agent_factory.migrate.review.saved_arguments import SavedArgument, differing_arguments, save_arguments
 from agent_factory.migrate.revisions.contents import content_of
@@ -178,7 +179,7 @@ def write(plan: SavedPlan, path: Path) -> None:
     document = _document(plan)
     text = json.dumps({**document, "sha256": _sha256(document)}, indent=2, ensure_ascii=False)
     try:
-        _write_whole(f"{text}\n", path)
+        write_whole(f"{text}\n", path)
     except OSError as error:
         raise UsageError(
             "cannot-write-plan",
@@ -355,20 +356,6 @@ def _document(plan: SavedPlan) -> dict[str, object]:
     document["made_at"] = plan.made_at.isoformat()
     document["expires_at"] = plan.expires_at.isoformat()
     return document
-
-
-def _write_whole(text: str, path: Path) -> None:
-    """Write a file that nobody sees half written, whenever this process is killed."""
-    path = Path(os.path.realpath(path))  # what a link leads to is replaced, not the link
-    if path.exists() and not path.is_file():
-        raise FileExistsError(None, "it exists, and is not a file")
-    beside = path.with_name(f".af-db-{secrets.token_hex(4)}")
-    try:
-        with beside.open("x", encoding="utf-8") as file:
-            file.write(text)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _sha256(value: object) -> str:

@@ -18,7 +18,17 @@ def test_the_names_are_those_that_programs_read() -> None:
         "warnings",
     }
     assert set(plan["review"]) == {
-        *("plan", "revisions", "hazards", "high", "rehearsed_on", "schema_from", "notes", "drift"),
+        *(
+            "plan",
+            "revisions",
+            "hazards",
+            "high",
+            "rehearsed_on",
+            "schema_from",
+            "notes",
+            "drift",
+            "baseline",
+        ),
     }
     revision = plan["review"]["revisions"][0]
     assert set(revision) == {"revision", "transactional", "statements", "undo", "shown", "why_not"}

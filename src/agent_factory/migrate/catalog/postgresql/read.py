@@ -51,16 +51,8 @@ def read_postgresql(connection: sa.Connection, scope: Scope) -> Catalog:
     In a transaction of the caller's it sees what that has done, and leaves its settings as they were.
     """
     with own_cursor(connection) as cursor, _fixed_settings(connection, cursor):
-        cursor.execute(_NAMES, {"platform_roles": list(platforms.ROLES)})
-        ((schemas, roles),) = cursor.fetchall()
-        if scope.schemas is None:
-            schemas = [
-                name for name in platforms.own_schemas(schemas, roles) if name not in scope.leave_out_schemas
-            ]
-        else:
-            schemas = [name for name in scope.schemas if name != platforms.AF_DB_SCHEMA]
         values = {
-            "schemas": list(schemas),
+            "schemas": _schemas(cursor, scope),
             "version_table": scope.version_table,
             "all": scope.schemas is None,
             "platform_roles": list(platforms.ROLES),
@@ -73,6 +65,20 @@ def read_postgresql(connection: sa.Connection, scope: Scope) -> Catalog:
             if one.kind not in scope.leave_out_kinds
         }
     return Catalog(backend="postgresql", objects=tuple(found[key] for key in sorted(found)))
+
+
+def read_schemas(connection: sa.Connection, scope: Scope) -> frozenset[str]:
+    """Return the names of the schemas in scope, without quotes; those that are named may not be there."""
+    with own_cursor(connection) as cursor:
+        return frozenset(_schemas(cursor, scope))
+
+
+def _schemas(cursor: Cursor, scope: Scope) -> list[str]:
+    if scope.schemas is not None:
+        return [name for name in scope.schemas if name != platforms.AF_DB_SCHEMA]
+    cursor.execute(_NAMES, {"platform_roles": list(platforms.ROLES)})
+    ((schemas, roles),) = cursor.fetchall()
+    return [name for name in platforms.own_schemas(schemas, roles) if name not in scope.leave_out_schemas]
 
 
 @contextlib.contextmanager

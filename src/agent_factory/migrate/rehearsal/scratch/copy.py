@@ -1,6 +1,8 @@
 """Production's schema, without its rows, in a scratch database."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg2
 import sqlalchemy as sa
@@ -43,7 +45,7 @@ def copy_schema(target: Target, read_connection: sa.Connection, scratch: Scratch
     try:
         original = read_original(read_connection)
         try:
-            dump = _dump(read_connection, target, original, scratch)
+            dump = _dump(read_connection, target, original, near=scratch.bin_dir)
         except CannotCopyError:
             prepare_empty(original, scratch.target, is_own=scratch.is_own)
             raise
@@ -62,19 +64,35 @@ def copy_settings(connection: sa.Connection, scratch: Scratch) -> Copied:
     return Copied(gaps=prepare_empty(read_original(connection), scratch.target, is_own=scratch.is_own))
 
 
-def _dump(connection: sa.Connection, target: Target, original: Original, scratch: Scratch) -> str:
+def dump_without_owners(target: Target, connection: sa.Connection, without_table: str) -> str:
+    """Return the schema of a database as pg_dump writes it, without owners, rights and this table.
+
+    The table's name is in quotes, for pg_dump to take it for no pattern. Raises CannotCopyError.
+    """
+    more = ("--no-owner", "--no-privileges", f"--exclude-table={without_table}")
+    return _dump(connection, target, read_original(connection), more=more)
+
+
+def _dump(
+    connection: sa.Connection,
+    target: Target,
+    original: Original,
+    *,
+    near: Path | None = None,
+    more: Sequence[str] = (),
+) -> str:
     if server.read_facts(connection).behind_pooler and not pools_sessions(target.url):
         # pg_dump empties search_path for its session, and a pooler hands that session to the next.
         raise CannotCopyError(f"{target} is a pooler: pg_dump would change its sessions")
-    pg_dump = find_pg_dump(original.major, near=scratch.bin_dir)
+    pg_dump = find_pg_dump(original.major, near=near)
     if pg_dump is None:
         raise CannotCopyError(f"there is no pg_dump of PostgreSQL {original.major} or newer here")
     driver = psycopg2_connection(connection)
     options = startup_options(driver) if driver.limits and not driver.lift_sql else None
     try:
-        return dump_schema(pg_dump, target.url, driver.info, options)
+        return dump_schema(pg_dump, target.url, driver.info, options, more=more)
     except MayNotReadError:
         reader = find_reader(connection)
         if reader == original.role:
             raise
-        return dump_schema(pg_dump, target.url, driver.info, options, role=reader)
+        return dump_schema(pg_dump, target.url, driver.info, options, more=(*more, f"--role={reader}"))

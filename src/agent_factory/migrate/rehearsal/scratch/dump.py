@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -45,24 +45,23 @@ def dump_schema(
     login: psycopg2.extensions.ConnectionInfo,
     options: str | None = None,
     *,
-    role: str | None = None,
+    more: Sequence[str] = (),
 ) -> str:
     """Return ``pg_dump --schema-only`` of this database.
 
     A database without an encoding may hold bytes that are no UTF-8; they are surrogates (PEP 383).
 
     ``login`` is how a connection to it was made, password included, wherever that came from; ``options`` are
-    libpq's for the session, where they are to be others than the URL's; ``role`` is who reads, the login
-    where None. pg_dump reads in a transaction that cannot write and waits at most ``LOCK_WAIT_MS`` for a
-    table. Raises CannotCopyError, and MayNotReadError where only another role could.
+    libpq's for the session, where they are to be others than the URL's; ``more`` are further options of
+    pg_dump. It reads in a transaction that cannot write and waits at most ``LOCK_WAIT_MS`` for a table.
+    Raises CannotCopyError, and MayNotReadError where only another role could.
     """
     arguments = [
         *(str(pg_dump), "--schema-only", "--no-password"),
         *("--no-subscriptions", "--no-security-labels", "--no-tablespaces", "--exclude-schema=af_db"),
         *(f"--lock-wait-timeout={LOCK_WAIT_MS}", f"--dbname=service={_SERVICE}"),
     ]
-    if role is not None:
-        arguments.append(f"--role={role}")
+    arguments += more
     if login.parameter_status("server_encoding") != "SQL_ASCII":
         arguments.append("--encoding=UTF8")
     with _nameless(_service(url, login, options)) as service, _nameless(_password(login)) as password:
