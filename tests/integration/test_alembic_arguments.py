@@ -258,8 +258,8 @@ def test_another_section_of_the_configuration_is_named_as_alembic_has_it(
 @pytest.mark.parametrize(
     ("typed", "advised"),
     [
-        (("stamp", "head"), ["af-db local upgrade", "af-db local check"]),
-        (("prod", "stamp", "head"), ["af-db prod upgrade", "af-db prod check"]),
+        (("stamp", "head"), ["af-db local adopt", "af-db local upgrade"]),
+        (("prod", "stamp", "head"), ["af-db prod adopt", "af-db prod upgrade"]),
         (("heads",), ["af-db local history"]),
         (("prod", "branches"), ["af-db prod history"]),
         (("local", "show", "001"), ["af-db local history", "af-db local plan REVISION"]),

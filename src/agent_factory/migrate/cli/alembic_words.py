@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-_OF_BOTH = ("upgrade", "downgrade", "history", "plan", "environment")
+_OF_BOTH = ("upgrade", "downgrade", "history", "plan", "environment", "adopt", "schema")
 _OF_LOCAL = ("create", "merge", "rebase")
 
 
@@ -19,9 +19,8 @@ def _show(group: str) -> tuple[str, ...]:
 
 def _stamp(group: str) -> tuple[str, ...]:
     return (
-        f"af-db records a revision only when it runs it: af-db {group} upgrade",
-        "for a database whose schema is there already: alembic stamp REVISION, "
-        f"then compare the two: af-db {group} check",
+        f"for a database whose schema is there already: af-db {group} adopt, or adopt REVISION",
+        f"af-db records a revision when it runs it: af-db {group} upgrade",
     )
 
 

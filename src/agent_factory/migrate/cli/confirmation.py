@@ -9,7 +9,7 @@ from agent_factory.migrate.model.errors import NOT_TOUCHED, UNCHANGED, RefusedEr
 from agent_factory.migrate.model.events import ConfirmName, Warned
 from agent_factory.migrate.model.plan import Direction, Plan
 from agent_factory.migrate.model.target import Environment, Target, shared_with_others
-from agent_factory.migrate.model.written import ConfirmRebase, RebaseResult
+from agent_factory.migrate.model.written import AdoptResult, ConfirmAdoption, ConfirmRebase, RebaseResult
 from agent_factory.migrate.report.text import Report
 
 if TYPE_CHECKING:
@@ -91,6 +91,37 @@ def name_confirmation(report: Report, target: Target, *, yes: bool) -> ConfirmNa
                 f"declined: the environment name of {target} is still {before}",
                 state=UNCHANGED,
                 next_steps=(target.command(f"environment {name}"),),
+            )
+
+    return confirm
+
+
+def adoption_confirmation(report: Report, target: Target, *, yes: bool) -> ConfirmAdoption:
+    """Return the function that shows where a database was found to be, and asks whether to record that.
+
+    As for a run, ``local`` asks only on a server that looks like one that others use.
+    """
+    asks = target.environment is Environment.PROD or shared_with_others(target.url)
+
+    def confirm(result: AdoptResult) -> None:
+        with contextlib.suppress(OSError):
+            report.adoption(result)
+        if yes or not asks:
+            return
+        at = ", ".join(result.at) or "base"
+        if not _on_a_terminal():
+            raise RefusedError(
+                "no-terminal",
+                f"there is no terminal to ask on, and no --yes: {target} was not adopted at {at}",
+                state=UNCHANGED,
+                next_steps=(f"if that is where it is: {target.again('--yes')}",),
+            )
+        if not report.ask(f"Record in {result.version_table} that {target} is at {at}?"):
+            raise RefusedError(
+                "declined",
+                f"declined: {target} was not adopted at {at}",
+                state=UNCHANGED,
+                next_steps=(f"to do it after all: {target.again()}",),
             )
 
     return confirm

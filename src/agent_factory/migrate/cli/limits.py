@@ -60,7 +60,7 @@ def rehearsal_options(
     """
     from_settings = settings.af_db_scratch_url
     url = parameters["scratch_url"] or (from_settings.get_secret_value() if from_settings else None)
-    is_wanted = not parameters["no_rehearsal"]
+    is_wanted = not parameters.get("no_rehearsal")
     required = read_configuration(root).require_rehearsal and is_wanted
     option = "--rehearsal-timeout"
     limit = parameters["rehearsal_timeout"] or settings.af_db_rehearsal_timeout

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from agent_factory.migrate.cli import options
+from agent_factory.migrate.cli.adoptions import add_adopt_command
 from agent_factory.migrate.cli.database_checks import add_check_command
 from agent_factory.migrate.cli.invocation import Invocation
 from agent_factory.migrate.cli.plans import add_plan_command
@@ -27,6 +28,7 @@ add_run_commands(app, Invocation.local_target)
 add_status_commands(app, Invocation.local_target)
 add_check_command(app, Invocation.local_target)
 add_schema_command(app, Invocation.local_target)
+add_adopt_command(app, Invocation.local_target)
 
 
 @app.command()

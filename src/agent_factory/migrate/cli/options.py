@@ -112,8 +112,9 @@ PROGRESS = option(
     default=ProgressForm.AUTO,
 )
 SHOW_VALUES = flag("--show-values", meaning="Show values of rows that an error quotes; on a terminal only.")
+LOCK_WAIT = _duration("--lock-wait", "How long to wait for another run (60s).")
 LIMITS = (
-    _duration("--lock-wait", "How long to wait for another run (60s)."),
+    LOCK_WAIT,
     _duration("--retry-for", "How long to retry a revision that cannot get its locks (5min)."),
     _duration("--lock-timeout", "The first try's lock_timeout (200ms)."),
     _duration("--lock-timeout-max", "The longest lock_timeout (1s)."),

@@ -2,6 +2,7 @@
 
 import typer
 
+from agent_factory.migrate.cli.adoptions import add_adopt_command
 from agent_factory.migrate.cli.database_checks import add_check_command
 from agent_factory.migrate.cli.invocation import Invocation
 from agent_factory.migrate.cli.plans import add_plan_command
@@ -15,3 +16,4 @@ add_run_commands(app, Invocation.production_target)
 add_status_commands(app, Invocation.production_target)
 add_check_command(app, Invocation.production_target)
 add_schema_command(app, Invocation.production_target)
+add_adopt_command(app, Invocation.production_target)

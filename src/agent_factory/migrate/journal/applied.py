@@ -49,4 +49,10 @@ def describe_past(
 
 def _applied_by(entry: Entry) -> AppliedBy:
     origin = {field.name: getattr(entry, field.name) for field in fields(Origin)}
-    return AppliedBy(at=entry.started_at, db_role=entry.db_role, duration_s=entry.duration_s, **origin)
+    return AppliedBy(
+        at=entry.started_at,
+        db_role=entry.db_role,
+        duration_s=entry.duration_s,
+        is_adopted=entry.is_adopted,
+        **origin,
+    )

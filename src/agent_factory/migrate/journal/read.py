@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from agent_factory.migrate.db.driver import Cursor
 
 
+ADOPTED = "adopted"
+"""How the remark begins in the row of a revision that did not run: the database had it already."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry(Origin):
     """The last that the journal knows of a revision; ``state`` is ``started`` while it is unfinished.
@@ -43,6 +47,11 @@ class Entry(Origin):
     def is_applied(self) -> bool:
         """Whether it says that the revision was upgraded to its end, and not downgraded since."""
         return self.state == "applied" and self.direction is Direction.UPGRADE
+
+    @property
+    def is_adopted(self) -> bool:
+        """Whether it did not run: the database was found to have it already."""
+        return self.is_applied and (self.error or "").startswith(ADOPTED)
 
 
 _COLUMNS = tuple(field.name for field in fields(Entry) if field.name != "is_unassigned")

@@ -19,8 +19,12 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppliedBy(Origin):
-    """What the journal knows of the run that applied a revision; times are the server's."""
+    """What the journal knows of the run that applied a revision; times are the server's.
+
+    ``is_adopted`` says that it did not run: the database had it already, and was adopted then.
+    """
 
     at: datetime
     db_role: str
     duration_s: float | None
+    is_adopted: bool = False

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from agent_factory.migrate.model.findings import CheckResult
     from agent_factory.migrate.model.origin import AppliedBy
     from agent_factory.migrate.model.written import (
+        AdoptResult,
         CreateResult,
         EnvironmentResult,
         MergeResult,
@@ -149,5 +150,6 @@ Result = Union[
     "MergeResult",
     "RebaseResult",
     "SchemaResult",
+    "AdoptResult",
     "CheckResult",
 ]

@@ -78,6 +78,43 @@ class SchemaResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectDiffers:
+    """One object that a database does not have as a revision makes it; ``remedy`` makes it so."""
+
+    kind: str
+    name: str
+    expected: str | None
+    found: str | None
+    remedy: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdoptResult:
+    """Which revisions a database's schema is at, as ``compared`` schemas of the history show.
+
+    ``differences`` are how it differs from what these make: they are the nearest then. ``before`` is what
+    the version table said, ``written`` whether it says ``at`` now; ``notes`` are for people.
+    """
+
+    database: str
+    version_table: str
+    before: tuple[str, ...]
+    at: tuple[str, ...]
+    differences: tuple[ObjectDiffers, ...]
+    compared: int
+    written: bool
+    notes: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.CHECK_FAILED if self.differences and not self.written else ExitCode.DONE
+
+
+ConfirmAdoption = Callable[[AdoptResult], None]
+"""Shows where the database was found to be and asks; raises RefusedError when the answer is no."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentResult:
     """The environment name of a database; ``before`` differs from ``name`` when it was changed."""
 

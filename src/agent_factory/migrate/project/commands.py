@@ -57,15 +57,20 @@ def prepare(project: Project, connection: sa.Connection) -> None:
     run(project, connection, nothing, Hooks(started=lambda _revision: None))
 
 
-def stamp(project: Project, connection: sa.Connection, revisions: tuple[str, ...]) -> None:
-    """Write into the version table that the database is at these revisions, and run nothing."""
-    if revisions:
+def stamp(
+    project: Project, connection: sa.Connection, revisions: tuple[str, ...], *, instead: bool = False
+) -> None:
+    """Write into the version table that the database is at these revisions, and run nothing.
+
+    ``instead`` of what it says now, also where no file has that; none of them is base then.
+    """
+    if revisions or instead:
         with (
-            commanded(project, "stamp", revisions=list(revisions)),
+            commanded(project, "stamp", revisions=list(revisions) or ["base"], purge=instead),
             guarded(project, connection),
             sharing(project, connection),
         ):
-            command.stamp(project.config, list(revisions))
+            command.stamp(project.config, list(revisions) or ["base"], purge=instead)
 
 
 def create(

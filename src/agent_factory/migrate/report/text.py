@@ -17,7 +17,7 @@ from agent_factory.migrate.report.screen import clean, open_screen, warning_line
 if TYPE_CHECKING:
     from agent_factory.migrate.model.events import Event
     from agent_factory.migrate.model.findings import CheckResult
-    from agent_factory.migrate.model.written import EnvironmentResult, RebaseResult, SchemaResult
+    from agent_factory.migrate.model.written import AdoptResult, EnvironmentResult, RebaseResult, SchemaResult
     from agent_factory.migrate.report.progress import ProgressLines
     from agent_factory.migrate.review.build import PlanResult
 
@@ -57,6 +57,7 @@ class Report:
     def _other(self, result: Result) -> None:
         # Each of these classes takes half a millisecond to make, and `current` has none of them.
         from agent_factory.migrate.model.written import (
+            AdoptResult,
             CreateResult,
             EnvironmentResult,
             MergeResult,
@@ -79,6 +80,8 @@ class Report:
                 self._rebased(result)
             case SchemaResult():
                 self._schema(result)
+            case AdoptResult():
+                self._adopted(result)
 
     def error(self, error: MigrationError) -> None:
         """Print what happened, which state the database is in, and what to type next."""
@@ -139,6 +142,12 @@ class Report:
         from agent_factory.migrate.report.rebase_text import show_moves
 
         show_moves(self._err, result)
+
+    def adoption(self, result: "AdoptResult") -> None:
+        """Print where a database was found to be, before that is recorded."""
+        from agent_factory.migrate.report.adopt_text import show_adoption
+
+        show_adoption(self._err, result)
 
     def ask(self, question: str) -> bool:
         """Ask yes or no."""
@@ -265,6 +274,15 @@ class Report:
             self._out.lines([[(line, "")] for line in result.difference.splitlines()])
             self.note(f"{self._shown(result.path)} differs from the schema of {result.database}")
 
+    def _adopted(self, result: "AdoptResult") -> None:
+        from agent_factory.migrate.report.adopt_text import show_adoption, summary
+
+        if not result.written:
+            show_adoption(self._out, result)
+        self._out.line((summary(result), "bold" if result.written else ""))
+        if result.differences and not result.written:
+            self.note("make the database so by these statements and run it again; or: --allow drift")
+
     def _several_heads(self, heads: tuple[str, ...], branches: tuple[str, ...]) -> None:
         if branches:
             named = (f"{head} ({label})" for head, label in zip(heads, branches, strict=True))
@@ -287,8 +305,9 @@ def _applied_by(entry: HistoryEntry, *, narrow: bool) -> str:
         unknown = "of an unknown version table" if entry.is_of_unknown_table else ""
         return "not by af-db" if entry.is_outside else unknown
     by = entry.by
+    adopted = "adopted " if by.is_adopted else ""
     if narrow:
-        return f"{by.at:%Y-%m-%d %H:%M}, {by.os_user}"
-    when = f"{by.at:%Y-%m-%d %H:%M:%S %Z}"
-    took = f", {show_duration(by.duration_s)}" if by.duration_s is not None else ""
+        return f"{adopted}{by.at:%Y-%m-%d %H:%M}, {by.os_user}"
+    when = f"{adopted}{by.at:%Y-%m-%d %H:%M:%S %Z}"
+    took = f", {show_duration(by.duration_s)}" if by.duration_s is not None and not adopted else ""
     return f"{when}{took}, {by.os_user}@{by.host} as {by.db_role}"

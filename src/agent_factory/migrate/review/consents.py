@@ -18,6 +18,7 @@ PUSHED = "pushed"
 """That another branch of the remote has revisions which get another number."""
 
 OF_PLANS = (*RULES, DRIFT, BASELINE)
+OF_ADOPTIONS = (DRIFT,)
 OF_MERGES = (SAME_TABLE,)
 OF_REBASES = (APPLIED, PUSHED)
 

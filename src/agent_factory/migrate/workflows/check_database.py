@@ -7,20 +7,11 @@ import sqlalchemy as sa
 
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.catalog import (
-    NO_SPELLINGS,
     Catalog,
     Difference,
     Scope,
-    Spellings,
-    UnkeptSettings,
-    compare,
-    find_unkept_settings,
-    in_words_of,
-    learn_spellings,
     read_catalog,
-    some_setting_differs,
     with_defaults_of,
-    without_settings,
 )
 from agent_factory.migrate.checks.database import (
     check_constraints,
@@ -35,9 +26,9 @@ from agent_factory.migrate.checks.database import (
 from agent_factory.migrate.checks.drift import (
     compare_with_migrations,
     computed_default_finding,
-    confirmed,
     drift_finding,
 )
+from agent_factory.migrate.checks.other_servers import differences_of_database, is_other_version
 from agent_factory.migrate.checks.rights import check_rights
 from agent_factory.migrate.db import run_lock, server
 from agent_factory.migrate.db.connection import connect
@@ -63,16 +54,13 @@ from agent_factory.migrate.project import Project
 from agent_factory.migrate.project.configuration import read_configuration
 from agent_factory.migrate.rehearsal.replay import (
     OF_ROLES_AND_ROWS,
-    Blank,
     ReplayFailedError,
     blank_database,
     find_computed_defaults,
     made_by_migrations,
-    scratch_like,
 )
 from agent_factory.migrate.rehearsal.schemas import schemas_to_begin_with
-from agent_factory.migrate.rehearsal.scratch import CannotCopyError, ScratchUnavailableError, copy_schema
-from agent_factory.migrate.rehearsal.spellings import Printed, find_spellings
+from agent_factory.migrate.rehearsal.scratch import ScratchUnavailableError
 
 _WHERE_THEY_STOP = (
     "see where they stop: af-db check; no object is compared until the migrations make, or begin with, all "
@@ -250,7 +238,7 @@ def _find_drift(
                     rights,
                     migrated_as=blank.role,
                     checked_as=quoted(server.read_facts(read_connection).role),
-                    is_other_version=_is_other_version(blank, read_connection),
+                    is_other_version=is_other_version(blank, read_connection),
                 )
             differences = compare_with_migrations(expected, found)
             if differences:
@@ -268,8 +256,8 @@ def _find_drift(
                 )
                 notes.findings += [computed_default_finding(key, expected, found) for key in sorted(computed)]
                 found = with_defaults_of(expected, found, computed)
-                differences = _not_of_server(
-                    target, read_connection, blank, expected, found, scope, options, notes
+                differences = differences_of_database(
+                    target, read_connection, blank, expected, found, scope, options, notes.skipped
                 )
             where = f"drift: {len(found.objects)} objects, against the migrations run on {blank.server}"
             lacking = f" (not there: {'; '.join(blank.gaps)})" if blank.gaps else ""
@@ -294,48 +282,6 @@ def _with_rights(scope: Scope) -> Scope:
     return replace(scope, leave_out_kinds=scope.leave_out_kinds & {"populated"})
 
 
-def _not_of_server(
-    target: Target,
-    read_connection: sa.Connection,
-    blank: Blank,
-    expected: Catalog,
-    found: Catalog,
-    scope: Scope,
-    options: RehearsalOptions,
-    notes: _Notes,
-) -> tuple[Difference, ...]:
-    """Return the differences that are somebody's doing: not the words or the settings of a server.
-
-    Databases are restored beside the blank one only where something differs that this may explain.
-    """
-    differences = compare_with_migrations(expected, found)
-    if not differences or blank.scratch is None:
-        return differences
-    is_other_version = _is_other_version(blank, read_connection)
-    copied, spellings = None, NO_SPELLINGS
-    if is_other_version or some_setting_differs(expected, found):
-        copied = _catalog_of_copy(target, read_connection, blank, scope, options)
-    if copied is not None:
-        spellings = learn_spellings(found, copied[0])
-    with connect(blank.target, read_only=True) as connection:
-        spellings = find_spellings(
-            Printed(catalog=expected, target=blank.target, connection=connection),
-            Printed(catalog=found, target=target, connection=read_connection),
-            scope,
-            beside=blank.scratch,
-            scratch_url=options.scratch_url,
-            known=spellings,
-        )
-    if copied is None:
-        return compare_with_migrations(expected, in_words_of(expected, found, spellings))
-    unkept = find_unkept_settings(found, copied[0], failed=copied[1])
-    notes.skipped += [
-        f"drift: {setting} of each {kind}: a copy of the schema does not keep it"
-        for kind, setting in unkept.of_kinds
-    ]
-    return _confirmed_by_copy(expected, found, copied[0], unkept, spellings, is_other_version)
-
-
 def _drift_not_looked_for(
     why: str, target: Target, notes: _Notes, *, is_asked: bool = False, remedy: str | None = None
 ) -> None:
@@ -343,51 +289,3 @@ def _drift_not_looked_for(
     if is_asked or target.environment is Environment.PROD:
         found = finding("not-checked", f"drift was not checked: {why}", remedy=remedy)
         notes.findings.append(found if is_asked else replace(found, level=Level.WARNING))
-
-
-def _catalog_of_copy(
-    target: Target, read_connection: sa.Connection, blank: Blank, scope: Scope, options: RehearsalOptions
-) -> tuple[Catalog, frozenset[str]] | None:
-    """Return what a copy of the schema has, beside the blank database, and the names of the objects of which
-    its server has refused a part; None where none can be made."""
-    if blank.scratch is None:
-        return None
-    try:
-        with scratch_like(
-            target, read_connection, scratch_url=options.scratch_url, beside=blank.scratch
-        ) as scratch:
-            copied = copy_schema(target, read_connection, scratch)
-            with connect(scratch.target, read_only=True) as copy:
-                return read_catalog(copy, scope), copied.failed
-    except (CannotCopyError, ScratchUnavailableError):
-        return None
-
-
-def _is_other_version(blank: Blank, read_connection: sa.Connection) -> bool:
-    """Say whether the throwaway server is of another major version."""
-    return (
-        blank.scratch is not None
-        and blank.scratch.major != server.read_facts(read_connection).version // 10_000
-    )
-
-
-def _confirmed_by_copy(
-    expected: Catalog,
-    found: Catalog,
-    copied: Catalog,
-    unkept: UnkeptSettings,
-    spellings: Spellings,
-    is_other_version: bool,
-) -> tuple[Difference, ...]:
-    """Return the differences but those that are nobody's doing, as a copy of the schema shows.
-
-    A setting that differs in the copy is PostgreSQL's own affair. On a server of another major version,
-    what the copy has as the migrations make it is no difference: PostgreSQL 18 has names for NOT NULL, 17 has
-    none.
-    """
-    expected = without_settings(expected, unkept)
-    found, copied = (
-        in_words_of(expected, without_settings(one, unkept), spellings) for one in (found, copied)
-    )
-    differences = compare_with_migrations(expected, found)
-    return confirmed(differences, compare(expected, copied)) if is_other_version else differences

@@ -60,7 +60,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_names_and_their_order_never_change() -> None:
     assert [code for code in RULES if code in LISTED] == LISTED
     assert [code for code in WORST_FIRST if code in RANKED] == RANKED
-    assert OF_PLANS == (*RULES, "drift", "baseline")
+    assert [*OF_PLANS] == [*RULES, "drift", "baseline"]
 
 
 @pytest.mark.parametrize("code", RULES)
