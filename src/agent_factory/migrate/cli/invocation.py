@@ -1,6 +1,7 @@
 """One command as it was typed: its project, its target, its output, and what its errors become."""
 
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -139,13 +140,15 @@ class Invocation:
         return self.settings
 
     def local_target(self) -> "Target":
-        """The database of the environment, else the project's .env, alembic.ini, or the embedded default."""
+        """The database of the environment, else of the project's .env, its command, alembic.ini, or the embedded
+        default."""
         from agent_factory.migrate.model.setup import OWN_SECTION
         from agent_factory.migrate.model.target import local_target
         from agent_factory.url import DEFAULT_DATABASE_URL
 
         given = self.local_settings().database_url
-        url, named_by = given.get_secret_value() if given else None, "DATABASE_URL"
+        url = given.get_secret_value() if given else self._url_of_command("local")
+        named_by = "DATABASE_URL"
         if url is None:
             url = configured_url(self.config_path, self._section or OWN_SECTION)
             named_by = "sqlalchemy.url of alembic.ini"
@@ -156,19 +159,40 @@ class Invocation:
         return target
 
     def production_target(self) -> "Target":
-        """The database of the real environment, and of nothing else."""
+        """The database of the real environment, else of the project's command, and of nothing else."""
         from agent_factory.migrate.model.target import production_target
 
         self.settings = _read_settings(None)
         url = self.settings.database_url
         target = production_target(
-            url.get_secret_value() if url else None,
+            url.get_secret_value() if url else self._url_of_command("prod"),
             sslmode=self.settings.pgsslmode,
             command=self._called,
             typed=self._typed,
         )
         self._url = target.url
         return target
+
+    def _url_of_command(self, group: str) -> str | None:
+        """Return what the project's database-url-command prints, where it has one for this group.
+
+        From then on, until the command ends, it stands in the environment: env.py may read it there.
+        """
+        try:
+            root = self.config_path.parent
+        except MigrationError:
+            return None  # without a project the command fails by itself, if it needs one
+        from agent_factory.migrate.project.configuration import read_configuration
+
+        configuration = read_configuration(root)
+        words = configuration.prod_url_command if group == "prod" else configuration.local_url_command
+        if not words:
+            return None
+        from agent_factory.migrate.project.url_command import run_url_command
+
+        os.environ["DATABASE_URL"] = text = run_url_command(words, root)
+        self._undo.callback(os.environ.pop, "DATABASE_URL", None)
+        return text
 
     def path(self, given: Path) -> Path:
         """Return a path that was typed where the command began; the working directory is another now."""

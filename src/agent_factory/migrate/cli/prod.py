@@ -1,4 +1,4 @@
-"""``af-db prod``: the production database, named by DATABASE_URL in the real environment only."""
+"""``af-db prod``: the production database, named by DATABASE_URL in the real environment, or by a command."""
 
 import typer
 

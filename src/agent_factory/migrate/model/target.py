@@ -84,6 +84,7 @@ def production_target(
             state=NOT_TOUCHED,
             next_steps=(
                 "export DATABASE_URL=postgresql://user:password@host:5432/dbname",
+                "or name the program that prints it: database-url-command in [tool.af-db]",
                 "`af-db prod` never reads .env, so that a laptop's file cannot decide what production is",
             ),
         )

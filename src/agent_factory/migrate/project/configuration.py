@@ -1,6 +1,7 @@
 """What a project asks of af-db: ``[tool.af-db]`` in the pyproject.toml beside its alembic.ini."""
 
 import re
+import shlex
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,8 +20,9 @@ class Configuration:
     platform's. ``databases`` are what the project is meant to run on; None is PostgreSQL, and SQLite where
     the project's own database is that. ``ignore`` are the findings to leave out. ``programs`` are those that
     project code may start where it is not run in earnest: in plans, checks and wherever af-db only reads.
-    ``lends``: an env.py that makes an engine of its own gets af-db's connection. ``baseline`` is what makes
-    that of which the first revision begins: a file of SQL, or ``package:function``.
+    ``lends``: an env.py that makes an engine of its own gets af-db's connection. ``baseline`` makes what the
+    first revision begins with: a file of SQL, or ``package:function``. The URL commands are the words of
+    programs that print the URL of a database, for ``af-db prod`` and ``af-db local``; or empty.
     """
 
     require_rehearsal: bool = False
@@ -30,11 +32,23 @@ class Configuration:
     programs: tuple[str, ...] = ()
     lends: bool = True
     baseline: str | None = None
+    prod_url_command: tuple[str, ...] = ()
+    local_url_command: tuple[str, ...] = ()
 
 
-_KEYS = ("require-rehearsal", "schemas", "databases", "ignore", "programs", "env-py", "baseline")
+_KEYS = (
+    "require-rehearsal",
+    "schemas",
+    "databases",
+    "ignore",
+    "programs",
+    "env-py",
+    "baseline",
+    "database-url-command",
+)
 _DATABASES = ("postgresql", "sqlite")
 _FUNCTION = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*")
+_OF_A_URL_COMMAND = ("local", "prod")
 _OF_AN_IGNORE = ("code", "object", "file", "reason")
 
 
@@ -73,6 +87,7 @@ def _from_table(table: Mapping[str, Any], path: Path) -> Configuration:
         programs=_programs(table.get("programs", [])),
         lends=_lends(table.get("env-py", "any")),
         baseline=_baseline(table["baseline"]) if "baseline" in table else None,
+        **_url_commands(table.get("database-url-command", {})),
     )
 
 
@@ -107,6 +122,30 @@ def _baseline(given: object) -> str:
     if not isinstance(given, str) or not (given.endswith(".sql") or _FUNCTION.fullmatch(given)):
         raise _wrong('baseline in [tool.af-db] must be a file, "schema.sql", or "package.module:function"')
     return given
+
+
+def _url_commands(given: object) -> dict[str, tuple[str, ...]]:
+    """Return the commands by the fields that they are for; one that is not said for whom is for ``prod``."""
+    commands = given if isinstance(given, dict) else {"prod": given}
+    unknown = commands.keys() - _OF_A_URL_COMMAND
+    if unknown:
+        keys = ", ".join(_OF_A_URL_COMMAND)
+        raise _wrong(f"database-url-command in [tool.af-db] has no key {min(unknown)!r}; there are: {keys}")
+    return {f"{group}_url_command": _words(words) for group, words in commands.items()}
+
+
+def _words(given: object) -> tuple[str, ...]:
+    words = given
+    if isinstance(given, str):
+        try:
+            words = shlex.split(given)
+        except ValueError as error:
+            raise _wrong(f"database-url-command in [tool.af-db]: {error}") from None
+    if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):
+        raise _wrong('database-url-command in [tool.af-db] must be a list of words: ["program", "option"]')
+    if not words[0]:
+        raise _wrong("database-url-command in [tool.af-db] names no program")
+    return tuple(words)
 
 
 def _ignore(item: object, path: Path) -> Ignore:

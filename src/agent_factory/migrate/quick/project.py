@@ -278,4 +278,5 @@ def _is_plain_toml(path: Path) -> bool:
         configuration = read_configuration(path.parent)
     except (ValueError, UsageError):
         return False
-    return "alembic" not in tools and configuration.lends
+    has_command = configuration.prod_url_command or configuration.local_url_command
+    return "alembic" not in tools and configuration.lends and not has_command

@@ -99,3 +99,43 @@ def test_programs_are_names_without_a_folder(tmp_path: Path, programs: str) -> N
 
     with pytest.raises(UsageError, match="programs in"):
         read_configuration(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("value", "prod", "local"),
+    [
+        ('["tell", "a b"]', ("tell", "a b"), ()),
+        ("\"tell 'a b'\"", ("tell", "a b"), ()),
+        ('{ local = "tell" }', (), ("tell",)),
+        ('{ local = "tell", prod = ["ask"] }', ("ask",), ("tell",)),
+    ],
+)
+def test_the_commands_that_print_a_url(
+    tmp_path: Path, value: str, prod: tuple[str, ...], local: tuple[str, ...]
+) -> None:
+    found = read(tmp_path, f"[tool.af-db]\ndatabase-url-command = {value}\n")
+
+    assert (found.prod_url_command, found.local_url_command) == (prod, local)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "database-url-command = []",
+        'database-url-command = ""',
+        'database-url-command = "tell \'a"',
+        "database-url-command = 1",
+        'database-url-command = [""]',
+        'database-url-command = ["tell", 1]',
+        'database-url-command = { staging = "tell" }',
+        "baseline = 1",
+        'baseline = "schema"',
+        'baseline = "package:"',
+        'baseline = "my-package:make"',
+    ],
+)
+def test_a_command_or_a_baseline_that_is_none_is_refused(tmp_path: Path, line: str) -> None:
+    with pytest.raises(UsageError, match=line.partition(" ")[0]) as refused:
+        read(tmp_path, f"[tool.af-db]\n{line}\n")
+
+    assert refused.value.code == "bad-configuration"
