@@ -140,8 +140,8 @@ class Invocation:
         return self.settings
 
     def local_target(self) -> "Target":
-        """The database of the environment, else of the project's .env, its command, alembic.ini, or the embedded
-        default."""
+        """The database of the environment, else of the project's .env, its command, its alembic.ini, or else
+        the embedded one."""
         from agent_factory.migrate.model.setup import OWN_SECTION
         from agent_factory.migrate.model.target import local_target
         from agent_factory.url import DEFAULT_DATABASE_URL
