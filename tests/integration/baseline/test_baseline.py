@@ -1,6 +1,7 @@
 """The baseline: what the first revision begins with stands wherever the migrations run from the beginning."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg2
@@ -8,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from agent_factory.url import parse_url
-from tests.commands import CommandLine
+from tests.commands import CommandLine, Outcome, run_process
 from tests.integration.baseline.conftest import ADDS_COLUMN, SCHEMA, with_baseline
 from tests.projects import AlembicProject
 
@@ -237,3 +238,67 @@ def test_a_role_without_rights_to_make_it_is_told_so_by_line(
 
     assert (outcome.code, outcome.error["code"]) == (4, "baseline-failed")
     assert "schema.sql, line 2, fails: extension" in outcome.error["message"]
+
+
+def test_an_empty_version_table_in_a_dump_does_no_harm(
+    af_db: CommandLine, old: AlembicProject, database_url: str
+) -> None:
+    table = "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY);"
+    (old.root / "schema.sql").write_text(f"{SCHEMA}\n{table}")
+
+    outcome = af_db("local", "upgrade", cwd=old.root, url=database_url)
+
+    assert outcome.code == 0, outcome.err
+    assert af_db("local", "check", "--json", cwd=old.root, url=database_url).document["findings"] == []
+
+
+def test_a_baseline_that_says_at_which_revision_it_is_is_refused(
+    af_db: CommandLine, old: AlembicProject, database_url: str
+) -> None:
+    """It would leave out revisions on throwaway databases, and run them on the real one."""
+    (old.root / "schema.sql").write_text(
+        f"{SCHEMA}\nCREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY);\n"
+        "INSERT INTO alembic_version VALUES ('001');"
+    )
+
+    checked = af_db("check", "--json", cwd=old.root)
+    outcome = af_db("local", "upgrade", "--json", cwd=old.root, url=database_url)
+
+    assert (outcome.code, outcome.error["code"]) == (4, "baseline-failed")
+    assert "writes into the version table: at 001" in outcome.error["message"]
+    assert any("writes into the version table" in item["message"] for item in checked.document["findings"])
+
+
+def test_a_failing_baseline_is_a_finding_with_its_place(af_db: CommandLine, old: AlembicProject) -> None:
+    (old.root / "schema.sql").write_text("SELECT 1;\nSELECT * FROM nowhere;")
+
+    outcome = af_db("check", "--json", cwd=old.root)
+
+    assert outcome.code == 3
+    found = [item for item in outcome.document["findings"] if item["code"] == "baseline-failed"]
+    assert [(Path(item["file"]).name, item["line"]) for item in found] == [("schema.sql", 2)]
+
+
+def test_a_function_of_the_baseline_reaches_no_other_database(
+    af_db: CommandLine, old: AlembicProject, postgresql_url: str
+) -> None:
+    (old.root / "others_tables.py").write_text(
+        "import psycopg2\n\n\ndef make(connection):\n    psycopg2.connect('postgresql://a@127.0.0.1:1/other')\n"
+    )
+    with_baseline(old, "others_tables:make")
+
+    outcome = af_db("prod", "plan", "--json", cwd=old.root, url=postgresql_url)
+
+    assert (outcome.code, outcome.error["code"]) == (4, "baseline-failed")
+    assert "no connection to" in outcome.error["message"]
+
+
+def test_two_runs_at_once_apply_it_once(old: AlembicProject, postgresql_url: str) -> None:
+    def upgrade(_number: int) -> Outcome:
+        return run_process("local", "upgrade", cwd=old.root, url=postgresql_url)
+
+    with ThreadPoolExecutor() as pool:
+        done = list(pool.map(upgrade, range(2)))
+
+    assert [outcome.code for outcome in done] == [0, 0], done
+    assert rows(postgresql_url, "SELECT count(*) FROM experiments") == [(1,)]

@@ -19,6 +19,7 @@ from agent_factory.migrate.db.sql import blanked, statements
 from agent_factory.migrate.model.errors import NOT_TOUCHED, UNCHANGED, RefusedError, UsageError
 from agent_factory.migrate.model.plan import Direction, Plan
 from agent_factory.migrate.model.version_table import VersionTable
+from agent_factory.migrate.project.commands import read_current
 from agent_factory.migrate.project.configuration import read_configuration
 from agent_factory.migrate.project.connections import guarded
 from agent_factory.migrate.project.history import Project
@@ -119,8 +120,29 @@ def apply_baseline(project: Project, connection: sa.Connection) -> None:
         return
     if baseline.path is None:
         _call(project, connection, baseline)
-        return
-    found = _statements(baseline, _read(project, baseline, baseline.path))
+    else:
+        _execute_file(project, connection, baseline, baseline.path)
+    _refuse_version(project, connection, baseline)
+
+
+def _refuse_version(project: Project, connection: sa.Connection, baseline: Baseline) -> None:
+    """Raise BaselineFailedError where it has written a revision: nothing of that has run, and the plan that
+    follows was made for a database without one."""
+    rows = read_current(project, connection)
+    if rows:
+        raise BaselineFailedError(
+            "baseline-failed",
+            f"the baseline {baseline.name} writes into the version table: at {', '.join(rows)}",
+            state="the baseline is applied, and no revision",
+            next_steps=(
+                "take the rows of the version table out of it: it is what comes before all revisions",
+            ),
+            file=baseline.path,
+        )
+
+
+def _execute_file(project: Project, connection: sa.Connection, baseline: Baseline, path: Path) -> None:
+    found = _statements(baseline, _read(project, baseline, path))
     with connection.begin():
         for statement in found:
             with _named(baseline, statement):

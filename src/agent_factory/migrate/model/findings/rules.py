@@ -426,6 +426,13 @@ _ROUND_TRIP = (
 
 _NOT_CHECKED = (
     Rule(
+        code="baseline-failed",
+        level=Level.ERROR,
+        text="the baseline of [tool.af-db] can be applied to an empty database",
+        help="Checks that begin with it could not be made. Correct what is named; it has to run in one "
+        "transaction, and writes no revision.",
+    ),
+    Rule(
         code="broken-env-py",
         level=Level.ERROR,
         text="env.py runs, also where nothing is migrated",
