@@ -17,6 +17,7 @@ from agent_factory.migrate.model.written import AdoptResult
 from agent_factory.migrate.workflows.adopt import AdoptRequest, adopt
 from agent_factory.url import parse_url
 from tests.commands import CommandLine
+from tests.postgres import FOR_SCRATCH, new_database, throwaway_server
 from tests.projects import AlembicProject, make_project
 
 A = 'op.create_table("a", sa.Column("id", sa.Integer, primary_key=True, autoincrement=False))'
@@ -307,3 +308,40 @@ def test_branches_are_adopted_together(
     assert outcome.document["at"] == ["004", "101"]
     found = rows(database_url, "SELECT version_num FROM alembic_version ORDER BY 1")
     assert found == [("004",), ("101",)]
+
+
+SPELLED = """
+op.execute("CREATE TYPE mood AS ENUM ('good', 'bad')")
+op.create_table(
+    "spelled",
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.String(9), sa.CheckConstraint("kind IN ('a', 'b')"), nullable=False),
+    sa.Column("at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False),
+)
+op.create_index("ix_spelled", "spelled", ["kind"], postgresql_where=sa.text("kind <> 'a'"))
+"""
+
+
+@pytest.mark.parametrize(("major", "of_scratch"), [(16, 18), (18, 16)])
+def test_a_server_of_another_version_prints_the_same_schema_in_its_own_words(
+    af_db: CommandLine,
+    history: AlembicProject,
+    monkeypatch: pytest.MonkeyPatch,
+    major: int,
+    of_scratch: int,
+) -> None:
+    history.add("005", "004", SPELLED)
+    history.add("006", "005", 'op.add_column("spelled", sa.Column("more", sa.Integer))')
+    with (
+        throwaway_server(major) as server,
+        throwaway_server(of_scratch, settings=FOR_SCRATCH) as scratch,
+        new_database(parse_url(server.url("postgres"))) as url,
+    ):
+        monkeypatch.setenv("AF_DB_SCRATCH_URL", scratch.url("postgres"))
+        assert af_db("local", "upgrade", "005", cwd=history.root, url=url).code == 0
+        execute(url, "DROP TABLE alembic_version", "DROP SCHEMA af_db CASCADE")
+
+        outcome = af_db("prod", "adopt", "--yes", "--json", cwd=history.root, url=url)
+
+        assert outcome.code == 0, outcome.out
+        assert outcome.document["at"] == ["005"]

@@ -19,6 +19,7 @@ def add_adopt_command(app: typer.Typer, open_target: OpenTarget) -> None:
         options.texts("--instead-of", "REVISION", "What its version table says, and wrongly."),
         options.texts("--allow", "drift", "Adopt it also where it differs: at the nearest revision."),
         options.LOCK_WAIT,
+        *options.POOLERS,
         options.SCRATCH_URL,
         options.REHEARSAL_TIMEOUT,
         options.ENVIRONMENT,

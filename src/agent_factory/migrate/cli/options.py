@@ -113,14 +113,17 @@ PROGRESS = option(
 )
 SHOW_VALUES = flag("--show-values", meaning="Show values of rows that an error quotes; on a terminal only.")
 LOCK_WAIT = _duration("--lock-wait", "How long to wait for another run (60s).")
+POOLERS = (
+    flag("--allow-pooler", meaning="Run through a transaction pooler, with weaker guards."),
+    flag("--session-pooler", meaning="The pooler in between keeps one session for a connection."),
+)
 LIMITS = (
     LOCK_WAIT,
     _duration("--retry-for", "How long to retry a revision that cannot get its locks (5min)."),
     _duration("--lock-timeout", "The first try's lock_timeout (200ms)."),
     _duration("--lock-timeout-max", "The longest lock_timeout (1s)."),
     _duration("--statement-timeout", "How long a statement may take (1h)."),
-    flag("--allow-pooler", meaning="Run through a transaction pooler, with weaker guards."),
-    flag("--session-pooler", meaning="The pooler in between keeps one session for a connection."),
+    *POOLERS,
     texts("--accept-edited", "REVISION", "Accept that this applied revision's file has changed."),
     texts("--resume", "REVISION", "Run this revision again, though a killed run has committed a part of it."),
 )

@@ -237,7 +237,8 @@ _DATABASE = (
         level=Level.ERROR,
         text="a database with tables says which revision it is at",
         help="Is it the right database? Was its version table deleted? An upgrade would begin at the "
-        "first revision, and fail at the first table that exists.",
+        "first revision, and fail at the first table that exists. `adopt` finds out where it is, and records "
+        "that.",
     ),
     Rule(
         code="edited-revision",
