@@ -190,3 +190,37 @@ def test_a_sqlite_file_makes_the_schema_again(
     assert af_db("local", "upgrade", cwd=empty.root, url=other).code == 0
     assert catalog_of(other) == catalog_of(sqlite_url)
     assert af_db("local", "schema", cwd=empty.root, url=other).out == text
+
+
+def test_a_function_is_written_as_it_is(
+    af_db: CommandLine, empty: AlembicProject, postgresql_url: str, server_url: DatabaseURL
+) -> None:
+    """Tabs, blanks at the end of a line, other line ends, and what looks like a password."""
+    body = "\tSELECT 'a\u2028b'; -- \u202e  \r\n UPDATE t SET password = 'swordfish';  \f\n"
+    execute(postgresql_url, "CREATE TABLE t (password text)")
+    execute(postgresql_url, f"CREATE FUNCTION f() RETURNS void LANGUAGE sql AS $${body}$$")
+
+    printed = af_db("local", "schema", cwd=empty.root, url=postgresql_url)
+    af_db("local", "schema", "--out", "schema.sql", cwd=empty.root, url=postgresql_url)
+    as_json = af_db("local", "schema", "--json", cwd=empty.root, url=postgresql_url)
+
+    assert body in printed.out
+    assert printed.out.encode() == (empty.root / "schema.sql").read_bytes()
+    assert as_json.error["code"] == "sql-not-whole"
+    check = ("local", "schema", "--out", "schema.sql", "--check")
+    assert af_db(*check, cwd=empty.root, url=postgresql_url).code == 0
+    with new_database(server_url) as other:
+        execute(other, printed.out)
+        assert compare(catalog_of(postgresql_url), catalog_of(other)) == ()
+
+
+def test_a_password_of_the_environment_is_not_written(
+    af_db: CommandLine, empty: AlembicProject, postgresql_url: str
+) -> None:
+    password = postgresql_url.partition("@")[0].rpartition(":")[2]
+    execute(postgresql_url, f"CREATE FUNCTION f() RETURNS text LANGUAGE sql AS $$ SELECT '{password}' $$")
+
+    outcome = af_db("local", "schema", "--out", "schema.sql", "--json", cwd=empty.root, url=postgresql_url)
+
+    assert (outcome.code, outcome.error["code"]) == (4, "secrets-in-sql")
+    assert not (empty.root / "schema.sql").exists()

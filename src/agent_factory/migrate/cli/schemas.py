@@ -9,6 +9,8 @@ from agent_factory.migrate.cli.invocation import Invocation
 from agent_factory.migrate.cli.options import OUTPUT
 from agent_factory.migrate.cli.runs import OpenTarget
 from agent_factory.migrate.cli.typer_internals import takes
+from agent_factory.migrate.model.errors import UNCHANGED, RefusedError
+from agent_factory.redaction import redact
 
 
 def add_schema_command(app: typer.Typer, open_target: OpenTarget) -> None:
@@ -25,6 +27,8 @@ def add_schema_command(app: typer.Typer, open_target: OpenTarget) -> None:
         check: Annotated[
             bool, typer.Option("--check", help="Compare it with the file of --out; exits 3 on a difference.")
         ] = False,
+        *,
+        json: bool,
     ) -> None:
         """Write the schema of the database as SQL: sorted, without rows, owners and grants.
 
@@ -37,4 +41,18 @@ def add_schema_command(app: typer.Typer, open_target: OpenTarget) -> None:
 
             target = open_target(invocation)
             path = invocation.path(out) if out is not None else None
-            invocation.show(invocation.call(invocation.setup(), run, target, out=path, compares=check))
+            result = invocation.call(invocation.setup(), run, target, out=path, compares=check)
+            if json:
+                _refuse_masked(result.sql or "")
+            invocation.show(result)
+
+
+def _refuse_masked(sql: str) -> None:
+    """Raise RefusedError where JSON, which never has what looks like a secret, would not be the schema."""
+    if redact(sql) != sql:
+        raise RefusedError(
+            "sql-not-whole",
+            "the schema has what looks like a password, and JSON would have asterisks for it",
+            state=UNCHANGED,
+            next_steps=("write it to a file: --out schema.sql",),
+        )

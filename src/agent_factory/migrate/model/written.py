@@ -61,14 +61,15 @@ class MergeResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchemaResult:
-    """A database's schema as text. ``path`` is the file that it was written to, or compared with.
+    """A database's schema as text, ``sql``, or None where ``path`` is the file that it was written to, or
+    compared with.
 
     ``difference`` is how that file differs from it, line by line; empty where it does not, and None where
     it was not compared.
     """
 
     database: str
-    sql: str
+    sql: str | None
     path: Path | None
     difference: str | None = None
 

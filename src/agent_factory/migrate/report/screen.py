@@ -36,6 +36,11 @@ class Screen:
         """Print lines that are laid out already: one that is too long goes on at the terminal's edge."""
         self._write("".join(text for text, _style in parts) for parts in lines)
 
+    def whole(self, text: str) -> None:
+        """Print a text that is for a file or another program as it is; on a terminal as any other."""
+        self._stream.write(text)
+        self._stream.flush()
+
     def facts(self, rows: Sequence[tuple[str, str]]) -> None:
         """Print names and values under each other."""
         width = max((len(name) for name, _value in rows), default=0)

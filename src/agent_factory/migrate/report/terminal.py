@@ -43,6 +43,9 @@ class TerminalScreen(Screen):
         if texts:
             self._console.print(Text("\n").join(texts), soft_wrap=True)
 
+    def whole(self, text: str) -> None:
+        self.lines([[(line, "")] for line in text.splitlines()])
+
     def facts(self, rows: Sequence[tuple[str, str]]) -> None:
         grid = Table.grid(padding=(0, 2))
         grid.add_column(style="dim", no_wrap=True)

@@ -265,7 +265,7 @@ class Report:
 
     def _schema(self, result: "SchemaResult") -> None:
         if result.path is None:
-            self._out.lines([[(line, "")] for line in result.sql.splitlines()])
+            self._out.whole(result.sql or "")
         elif result.difference is None:
             self._out.line((self._shown(result.path), "bold"))
         elif not result.difference:

@@ -1,6 +1,7 @@
 """The schema of a database as a text: written to be kept, or compared with what was kept."""
 
 import difflib
+import re
 from pathlib import Path
 
 from agent_factory.migrate import project as alembic_project
@@ -13,7 +14,10 @@ from agent_factory.migrate.project import Project
 from agent_factory.migrate.project.configuration import read_configuration
 from agent_factory.migrate.rehearsal.schema_text import schema_text
 from agent_factory.migrate.rehearsal.scratch import CannotCopyError
-from agent_factory.redaction import redact
+from agent_factory.redaction import secrets_known
+
+_ANY_WORD = re.compile(r"[a-z_]{1,11}")
+"""What may be a password, and is as likely a name of the schema: ``postgres``, ``secret``."""
 
 
 def schema(project: Project, target: Target, *, out: Path | None, compares: bool) -> SchemaResult:
@@ -33,19 +37,35 @@ def schema(project: Project, target: Target, *, out: Path | None, compares: bool
                 state=UNCHANGED,
                 next_steps=("pip install 'agent-factory[rehearsal]' brings pg_dump",),
             ) from error
-    if redact(sql) != sql:
-        raise RefusedError(
-            "secrets-in-sql",
-            "a password or key of the environment stands in the schema, which is not whole without it",
-            state=UNCHANGED,
-            next_steps=("is it a word of the schema too? Then change the password",),
-        )
+    _refuse_inexact(sql)
     difference = None
     if out is not None and compares:
         difference = _difference(_read(out), sql, out.name)
     elif out is not None:
         _write(sql, out)
-    return SchemaResult(database=str(target), sql=sql, path=out, difference=difference)
+    return SchemaResult(
+        database=str(target), sql=sql if out is None else None, path=out, difference=difference
+    )
+
+
+def _refuse_inexact(sql: str) -> None:
+    """Raise RefusedError for a text that may not be kept, or cannot be."""
+    if any(secret in sql for secret in secrets_known() if not _ANY_WORD.fullmatch(secret)):
+        raise RefusedError(
+            "secrets-in-sql",
+            "a password or key of the environment stands in the schema, which is not whole without it",
+            state=UNCHANGED,
+            next_steps=("take it out of the schema: who may read that, has it",),
+        )
+    try:
+        sql.encode()
+    except UnicodeEncodeError as error:
+        raise RefusedError(
+            "schema-not-read",
+            "the schema holds bytes that are no text: the database has no encoding (SQL_ASCII)",
+            state=UNCHANGED,
+            next_steps=("pg_dump --schema-only writes the bytes as they are",),
+        ) from error
 
 
 def _difference(kept: str, now: str, name: str) -> str:
