@@ -215,4 +215,4 @@ def test_a_word_that_is_no_consent_is_refused(pending: Checked) -> None:
     outcome = pending.run("upgrade", "--yes", "--json", "--allow", "drifts")
 
     assert (outcome.code, outcome.error["code"]) == (2, "unknown-hazard")
-    assert outcome.error["next_steps"][0].endswith(", drift")
+    assert outcome.error["next_steps"][0].endswith(", drift, baseline")

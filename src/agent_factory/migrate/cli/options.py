@@ -86,7 +86,11 @@ JSON = flag("--json", meaning="Print one JSON document on stdout.")
 OUTPUT = (*PROJECT, JSON)
 YES = flag("--yes", "-y", meaning="Do not ask; for CI and scripts.")
 
-ALLOW = texts("--allow", "HAZARD[,...]", "Consent to high hazards of the plan by their names, and to drift.")
+ALLOW = texts(
+    "--allow",
+    "HAZARD[,...]",
+    "Consent to high hazards of the plan by their names, to drift and to a baseline.",
+)
 SCRATCH_URL = text(
     "--scratch-url",
     "URL",
