@@ -53,6 +53,7 @@ class SchemaSearch:
         scope: Scope,
         catalog: Catalog,
         options: RehearsalOptions,
+        schemas: Sequence[str],
     ) -> None:
         self._project = project
         self._target = target
@@ -60,6 +61,7 @@ class SchemaSearch:
         self._scope = scope
         self._catalog = catalog
         self._options = options
+        self._schemas = schemas
         self._notes: list[str] = []
 
     def at_revision(self, revision: str) -> SchemaPlace:
@@ -106,6 +108,7 @@ class SchemaSearch:
         return blank_database(
             self._target,
             self._connection,
+            schemas=self._schemas,
             scratch_url=self._options.scratch_url,
             beside=beside.scratch if beside is not None else None,
         )
@@ -136,6 +139,7 @@ class SchemaSearch:
             at,
             self._scope,
             beside=blank.scratch,
+            schemas=self._schemas,
             scratch_url=options.scratch_url,
             limit_s=options.timeout_s,
         )

@@ -39,9 +39,10 @@ _GUARDS = ("restrict", "unrestrict")
 """psql's commands that pg_dump writes around a dump against others of them: nothing is lost without."""
 _FROM_STDIN = re.compile(r"copy\b.*\bfrom\s+stdin\b", re.IGNORECASE | re.DOTALL)
 _MAY_BE_THERE = re.compile(
-    r"create\s+(?:role\b|group\b|user\b(?!\s+mapping)|schema\s+public\s*$)", re.IGNORECASE
+    r"create\s+(?:role\b|group\b|user\b(?!\s+mapping)|schema\s+[^\s(]+\s*$)", re.IGNORECASE
 )
-"""What a new database may have already: roles are the server's, and ``public`` is made with a database."""
+"""What a new database may have already: roles are the server's, ``public`` is made with a database, and the
+schema of the version table is made before the first revision."""
 
 
 class BaselineFailedError(RefusedError):

@@ -34,7 +34,9 @@ from agent_factory.migrate.project.configuration import read_configuration
 from agent_factory.migrate.rehearsal.replay import (
     OF_ROLES_AND_ROWS,
 )
+from agent_factory.migrate.rehearsal.schemas import schemas_to_begin_with
 from agent_factory.migrate.rehearsal.scratch import ScratchUnavailableError
+from agent_factory.migrate.workflows.check_database import other_histories
 from agent_factory.migrate.workflows.child import on_project
 from agent_factory.migrate.workflows.status import read_current
 
@@ -99,7 +101,7 @@ def _find(project: Project, request: AdoptRequest) -> _Found:
             preflight.check_server(server.read_facts(connection), target, request.options)
         position = alembic_project.read_position(project, connection)
         _check_position(request, position)
-        scope = _scope(project, position)
+        scope = _scope(project, connection, position)
         catalog = read_catalog(connection, scope)
         if not any(one.kind == "table" for one in catalog.objects):
             raise RefusedError(
@@ -108,7 +110,8 @@ def _find(project: Project, request: AdoptRequest) -> _Found:
                 state=UNCHANGED,
                 next_steps=(f"migrate it from the beginning: {target.command('upgrade')}",),
             )
-        search = SchemaSearch(project, target, connection, scope, catalog, request.rehearsal)
+        schemas = schemas_to_begin_with(project, connection, position.table)
+        search = SchemaSearch(project, target, connection, scope, catalog, request.rehearsal, schemas)
         try:
             place = (
                 search.at_revision(request.revision)
@@ -133,8 +136,9 @@ def _find(project: Project, request: AdoptRequest) -> _Found:
         )
 
 
-def _scope(project: Project, position: Position) -> Scope:
+def _scope(project: Project, connection: sa.Connection, position: Position) -> Scope:
     return Scope(
+        leave_out_schemas=frozenset(other_histories(connection, position.table)),
         schemas=read_configuration(project.root).schemas,
         leave_out_kinds=OF_ROLES_AND_ROWS,
         one_server=False,
@@ -199,7 +203,7 @@ def _write(project: Project, request: AdoptRequest, found: _Found, ci_url: str |
         position = alembic_project.read_position(project, connection)
         if position != found.position:
             raise _changed(f"its version table said {_shown(found.position.rows)} then", position)
-        if read_catalog(connection, _scope(project, position)).sha256 != found.catalog_sha256:
+        if read_catalog(connection, _scope(project, connection, position)).sha256 != found.catalog_sha256:
             raise _changed("its schema was another one then", position)
         kept = _open_journal(connection, request) if target.url.backend == "postgresql" else None
         alembic_project.stamp(project, connection, at, instead=bool(position.rows))

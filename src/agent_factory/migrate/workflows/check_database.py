@@ -105,7 +105,7 @@ def check_database(
     with connect(target, read_only=True) as read_connection:
         position = alembic_project.read_position(project, read_connection)
         table = position.table
-        others = _other_histories(read_connection, position.table)
+        others = other_histories(read_connection, position.table)
         scope = Scope(
             schemas=configuration.schemas,
             leave_out_schemas=frozenset(others),
@@ -145,7 +145,7 @@ def check_database(
     )
 
 
-def _other_histories(read_connection: sa.Connection, table: VersionTable) -> dict[str, str]:
+def other_histories(read_connection: sa.Connection, table: VersionTable) -> dict[str, str]:
     """Return the schemas that belong to other histories, each with the version table that says so.
 
     A schema in which this one's version table is belongs to this one.

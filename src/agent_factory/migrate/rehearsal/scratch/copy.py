@@ -95,4 +95,4 @@ def _dump(
         reader = find_reader(connection)
         if reader == original.role:
             raise
-        return dump_schema(pg_dump, target.url, driver.info, options, more=(*more, f"--role={reader}"))
+        return dump_schema(pg_dump, target.url, driver.info, options, role=reader, more=more)

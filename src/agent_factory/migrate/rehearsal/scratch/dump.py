@@ -45,6 +45,7 @@ def dump_schema(
     login: psycopg2.extensions.ConnectionInfo,
     options: str | None = None,
     *,
+    role: str | None = None,
     more: Sequence[str] = (),
 ) -> str:
     """Return ``pg_dump --schema-only`` of this database.
@@ -52,15 +53,18 @@ def dump_schema(
     A database without an encoding may hold bytes that are no UTF-8; they are surrogates (PEP 383).
 
     ``login`` is how a connection to it was made, password included, wherever that came from; ``options`` are
-    libpq's for the session, where they are to be others than the URL's; ``more`` are further options of
-    pg_dump. It reads in a transaction that cannot write and waits at most ``LOCK_WAIT_MS`` for a table.
-    Raises CannotCopyError, and MayNotReadError where only another role could.
+    libpq's for the session, where they are to be others than the URL's; ``role`` is who reads, the login
+    where None, and ``more`` are further options of pg_dump. It reads in a transaction that cannot write and
+    waits at most ``LOCK_WAIT_MS`` for a table. Raises CannotCopyError, and MayNotReadError where only another
+    role could.
     """
     arguments = [
         *(str(pg_dump), "--schema-only", "--no-password"),
         *("--no-subscriptions", "--no-security-labels", "--no-tablespaces", "--exclude-schema=af_db"),
         *(f"--lock-wait-timeout={LOCK_WAIT_MS}", f"--dbname=service={_SERVICE}"),
     ]
+    if role is not None:
+        arguments.append(f"--role={role}")
     arguments += more
     if login.parameter_status("server_encoding") != "SQL_ASCII":
         arguments.append("--encoding=UTF8")
