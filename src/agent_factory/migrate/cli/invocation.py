@@ -31,6 +31,7 @@ from agent_factory.migrate.revisions.config_file import (
     configured_url,
     entered,
     find_config,
+    root_of,
     working_directory,
 )
 from agent_factory.redaction import redact
@@ -107,7 +108,7 @@ class Invocation:
         """The file of ``--config``, or the nearest one; its folder becomes the working directory."""
         config_path = self._config or find_config(self._started_in)
         if config_path.is_file():
-            self._undo.enter_context(entered(config_path.parent))
+            self._undo.enter_context(entered(root_of(config_path)))
         return config_path
 
     def setup(self, command: str = "current", **options: object) -> "Setup":
@@ -136,7 +137,7 @@ class Invocation:
 
     def local_settings(self) -> "Settings":
         """Read the environment, and for what it leaves unset the project's .env."""
-        self.settings = _read_settings(self.config_path.parent / ".env")
+        self.settings = _read_settings(root_of(self.config_path) / ".env")
         return self.settings
 
     def local_target(self) -> "Target":
@@ -208,7 +209,7 @@ class Invocation:
         """Whether, where and how long a plan is rehearsed; ``known`` are the names that --allow takes."""
         from agent_factory.migrate.cli.limits import rehearsal_options
 
-        return rehearsal_options(self.config_path.parent, self._given, self.settings, known=known)
+        return rehearsal_options(root_of(self.config_path), self._given, self.settings, known=known)
 
     @property
     def tells_machines(self) -> bool:

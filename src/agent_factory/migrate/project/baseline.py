@@ -2,10 +2,9 @@
 
 import contextlib
 import hashlib
-import importlib
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from agent_factory.migrate.project.configuration import read_configuration
 from agent_factory.migrate.project.connections import guarded
 from agent_factory.migrate.project.history import Project
 from agent_factory.migrate.project.interruptions import is_interruption
+from agent_factory.migrate.project.named_functions import import_named
 from agent_factory.migrate.project.output import stdout_kept_clean
 from agent_factory.plain_text import text_of
 
@@ -96,7 +96,7 @@ def find_needed_baseline(
     if baseline.path is not None:
         _read(project, baseline, baseline.path)
     else:
-        _imported(baseline)
+        import_named("baseline", baseline.name)
     return baseline
 
 
@@ -165,7 +165,7 @@ def _execute(connection: sa.Connection, sql: str) -> None:
 
 
 def _call(project: Project, connection: sa.Connection, baseline: Baseline) -> None:
-    function = _imported(baseline)
+    function = import_named("baseline", baseline.name)
     with _named(baseline), guarded(project, connection), stdout_kept_clean(), warnings.catch_warnings():
         warnings.simplefilter("ignore", sa.exc.SAWarning)
         function(connection)
@@ -213,22 +213,6 @@ def _statements(baseline: Baseline, text: str) -> list[_Statement]:
 
 def _bare(sql: str) -> str:
     return blanked(sql, keep={"name", "literal"}).lstrip()
-
-
-def _imported(baseline: Baseline) -> Callable[[sa.Connection], object]:
-    module_name, _, name = baseline.name.partition(":")
-    try:
-        with stdout_kept_clean():
-            function = getattr(importlib.import_module(module_name), name, None)
-    except BaseException as error:
-        if is_interruption(error):
-            raise
-        said = f"{type(error).__name__}: {text_of(error)}"
-        raise _unusable(f"the baseline {baseline.name} of [tool.af-db] cannot be imported: {said}") from error
-    if not callable(function):
-        raise _unusable(f"the baseline {baseline.name} of [tool.af-db]: {module_name} has no function {name}")
-    found: Callable[[sa.Connection], object] = function
-    return found
 
 
 @contextlib.contextmanager

@@ -23,6 +23,8 @@ class Configuration:
     ``lends``: an env.py that makes an engine of its own gets af-db's connection. ``baseline`` makes what the
     first revision begins with: a file of SQL, or ``package:function``. The URL commands are the words of
     programs that print the URL of a database, for ``af-db prod`` and ``af-db local``; or empty.
+    ``attributes`` is a function whose dict env.py finds in ``config.attributes``, ``flask_app`` what Flask
+    takes for the name of the application in whose context env.py runs.
     """
 
     require_rehearsal: bool = False
@@ -34,6 +36,8 @@ class Configuration:
     baseline: str | None = None
     prod_url_command: tuple[str, ...] = ()
     local_url_command: tuple[str, ...] = ()
+    attributes: str | None = None
+    flask_app: str | None = None
 
 
 _KEYS = (
@@ -45,6 +49,8 @@ _KEYS = (
     "env-py",
     "baseline",
     "database-url-command",
+    "attributes",
+    "flask-app",
 )
 _DATABASES = ("postgresql", "sqlite")
 _FUNCTION = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*")
@@ -86,6 +92,8 @@ def _from_table(table: Mapping[str, Any], path: Path) -> Configuration:
         ignore=tuple(_ignore(item, path) for item in _list("ignore", table.get("ignore", []))),
         programs=_programs(table.get("programs", [])),
         lends=_lends(table.get("env-py", "any")),
+        attributes=_attributes(table["attributes"]) if "attributes" in table else None,
+        flask_app=_flask_app(table["flask-app"]) if "flask-app" in table else None,
         baseline=_baseline(table["baseline"]) if "baseline" in table else None,
         **_url_commands(table.get("database-url-command", {})),
     )
@@ -110,6 +118,18 @@ def _programs(given: object) -> tuple[str, ...]:
     if not all(isinstance(name, str) and name and "/" not in name for name in names):
         raise _wrong("programs in [tool.af-db] must be a list of names without a folder")
     return tuple(names)
+
+
+def _attributes(given: object) -> str:
+    if not isinstance(given, str) or not _FUNCTION.fullmatch(given):
+        raise _wrong('attributes in [tool.af-db] must be "package:function", which returns a dict')
+    return given
+
+
+def _flask_app(given: object) -> str:
+    if not isinstance(given, str) or not given:
+        raise _wrong('flask-app in [tool.af-db] must be what FLASK_APP would be: "package:create_app"')
+    return given
 
 
 def _lends(given: object) -> bool:

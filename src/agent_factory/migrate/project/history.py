@@ -22,6 +22,7 @@ from agent_factory.migrate.project.alembic_internals import AMBIGUOUS, OVERLAPS,
 from agent_factory.migrate.project.loader import ProjectCode
 from agent_factory.migrate.project.opened_files import OpenedFiles
 from agent_factory.migrate.project.own_folders import OwnFolders
+from agent_factory.migrate.revisions.config_file import root_of
 from agent_factory.migrate.revisions.contents import content_of, is_bytecode
 from agent_factory.migrate.revisions.faults import describe_heads
 from agent_factory.migrate.revisions.graph import own_labels
@@ -46,7 +47,7 @@ class Project:
 
     @property
     def root(self) -> Path:
-        return self.setup.config_path.parent
+        return root_of(self.setup.config_path)
 
     @property
     def heads(self) -> tuple[str, ...]:

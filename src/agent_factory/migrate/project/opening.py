@@ -24,6 +24,7 @@ from agent_factory.migrate.model.setup import OWN_SECTION, Setup
 from agent_factory.migrate.project.alembic_internals import ONLY_WARNED
 from agent_factory.migrate.project.code_cache import CodeCache
 from agent_factory.migrate.project.command_options import command_options
+from agent_factory.migrate.project.configuration import read_configuration
 from agent_factory.migrate.project.connections import only_loaded
 from agent_factory.migrate.project.functions import arguments_of_env_py, find_unfit
 from agent_factory.migrate.project.history import Project, env_py, version_folders
@@ -33,6 +34,8 @@ from agent_factory.migrate.project.opened_files import OpenedFiles
 from agent_factory.migrate.project.output import stdout_kept_clean
 from agent_factory.migrate.project.own_folders import OwnFolders
 from agent_factory.migrate.project.refusals import why_not_loaded
+from agent_factory.migrate.project.surroundings import surroundings
+from agent_factory.migrate.revisions.config_file import root_of
 from agent_factory.migrate.revisions.contents import FileContent, content_of, contents_read
 from agent_factory.migrate.revisions.faults import find_faults
 from agent_factory.migrate.revisions.parse import (
@@ -145,8 +148,12 @@ def configure(setup: Setup, *, read: FilesRead = NONE_READ) -> Project:
     )
     with _configuration_errors(config_path), stdout_kept_clean():
         _require_section(setup, config)
+        is_of_flask = root_of(config_path) != config_path.parent
+        if is_of_flask:
+            config.set_main_option("script_location", str(config_path.parent).replace("%", "%%"))
         script = ScriptDirectory.from_config(config)
-        own = OwnFolders(config_path.parent, (script.dir, *(script.version_locations or ())))
+        _surround(script, config, root=root_of(config_path), is_of_flask=is_of_flask)
+        own = OwnFolders(root_of(config_path), (script.dir, *(script.version_locations or ())))
         return Project(
             setup=setup,
             config=config,
@@ -160,6 +167,20 @@ def configure(setup: Setup, *, read: FilesRead = NONE_READ) -> Project:
             ),
             opened=OpenedFiles(own, dict(read.opened)),
         )
+
+
+def _surround(script: ScriptDirectory, config: Config, *, root: Path, is_of_flask: bool) -> None:
+    """Have env.py run, whoever runs it, in what ``[tool.af-db]`` says that it needs."""
+    settings = read_configuration(root)
+    if settings.attributes is None and settings.flask_app is None and not is_of_flask:
+        return
+    run_env = script.run_env
+
+    def run_surrounded() -> None:
+        with surroundings(config, settings, root=root, is_of_flask=is_of_flask):
+            run_env()
+
+    script.run_env = run_surrounded  # type: ignore[method-assign]
 
 
 def _beside(config_path: Path) -> dict[str, Any]:

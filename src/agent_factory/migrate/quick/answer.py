@@ -70,14 +70,14 @@ def _say_not_whole(error: OSError, *, code: int) -> int:
 def _look(question: "Question", started_in: Path) -> "tuple[Target, Answer] | None":
     """Read the project and its database from the project's folder, and return to this one."""
     from agent_factory.migrate.model.errors import MigrationError
-    from agent_factory.migrate.revisions.config_file import find_config
+    from agent_factory.migrate.revisions.config_file import find_config, root_of
 
     with contextlib.ExitStack() as undo:
         try:
             config_path = question.config.absolute() if question.config else find_config(started_in)
             if not config_path.is_file():
                 return None
-            undo.enter_context(contextlib.chdir(config_path.parent))
+            undo.enter_context(contextlib.chdir(root_of(config_path)))
             target = _find_target(question, config_path)
         except MigrationError:
             return None
@@ -103,11 +103,11 @@ def _find_target(question: "Question", config_path: Path) -> "Target | None":
     """The database that is meant. Raises MigrationError."""
     from agent_factory.migrate.model.target import local_target, production_target
     from agent_factory.migrate.quick.environment import read_settings
-    from agent_factory.migrate.revisions.config_file import configured_url
+    from agent_factory.migrate.revisions.config_file import configured_url, root_of
     from agent_factory.url import DEFAULT_DATABASE_URL, let_the_url_decide
 
     let_the_url_decide()
-    settings = read_settings(None if question.is_production else config_path.parent / ".env")
+    settings = read_settings(None if question.is_production else root_of(config_path) / ".env")
     if settings is None:
         return None
     url = settings.get("DATABASE_URL")

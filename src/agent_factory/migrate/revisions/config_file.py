@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent_factory.migrate.model.errors import NOT_TOUCHED, RefusedError, UsageError
+from agent_factory.migrate.model.setup import OWN_SECTION
 
 _PLACEHOLDERS = ("driver", "scheme", "dialect")
+OF_FLASK = "migrations"
 CONFIG_NAMES = ("alembic.ini", "pyproject.toml")
 READ_BESIDE = (*CONFIG_NAMES, ".env")
 """What is read in the folder of a project's configuration before any of its code runs."""
@@ -38,6 +40,8 @@ def entered(folder: Path) -> Iterator[None]:
 def find_config(start: Path) -> Path:
     """Return the nearest ``alembic.ini``, or ``pyproject.toml`` with ``[tool.alembic]``, going upward.
 
+    ``migrations/alembic.ini`` of Flask-Migrate is found from the folder above it.
+
     The search ends with the folder of a ``.git``, and where another file system begins. ``start`` is trusted;
     what is found above it must belong to this user, to root, or to who has called sudo, as git has it: who
     may write to a folder above could have code run with this user's passwords.
@@ -57,21 +61,38 @@ def find_config(start: Path) -> Path:
     )
 
 
+def root_of(config_path: Path) -> Path:
+    """Return the folder that a project's relative paths mean, where its pyproject.toml and .env are too.
+
+    It is the configuration's own; or, as Flask-Migrate has it, the one above: its ``migrations/`` holds the
+    configuration, which names no ``script_location``, beside env.py.
+    """
+    folder = config_path.parent
+    if config_path.suffix == ".toml" or not (folder / "env.py").is_file():
+        return folder
+    return folder if _option(config_path, OWN_SECTION, "script_location") else folder.parent
+
+
+def _option(ini: Path, section: str, name: str) -> str:
+    """Return an option as it is written; empty where there is none, or Alembic will say what is wrong."""
+    from configparser import Error, RawConfigParser  # 4 ms, and most commands have a DATABASE_URL
+
+    parser = RawConfigParser()
+    try:
+        parser.read_string(ini.read_text(encoding="utf-8"))
+        return parser.get(section, name, fallback="").strip()
+    except (Error, OSError, UnicodeDecodeError):
+        return ""
+
+
 def configured_url(config_path: Path, section: str) -> str | None:
     """Return ``sqlalchemy.url`` as the file has it; None where env.py is left to say which database it is.
 
     That is so where it is missing, no URL, a placeholder (Alembic's templates have ``driver://...``), or made
     of what only env.py sets.
     """
-    from configparser import Error, RawConfigParser  # 4 ms, and most commands have a DATABASE_URL
-
     ini = config_path.with_name("alembic.ini") if config_path.suffix == ".toml" else config_path
-    parser = RawConfigParser()
-    try:
-        parser.read_string(ini.read_text(encoding="utf-8"))
-        url = parser.get(section, "sqlalchemy.url", fallback="").strip()
-    except (Error, OSError, UnicodeDecodeError):  # Alembic says what is wrong with it
-        return None
+    url = _option(ini, section, "sqlalchemy.url")
     url = url.replace("%(here)s", config_path.absolute().parent.as_posix())
     # A percent sign is written twice there; a single one asks for another value.
     scheme, separator, _ = url.partition("://")
@@ -100,6 +121,7 @@ def _device(folder: Path) -> int | None:
 
 def _config_in(folder: Path) -> Path | None:
     ini, toml = (folder / name for name in CONFIG_NAMES)
+    of_flask = folder / OF_FLASK / "alembic.ini"
     with contextlib.suppress(OSError):  # a folder that this user may not search has nothing for them
         if ini.is_file():
             return ini
@@ -107,14 +129,18 @@ def _config_in(folder: Path) -> Path | None:
             r"^\[tool\.alembic\]", toml.read_text(encoding="utf-8", errors="replace"), re.MULTILINE
         ):
             return toml
+        if of_flask.is_file() and root_of(of_flask) == folder:
+            return of_flask
     return None
 
 
 def _refuse_strangers(config: Path) -> None:
     """Raise RefusedError unless all that is read beside this file belongs to somebody who is trusted."""
     trusted = _trusted_users()
-    for name in READ_BESIDE if trusted else ():
-        path = config.with_name(name)
+    beside = dict.fromkeys(
+        folder / name for folder in (config.parent, root_of(config)) for name in READ_BESIDE
+    )
+    for path in beside if trusted else ():
         # Of a link, its own owner and that of what it leads to.
         for stat in (os.lstat, os.stat):
             try:

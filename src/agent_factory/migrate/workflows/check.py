@@ -30,6 +30,7 @@ from agent_factory.migrate.model.setup import Setup
 from agent_factory.migrate.project import HistoryFiles, Project
 from agent_factory.migrate.project.configuration import read_configuration
 from agent_factory.migrate.rehearsal.scratch import ScratchUnavailableError
+from agent_factory.migrate.revisions.config_file import root_of
 
 _MISSING_FUNCTION = {"upgrade-fails": "no-upgrade", "downgrade-fails": "no-downgrade"}
 
@@ -80,7 +81,7 @@ def check(
     databases. Raises UsageError for a configuration that cannot be read.
     """
     files = alembic_project.read_history_files(setup)
-    configuration = read_configuration(setup.config_path.parent)
+    configuration = read_configuration(root_of(setup.config_path))
     if configuration.databases is not None:
         uses_sqlite = "sqlite" in configuration.databases
     findings: list[Finding] = []
