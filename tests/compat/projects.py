@@ -8,20 +8,25 @@ from dataclasses import dataclass, field
 class Project:
     """A package that ships its migrations.
 
-    ``config`` is its alembic.ini below site-packages, or the text of one where it ships none. In ``config``
-    and ``environment`` ``{url}`` is the database and ``{site}`` the folder site-packages. ``settings`` are
-    lines for ``[tool.af-db]``. ``before`` is code that makes what the package makes before its migrations,
-    given ``url``, ``x`` are values of Alembic's option of that name, ``target`` is where the history ends.
+    ``config`` is its alembic.ini below site-packages, or the text of one where it ships none. In what is
+    written, and in ``environment``, ``{url}`` is the database, ``{site}`` the folder site-packages and
+    ``{folder}`` that of the trial, where ``files`` are written and modules are found. ``settings`` are lines
+    for ``[tool.af-db]``. ``before`` is the function, as ``module:name``, that makes what the package makes
+    before its migrations; ``x`` are values of Alembic's option, ``allows`` consents, and
+    ``target`` is where the history ends. ``is_of_flask``: ``flask db`` is what runs it.
     """
 
     name: str
     requirements: tuple[str, ...] = ()
     config: str
     environment: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
     settings: str = ""
-    x: tuple[str, ...] = ()
     before: str = ""
+    x: tuple[str, ...] = ()
+    allows: tuple[str, ...] = ()
     target: str = "head"
+    is_of_flask: bool = False
 
 
 def _config(script_location: str) -> str:
@@ -40,11 +45,22 @@ PROJECTS: tuple[Project, ...] = (
     Project(
         name="mlflow",
         config=_config("{site}/mlflow/store/db_migrations"),
-        before=(
-            "import sys, sqlalchemy\n"
-            "from mlflow.store.db.base_sql_model import Base\n"
-            "from mlflow.store.tracking.dbmodels.initial_models import Base as First\n"
-            "First.metadata.create_all(sqlalchemy.create_engine(sys.argv[1]))\n"
-        ),
+        settings='baseline = "mlflow_first:create"\n',
+        files={
+            "mlflow_first": "from mlflow.store.tracking.dbmodels.initial_models import Base\n\n\n"
+            "def create(connection):\n    Base.metadata.create_all(connection)\n"
+        },
+        before="mlflow_first:create",
+        allows=("baseline",),
+    ),
+    Project(
+        name="ihatemoney",
+        config="ihatemoney/migrations/alembic.ini",
+        environment={
+            "FLASK_APP": "ihatemoney.run:create_app",
+            "IHATEMONEY_SETTINGS_FILE_PATH": "{folder}/ihatemoney.cfg",
+        },
+        files={"ihatemoney.cfg": 'SQLALCHEMY_DATABASE_URI = "{url}"\nSECRET_KEY = "of a trial"\n'},
+        is_of_flask=True,
     ),
 )

@@ -42,6 +42,17 @@ getattr(command, sys.argv[3])(config, sys.argv[4])
 """A command of plain Alembic, which has no option for the database."""
 
 
+BEFORE = """
+import importlib
+import sys
+import sqlalchemy
+module, name = sys.argv[1].split(":")
+with sqlalchemy.create_engine(sys.argv[2]).begin() as connection:
+    getattr(importlib.import_module(module), name)(connection)
+"""
+"""What the package makes before its migrations."""
+
+
 class StoppedError(Exception):
     """A command ended otherwise than it should; what it said is in the log."""
 
@@ -105,14 +116,12 @@ class Trial:
     def _try(self) -> None:
         plain, ours, older = (self._database(name) for name in ("plain", "ours", "older"))
         row, target = self.row, self._project.target
-        listed = self._do(
-            "revisions", str(self._python), "-P", "-c", REVISIONS, str(self._config(plain)), url=plain
-        )
+        listed = self._do("revisions", *self._code(REVISIONS), str(self._config(plain)), url=plain)
         revisions = listed.split()
         row.revisions = len(revisions)
         for url in (plain, ours, older):
             if self._project.before:
-                self._do("before", str(self._python), "-P", "-c", self._project.before, url, url=url)
+                self._do("before", *self._code(BEFORE), self._project.before, url, url=url)
         self._alembic("upgrade", target, url=plain)
         self._af_db("upgrade", "prod", "upgrade", target, "--yes", url=ours)
         row.steps["upgrade"] = "ok"
@@ -142,35 +151,52 @@ class Trial:
 
     def _config(self, url: str) -> Path:
         """Return the alembic.ini: the package's own, or one that is written here."""
-        site = next((self._folder / "env" / "lib").glob("python*/site-packages"))
+        for name, text in self._project.files.items():
+            (self._folder / name).write_text(self._filled(text, url))
         if "\n" not in self._project.config:
-            return site / self._project.config
+            return self._site / self._project.config
         config = self._folder / "alembic.ini"
-        config.write_text(self._project.config.replace("{url}", url).replace("{site}", str(site)))
+        config.write_text(self._filled(self._project.config, url))
         if self._project.settings:
             config.with_name("pyproject.toml").write_text(f"[tool.af-db]\n{self._project.settings}")
         return config
 
-    def _alembic(self, *words: str, url: str) -> str:
-        return self._do(
-            "plain Alembic",
-            *(str(self._python), "-P", "-c", PLAIN, str(self._config(url)), url, *words, *self._project.x),
-            url=url,
-        )
+    @property
+    def _site(self) -> Path:
+        return next((self._folder / "env" / "lib").glob("python*/site-packages"))
+
+    def _filled(self, text: str, url: str) -> str:
+        places = {"url": url, "site": self._site, "folder": self._folder}
+        return re.sub(r"\{(url|site|folder)\}", lambda found: str(places[found[1]]), text)
+
+    def _code(self, text: str) -> tuple[str, ...]:
+        # Without -P a package's own logging.py would be taken for the standard library's.
+        return str(self._python), "-P", "-c", text
+
+    def _alembic(self, word: str, revision: str, *, url: str) -> None:
+        config = self._config(url)
+        if self._project.is_of_flask:
+            flask = (str(self._python), "-m", "flask", "db", word, "-d", str(config.parent), revision)
+            self._do("plain Alembic", *flask, url=url)
+        else:
+            plain = (*self._code(PLAIN), str(config), url, word, revision, *self._project.x)
+            self._do("plain Alembic", *plain, url=url)
 
     def _af_db(self, step: str, *words: str, url: str) -> str:
-        af_db = (str(self._python.with_name("af-db")), *words, "-c", str(self._config(url)))
-        x = [word for value in self._project.x for word in ("-x", value)]
-        return self._do(step, *af_db, *x, url=url, environment={"DATABASE_URL": url})
+        af_db = [str(self._python.with_name("af-db")), *words, "-c", str(self._config(url))]
+        af_db += [word for value in self._project.x for word in ("-x", value)]
+        if step == "upgrade":
+            af_db += [word for name in self._project.allows for word in ("--allow", name)]
+        return self._do(step, *af_db, url=url, environment={"DATABASE_URL": url})
 
     def _do(
         self, step: str, *command: str, url: str = "", environment: Mapping[str, str] | None = None
     ) -> str:
-        own = {name: value.replace("{url}", url) for name, value in self._project.environment.items()}
+        own = {name: self._filled(value, url) for name, value in self._project.environment.items() if url}
         ran = subprocess.run(
             command,
             cwd=self._config(url).parent if url else self._folder,
-            env={**os.environ, **own, **(environment or {})},
+            env={**os.environ, "PYTHONPATH": str(self._folder), **own, **(environment or {})},
             capture_output=True,
             text=True,
             timeout=LIMIT_S,

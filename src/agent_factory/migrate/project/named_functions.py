@@ -31,7 +31,7 @@ def import_named(setting: str, name: str) -> Callable[..., Any]:
 def unusable(setting: str, why: str) -> UsageError:
     """Return the error for a setting of ``[tool.af-db]`` that names what cannot be had."""
     return UsageError(
-        "bad-configuration",
+        f"bad-{setting}",
         f"{setting} in [tool.af-db]: {why}",
         state=NOT_TOUCHED,
         next_steps=(
