@@ -47,11 +47,11 @@ PROJECTS: tuple[Project, ...] = (
         config=_config("{site}/mlflow/store/db_migrations"),
         settings='baseline = "mlflow_first:create"\n',
         files={
-            "mlflow_first": "from mlflow.store.tracking.dbmodels.initial_models import Base\n\n\n"
+            "mlflow_first.py": "from mlflow.store.tracking.dbmodels.initial_models import Base\n\n\n"
             "def create(connection):\n    Base.metadata.create_all(connection)\n"
         },
         before="mlflow_first:create",
-        allows=("baseline",),
+        allows=("baseline", "depends-on-data"),
     ),
     Project(
         name="ihatemoney",
@@ -62,5 +62,41 @@ PROJECTS: tuple[Project, ...] = (
         },
         files={"ihatemoney.cfg": 'SQLALCHEMY_DATABASE_URI = "{url}"\nSECRET_KEY = "of a trial"\n'},
         is_of_flask=True,
+    ),
+    Project(
+        name="fractal-server",
+        config="fractal_server/alembic.ini",
+        environment={
+            "JWT_SECRET_KEY": "of-a-trial",
+            "POSTGRES_DB": "{database}",
+            "POSTGRES_USER": "{user}",
+            "POSTGRES_PASSWORD": "{password}",
+            "POSTGRES_HOST": "127.0.0.1",
+            "POSTGRES_PORT": "{port}",
+            "DATA_DIR": "{folder}",
+            "FRACTAL_TASKS_DIR": "{folder}",
+        },
+    ),
+    Project(
+        name="dstack",
+        requirements=("dstack[server]", "asyncpg"),
+        config="dstack/_internal/server/alembic.ini",
+        environment={"DSTACK_DATABASE_URL": "{url}"},
+    ),
+    Project(
+        name="arize-phoenix",
+        config="phoenix/db/alembic.ini",
+        environment={"PHOENIX_SQL_DATABASE_URL": "{url}"},
+    ),
+    Project(
+        name="argilla-server",
+        requirements=("argilla-server", "asyncpg"),
+        config="argilla_server/alembic.ini",
+        environment={"ARGILLA_DATABASE_URL": "{url}"},
+    ),
+    Project(
+        name="mcp-contextforge-gateway",
+        config="mcpgateway/alembic.ini",
+        environment={"DATABASE_URL": "{url}"},
     ),
 )

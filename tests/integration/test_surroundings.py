@@ -100,6 +100,23 @@ def test_no_application_is_said_with_the_setting(flask_project: Path, sqlite_url
     assert "bug" not in refused.err
 
 
+def test_an_application_that_migrates_when_it_is_made_is_refused_by_name(
+    flask_project: Path, database_url: str
+) -> None:
+    itself = (
+        "    Migrate(app, db)\n    from flask_migrate import upgrade\n"
+        "    with app.app_context():\n        upgrade()\n"
+    )
+    (flask_project / "app.py").write_text(APP.replace("    Migrate(app, db)\n", itself))
+
+    for words in (("current",), ("local", "plan"), ("local", "upgrade")):
+        refused = run_process(*words, cwd=flask_project, url=database_url)
+
+        assert refused.code == 2, refused.err
+        assert "runs migrations itself" in refused.err
+    assert not tables_made(database_url)
+
+
 def test_the_database_of_the_application_is_the_one_of_the_command(
     flask_project: Path, sqlite_url: str, tmp_path: Path
 ) -> None:

@@ -68,6 +68,22 @@ def replaced_in_commands(
         commands.EnvironmentContext, commands.ScriptDirectory = originals
 
 
+@contextlib.contextmanager
+def commands_refused(error: Exception) -> Iterator[None]:
+    """Have each of Alembic's commands that would run env.py raise this error, for the block."""
+
+    def refuse(*_arguments: object, **_options: object) -> EnvironmentContext:
+        raise error
+
+    commands: Any = command
+    original = commands.EnvironmentContext
+    commands.EnvironmentContext = refuse
+    try:
+        yield
+    finally:
+        commands.EnvironmentContext = original
+
+
 def replace_configure(
     environment: EnvironmentContext, replace: Callable[[Callable[..., None]], Callable[..., None]]
 ) -> None:

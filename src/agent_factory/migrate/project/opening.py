@@ -3,6 +3,7 @@
 import configparser
 import contextlib
 import os
+import re
 import sys
 import tomllib
 import traceback
@@ -152,7 +153,7 @@ def configure(setup: Setup, *, read: FilesRead = NONE_READ) -> Project:
         if is_of_flask:
             config.set_main_option("script_location", str(config_path.parent).replace("%", "%%"))
         script = ScriptDirectory.from_config(config)
-        _surround(script, config, root=root_of(config_path), is_of_flask=is_of_flask)
+        _surround(script, config, root=root_of(config_path))
         own = OwnFolders(root_of(config_path), (script.dir, *(script.version_locations or ())))
         return Project(
             setup=setup,
@@ -169,10 +170,11 @@ def configure(setup: Setup, *, read: FilesRead = NONE_READ) -> Project:
         )
 
 
-def _surround(script: ScriptDirectory, config: Config, *, root: Path, is_of_flask: bool) -> None:
-    """Have env.py run, whoever runs it, in what ``[tool.af-db]`` says that it needs."""
+def _surround(script: ScriptDirectory, config: Config, *, root: Path) -> None:
+    """Have env.py run, whoever runs it, in what it needs around it."""
     settings = read_configuration(root)
-    if settings.attributes is None and settings.flask_app is None and not is_of_flask:
+    is_of_flask = settings.flask_app is not None or _names_current_app(Path(script.env_py_location))
+    if settings.attributes is None and not is_of_flask:
         return
     run_env = script.run_env
 
@@ -181,6 +183,14 @@ def _surround(script: ScriptDirectory, config: Config, *, root: Path, is_of_flas
             run_env()
 
     script.run_env = run_surrounded  # type: ignore[method-assign]
+
+
+def _names_current_app(env_py: Path) -> bool:
+    """Say whether env.py asks Flask for the application, as every env.py of Flask-Migrate does."""
+    try:
+        return re.search(rb"^[^#\n]*\bcurrent_app\b", env_py.read_bytes(), re.MULTILINE) is not None
+    except OSError:  # said where it is run
+        return False
 
 
 def _beside(config_path: Path) -> dict[str, Any]:
