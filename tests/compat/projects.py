@@ -13,7 +13,8 @@ class Project:
     ``{folder}`` that of the trial, where ``files`` are written and modules are found. ``settings`` are lines
     for ``[tool.af-db]``. ``before`` is the function, as ``module:name``, that makes what the package makes
     before its migrations; ``x`` are values of Alembic's option, ``allows`` consents, and
-    ``target`` is where the history ends. ``is_of_flask``: ``flask db`` is what runs it.
+    ``target`` is where the history ends. ``is_of_flask``: ``flask db`` is what runs it;
+    ``driver`` is what its URL names.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Project:
     allows: tuple[str, ...] = ()
     target: str = "head"
     is_of_flask: bool = False
+    driver: str = "psycopg2"
 
 
 def _config(script_location: str) -> str:
@@ -54,22 +56,12 @@ PROJECTS: tuple[Project, ...] = (
         allows=("baseline", "depends-on-data"),
     ),
     Project(
-        name="ihatemoney",
-        config="ihatemoney/migrations/alembic.ini",
-        environment={
-            "FLASK_APP": "ihatemoney.run:create_app",
-            "IHATEMONEY_SETTINGS_FILE_PATH": "{folder}/ihatemoney.cfg",
-        },
-        files={"ihatemoney.cfg": 'SQLALCHEMY_DATABASE_URI = "{url}"\nSECRET_KEY = "of a trial"\n'},
-        is_of_flask=True,
-    ),
-    Project(
         name="fractal-server",
         config="fractal_server/alembic.ini",
         environment={
             "JWT_SECRET_KEY": "of-a-trial",
             "POSTGRES_DB": "{database}",
-            "POSTGRES_USER": "{user}",
+            "POSTGRES_USER": "{username}",
             "POSTGRES_PASSWORD": "{password}",
             "POSTGRES_HOST": "127.0.0.1",
             "POSTGRES_PORT": "{port}",
@@ -79,6 +71,7 @@ PROJECTS: tuple[Project, ...] = (
     ),
     Project(
         name="dstack",
+        driver="asyncpg",
         requirements=("dstack[server]", "asyncpg"),
         config="dstack/_internal/server/alembic.ini",
         environment={"DSTACK_DATABASE_URL": "{url}"},
@@ -90,6 +83,7 @@ PROJECTS: tuple[Project, ...] = (
     ),
     Project(
         name="argilla-server",
+        driver="asyncpg",
         requirements=("argilla-server", "asyncpg"),
         config="argilla_server/alembic.ini",
         environment={"ARGILLA_DATABASE_URL": "{url}"},

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg2
+import sqlalchemy as sa
 
 from tests.compat.projects import Project
 from tests.postgres import Server
@@ -147,7 +148,7 @@ class Trial:
                 cursor.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
                 cursor.execute(f"CREATE DATABASE {database}")
         # SQLAlchemy 2.1 takes another driver than 2.0 where the URL names none.
-        return self._server.url(database).replace("postgresql:", "postgresql+psycopg2:", 1)
+        return self._server.url(database).replace(":", f"+{self._project.driver}:", 1)
 
     def _config(self, url: str) -> Path:
         """Return the alembic.ini: the package's own, or one that is written here."""
@@ -167,7 +168,9 @@ class Trial:
 
     def _filled(self, text: str, url: str) -> str:
         places = {"url": url, "site": self._site, "folder": self._folder}
-        return re.sub(r"\{(url|site|folder)\}", lambda found: str(places[found[1]]), text)
+        if url:
+            places |= sa.make_url(url).translate_connect_args()
+        return re.sub(r"\{(\w+)\}", lambda found: str(places.get(found[1], found[0])), text)
 
     def _code(self, text: str) -> tuple[str, ...]:
         # Without -P a package's own logging.py would be taken for the standard library's.
@@ -220,7 +223,7 @@ class Trial:
     def _dump(self, url: str) -> Sequence[str]:
         """The schema as pg_dump writes it, and the rows of the version table, without what af-db keeps."""
         pg_dump = str(self._server.bin_dir / "pg_dump")
-        url = url.replace("+psycopg2", "")
+        url = url.replace(f"+{self._project.driver}", "", 1)
         text = self._do("dump", pg_dump, "--schema-only", "--exclude-schema", "af_db", "--dbname", url)
         with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
             cursor.execute(

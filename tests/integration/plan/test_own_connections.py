@@ -614,3 +614,31 @@ def test_no_packet_leaves_for_the_port_of_a_database(
         assert f"it connects to 127.0.0.1:{port}" in outcome.error["message"]
         with pytest.raises(BlockingIOError):
             server.accept()
+
+
+SWALLOWS = """
+import subprocess
+
+try:
+    subprocess.run(["git", "version"], check=True)
+except Exception:
+    pass
+else:
+    raise SystemExit("it was started")
+raise ImportError("Bad git executable")
+"""
+
+
+@pytest.mark.parametrize("place", ["env.py", "a revision"])
+def test_a_program_whose_refusal_a_library_keeps_to_itself_is_named(
+    af_db: CommandLine, project: AlembicProject, sqlite_url: str, place: str
+) -> None:
+    (project.root / "library.py").write_text(SWALLOWS)
+    file = project.env_py if place == "env.py" else project.versions / "002_step_002.py"
+    file.write_text("import library\n" + file.read_text())
+
+    refused = af_db("local", "plan", cwd=project.root, url=sqlite_url)
+
+    assert refused.code == 2
+    assert "Bad git executable" in refused.err
+    assert "af-db has not let it start git: if it changes nothing, name it" in refused.err

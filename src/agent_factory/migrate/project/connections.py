@@ -108,6 +108,8 @@ class _State:
     """What was said already of what project code would do."""
     lending: Lending | None = None
     """What env.py may borrow while it runs; None where it does not run."""
+    refused_program: "OwnConnection | None" = None
+    """The last program that was refused. A library may keep it to itself and fail by it later."""
 
 
 _state = _State()
@@ -339,9 +341,15 @@ def _noting(project: Project, seen: Seen) -> _Note:
         )
         seen(opened)
         if why:
+            _state.refused_program = opened if is_program else _state.refused_program
             raise OwnConnectionError(opened)
 
     return note
+
+
+def refused_program() -> OwnConnection | None:
+    """Return the last program that project code was refused, which may be why something else is wrong."""
+    return _state.refused_program
 
 
 def _configured(project: Project) -> "Configuration":

@@ -14,7 +14,7 @@ from agent_factory.migrate.project.connections import OwnConnection, refused_in
 from agent_factory.migrate.project.history import Project
 from agent_factory.migrate.project.interruptions import is_interruption
 from agent_factory.migrate.project.lending import NotLentError
-from agent_factory.migrate.project.refusals import is_refused_write, program_steps
+from agent_factory.migrate.project.refusals import is_refused_write, program_steps, refused_program_steps
 from agent_factory.migrate.project.settings import missing_settings
 from agent_factory.plain_text import text_of
 
@@ -82,7 +82,7 @@ def _broken(project: Project, error: BaseException, line: int | None) -> UsageEr
     cause = error.orig if isinstance(error, sa.exc.DBAPIError) and error.orig else error
     said = text_of(error) if cause is error else text_of(cause).strip().partition("\n")[0]
     message = f"{shown}, line {line or '?'}: {type(cause).__name__}: {said}"
-    next_steps: tuple[str, ...] = ("correct env.py, or what it calls",)
+    next_steps: tuple[str, ...] = (*refused_program_steps(), "correct env.py, or what it calls")
     if wanted := missing_settings(error):
         message = f"{shown}, line {line or '?'}: {type(cause).__name__}: not set: {', '.join(wanted)}"
         next_steps = ("set it, as for the application itself",)

@@ -34,7 +34,7 @@ from agent_factory.migrate.project.loader import execute_from_bytes, load_module
 from agent_factory.migrate.project.opened_files import OpenedFiles
 from agent_factory.migrate.project.output import stdout_kept_clean
 from agent_factory.migrate.project.own_folders import OwnFolders
-from agent_factory.migrate.project.refusals import why_not_loaded
+from agent_factory.migrate.project.refusals import refused_program_steps, why_not_loaded
 from agent_factory.migrate.project.surroundings import surroundings
 from agent_factory.migrate.revisions.config_file import root_of
 from agent_factory.migrate.revisions.contents import FileContent, content_of, contents_read
@@ -346,4 +346,6 @@ def _why_not_imported(error: BaseException, path: Path) -> Broken:
         return refused
     if trace[-1].filename != str(path):
         said += f" ({trace[-1].filename}, line {trace[-1].lineno})"
-    return Broken(why=said, line=lines[-1] if lines else None)
+    return Broken(
+        why=said, line=lines[-1] if lines else None, remedy=next(iter(refused_program_steps()), None)
+    )

@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg2
 import sqlalchemy as sa
 
-from agent_factory.migrate.project.connections import OwnConnection, refused_in
+from agent_factory.migrate.project.connections import OwnConnection, refused_in, refused_program
 from agent_factory.migrate.revisions.parse import Broken
 from agent_factory.plain_text import text_of
 
@@ -44,6 +44,12 @@ def program_steps(own: OwnConnection) -> tuple[str, ...]:
     if own.is_shell:
         return ("start it without a shell, then name it in `programs` of [tool.af-db] if it changes nothing",)
     return (f'if it changes nothing, name it in pyproject.toml: [tool.af-db] programs = ["{own.to}"]',)
+
+
+def refused_program_steps() -> tuple[str, ...]:
+    """Return what to do about a program that was refused before something else went wrong, if one was."""
+    own = refused_program()
+    return () if own is None else (f"af-db has not let it start {own.to}: {program_steps(own)[0]}",)
 
 
 def why_not_loaded(error: BaseException, path: Path, line: int | None) -> Broken | None:
