@@ -31,8 +31,27 @@ class Project:
     driver: str = "psycopg2"
 
 
-def _config(script_location: str) -> str:
-    return f"[alembic]\nscript_location = {script_location}\nsqlalchemy.url = {{url}}\n"
+LOGGING = """
+[loggers]
+keys = root
+[handlers]
+keys = console
+[formatters]
+keys = plain
+[logger_root]
+level = WARNING
+handlers = console
+[handler_console]
+class = StreamHandler
+args = (sys.stderr,)
+formatter = plain
+[formatter_plain]
+format = %(message)s
+"""
+
+
+def _config(script_location: str, more: str = "") -> str:
+    return f"[alembic]\nscript_location = {script_location}\nsqlalchemy.url = {{url}}\n{more}{LOGGING}"
 
 
 PROJECTS: tuple[Project, ...] = (
@@ -73,24 +92,16 @@ PROJECTS: tuple[Project, ...] = (
         name="dstack",
         driver="asyncpg",
         requirements=("dstack[server]", "asyncpg"),
-        config="dstack/_internal/server/alembic.ini",
+        config=_config("{site}/dstack/_internal/server/migrations", "recursive_version_locations = true\n"),
+        settings='programs = ["git"]  # GitPython starts it when it is imported\n',
         environment={"DSTACK_DATABASE_URL": "{url}"},
     ),
     Project(
         name="arize-phoenix",
+        driver="asyncpg",
+        requirements=("arize-phoenix", "asyncpg"),
         config="phoenix/db/alembic.ini",
         environment={"PHOENIX_SQL_DATABASE_URL": "{url}"},
-    ),
-    Project(
-        name="argilla-server",
-        driver="asyncpg",
-        requirements=("argilla-server", "asyncpg"),
-        config="argilla_server/alembic.ini",
-        environment={"ARGILLA_DATABASE_URL": "{url}"},
-    ),
-    Project(
-        name="mcp-contextforge-gateway",
-        config="mcpgateway/alembic.ini",
-        environment={"DATABASE_URL": "{url}"},
+        allows=("depends-on-data",),
     ),
 )

@@ -19,6 +19,8 @@ from tests.postgres import Server
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 1800
 LAST = 10
+CONSENTS: Mapping[str, tuple[str, ...]] = {"upgrade": (), "down": ("deletes-data",), "up": ()}
+"""The steps that run, and what each has to be allowed besides what the project needs."""
 
 REVISIONS = """
 import sys
@@ -133,7 +135,7 @@ class Trial:
             self._alembic("upgrade", revisions[LAST], url=older)
         planned = json.loads(self._af_db("plan", "prod", "plan", target, "--json", url=older))
         row.steps["plan"] = _hazards(planned)
-        self._af_db("down", "prod", "downgrade", "-1", "--yes", "--allow", "deletes-data", url=ours)
+        self._af_db("down", "prod", "downgrade", "-1", "--yes", url=ours)
         self._alembic("downgrade", "-1", url=plain)
         self._compare("down", plain, ours)
         self._af_db("up", "prod", "upgrade", target, "--yes", url=ours)
@@ -188,8 +190,9 @@ class Trial:
     def _af_db(self, step: str, *words: str, url: str) -> str:
         af_db = [str(self._python.with_name("af-db")), *words, "-c", str(self._config(url))]
         af_db += [word for value in self._project.x for word in ("-x", value)]
-        if step == "upgrade":
-            af_db += [word for name in self._project.allows for word in ("--allow", name)]
+        if step in CONSENTS:
+            names = (*self._project.allows, *CONSENTS[step])
+            af_db += [word for name in names for word in ("--allow", name)]
         return self._do(step, *af_db, url=url, environment={"DATABASE_URL": url})
 
     def _do(
