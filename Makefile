@@ -10,7 +10,7 @@ PIP := $(BIN)/python $(INSTALL) $(CONSTRAINTS)
 # Without bytecode each worker would compile every test anew.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 
-.PHONY: help migrate test test-all test-debian test-lowest test-wheel coverage mutants lint check format bench-smoke clean
+.PHONY: help migrate test test-all test-debian test-lowest test-wheel coverage compat mutants lint check format bench-smoke clean
 
 help: ## Show these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ test-lowest: $(LOWEST)/.installed ## Unit tests and runs with the oldest librari
 	@$(LOWEST)/bin/python -m pytest tests/unit tests/integration/test_runs.py \
 		tests/integration/test_lent_connections.py tests/integration/test_quick.py \
 		tests/integration/test_alembic_arguments.py tests/migrations/test_schema.py
+
+compat: $(VENV)/.installed-test ## Real projects from PyPI, with plain Alembic beside: half an hour and 5 GB
+	@$(BIN)/python -m tests.compat
 
 mutants: $(VENV)/.installed-test ## Change 200 places of the engine: a test has to notice each. An hour
 	@$(PIP) -e '.[mutants]'

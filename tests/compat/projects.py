@@ -104,4 +104,5 @@ PROJECTS: tuple[Project, ...] = (
         environment={"PHOENIX_SQL_DATABASE_URL": "{url}"},
         allows=("depends-on-data",),
     ),
+    Project(name="gpustack", config=_config("{site}/gpustack/migrations"), allows=("depends-on-data",)),
 )

@@ -26,7 +26,10 @@ REVISIONS = """
 import sys
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-script = ScriptDirectory.from_config(Config(sys.argv[1]))
+config = Config(sys.argv[1])
+if not config.get_main_option("script_location"):
+    config.set_main_option("script_location", sys.argv[1].rpartition("/")[0])
+script = ScriptDirectory.from_config(config)
 print(*[each.revision for each in script.walk_revisions()])
 """
 """The revisions, newest first, without running env.py."""
