@@ -311,21 +311,24 @@ def _named_in_configuration(config: Config, connection: sa.Connection) -> Iterat
     The driver stays the project's own where it is one for this kind of database. Nothing connects by it, so
     it has no password.
     """
-    section = config.config_ini_section
-    before = config.file_config.get(section, _URL, raw=True, fallback=None)
-    scheme, separator, _ = (before or "").partition("://")
+    own_section = config.config_ini_section
+    sections = [own_section]
+    if config.file_config.has_section(one := config.get_main_option("databases") or ""):
+        sections.append(one)  # of several databases
     backend = connection.dialect.name
-    is_of_its_kind = bool(separator) and scheme.partition("+")[0] == backend
-    driver = scheme if is_of_its_kind else f"{backend}+{connection.dialect.driver}"
-    url = spelled_as(driver, replace(named_url(connection), password=None))
-    config.set_main_option(_URL, url.replace("%", "%%"))
-    try:
+    with contextlib.ExitStack() as undo:
+        for section in sections:
+            before = config.file_config.get(section, _URL, raw=True, fallback=None)
+            scheme, separator, _ = (before or "").partition("://")
+            is_of_its_kind = bool(separator) and scheme.partition("+")[0] == backend
+            driver = scheme if is_of_its_kind else f"{backend}+{connection.dialect.driver}"
+            url = spelled_as(driver, replace(named_url(connection), password=None))
+            config.set_section_option(section, _URL, url.replace("%", "%%"))
+            if before is None:
+                undo.callback(config.file_config.remove_option, section, _URL)
+            else:
+                undo.callback(config.file_config.set, section, _URL, before)
         yield
-    finally:
-        if before is None:
-            config.remove_main_option(_URL)
-        else:
-            config.file_config.set(section, _URL, before)
 
 
 def _build_environment(

@@ -36,7 +36,7 @@ from agent_factory.migrate.project.output import stdout_kept_clean
 from agent_factory.migrate.project.own_folders import OwnFolders
 from agent_factory.migrate.project.refusals import refused_program_steps, why_not_loaded
 from agent_factory.migrate.project.surroundings import surroundings
-from agent_factory.migrate.revisions.config_file import root_of
+from agent_factory.migrate.revisions.config_file import databases_of, root_of
 from agent_factory.migrate.revisions.contents import FileContent, content_of, contents_read
 from agent_factory.migrate.revisions.faults import find_faults
 from agent_factory.migrate.revisions.parse import (
@@ -143,12 +143,13 @@ def configure(setup: Setup, *, read: FilesRead = NONE_READ) -> Project:
     config = Config(
         config_path if config_path.suffix != ".toml" else None,
         **_beside(config_path),
-        ini_section=setup.section,
+        ini_section=_section(setup, config_path),
         stdout=sys.stderr,
         cmd_opts=command_options(setup, setup.command, setup.options),
     )
     with _configuration_errors(config_path), stdout_kept_clean():
         _require_section(setup, config)
+        _choose_database(setup, config)
         is_of_flask = root_of(config_path) != config_path.parent
         if is_of_flask:
             config.set_main_option("script_location", str(config_path.parent).replace("%", "%%"))
@@ -167,6 +168,43 @@ def configure(setup: Setup, *, read: FilesRead = NONE_READ) -> Project:
                 cache=CodeCache(str(config_path.absolute())),
             ),
             opened=OpenedFiles(own, dict(read.opened)),
+        )
+
+
+def _section(setup: Setup, config_path: Path) -> str:
+    """Return the section that Alembic reads: of several databases, one has a section with its URL only."""
+    return OWN_SECTION if setup.section in databases_of(config_path) else setup.section
+
+
+def _choose_database(setup: Setup, config: Config) -> None:
+    """Have env.py see one database, where the configuration has several as Alembic's template multidb does.
+
+    A new revision is for all of them, so none is chosen for it. Raises UsageError where it is not said which
+    one is meant, or models would have to be compared with all.
+    """
+    databases = databases_of(setup.config_path)
+    if not databases:
+        return
+    if setup.command == "revision":
+        if setup.options.get("autogenerate"):
+            raise UsageError(
+                "several-databases",
+                f"{setup.config_path.name} has {len(databases)} databases, and models are compared with one",
+                state=NOT_TOUCHED,
+                next_steps=("write it by hand: af-db local create --empty MESSAGE",),
+            )
+        return
+    if setup.section in databases:
+        config.set_main_option("databases", setup.section)
+    elif len(databases) > 1:
+        raise UsageError(
+            "several-databases",
+            f"{setup.config_path.name} has {len(databases)} databases, and af-db works on one at a time",
+            state=NOT_TOUCHED,
+            next_steps=tuple(
+                f"for {name}: the same command with -n {name}, and DATABASE_URL naming that database"
+                for name in databases
+            ),
         )
 
 

@@ -73,6 +73,14 @@ def root_of(config_path: Path) -> Path:
     return folder if _option(config_path, OWN_SECTION, "script_location") else folder.parent
 
 
+def databases_of(config_path: Path) -> tuple[str, ...]:
+    """Return the names of a project's databases where each has a section, as in Alembic's template multidb."""
+    if config_path.suffix == ".toml":
+        return ()
+    names = [name.strip() for name in _option(config_path, OWN_SECTION, "databases").split(",")]
+    return tuple(names) if all(_option(config_path, name, "sqlalchemy.url") for name in names) else ()
+
+
 def _option(ini: Path, section: str, name: str) -> str:
     """Return an option as it is written; empty where there is none, or Alembic will say what is wrong."""
     from configparser import Error, RawConfigParser  # 4 ms, and most commands have a DATABASE_URL
