@@ -74,7 +74,7 @@ def root_of(config_path: Path) -> Path:
 
 
 def databases_of(config_path: Path) -> tuple[str, ...]:
-    """Return the names of a project's databases where each has a section, as in Alembic's template multidb."""
+    """Return the names of a project's databases where each has a section: Alembic's template multidb."""
     if config_path.suffix == ".toml":
         return ()
     names = [name.strip() for name in _option(config_path, OWN_SECTION, "databases").split(",")]
