@@ -1,0 +1,1 @@
+"""A package that ships its migrations; whoever installs it has the database."""
