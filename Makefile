@@ -54,6 +54,7 @@ lint: $(VENV)/.installed-dev ## Format, lint, types, layers
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml examples/ci/github-actions.yml
+	@$(BIN)/check-jsonschema -q --builtin-schema vendor.github-actions action.yml
 	@$(BIN)/check-jsonschema -q --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/w*.yml
 
 test-wheel: ## Build the wheel, install it into an empty environment, and migrate a database with it
