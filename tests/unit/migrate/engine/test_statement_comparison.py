@@ -1,5 +1,7 @@
 """What a revision sends, beside what it is expected to send."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -166,3 +168,15 @@ def test_it_ends_well_for_what_is_planned_and_is_stopped_for_everything_else(
 def of_one_order(texts: list[str]) -> list[str]:
     statements = [SentStatement(sql=text, sha256=sha256_of(text, None)) for text in texts]
     return [each.sql for each in in_one_order(statements)]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))), ids=str)
+def test_queries_beside_each_other_come_in_any_order(order: tuple[int, ...]) -> None:
+    queries = [f"SELECT {number}" for number in range(4)]
+    comparison = expecting(*queries, "DROP TABLE t", is_binding=True)
+
+    for number in order:
+        comparison.note(queries[number])
+    comparison.note("DROP TABLE t")
+
+    assert comparison.end() is None

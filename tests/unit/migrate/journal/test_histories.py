@@ -115,6 +115,14 @@ def test_what_two_tenants_ran_vouches_for_both() -> None:
     assert records.entries["001"].is_applied
 
 
+def test_what_was_undone_once_more_than_it_is_here_vouches_for_nothing() -> None:
+    rows = [row("001"), row("001", direction=DOWN)]
+
+    records = sort_out([], rows, is_alone=False, files=FILES, applied={"001"})
+
+    assert dict(records.entries) == {}, "who has it here did not write these rows"
+
+
 def test_what_was_begun_holds_up_whoever_it_may_be_of() -> None:
     begun = row("002", state="started")
 
