@@ -57,8 +57,8 @@ lint: $(VENV)/.installed-dev ## Format, lint, types, layers
 	@$(BIN)/check-jsonschema -q --builtin-schema vendor.github-actions action.yml
 	@$(BIN)/check-jsonschema -q --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/w*.yml
 
-test-wheel: ## Build the wheel, install it into an empty environment, and migrate a database with it
-	@PYTHON=$(PYTHON) .ci/try-wheel
+test-wheel: ## Build wheel and sdist, install each into an empty environment, and migrate a database with it
+	@PYTHON=$(PYTHON) .ci/try-wheel $(DIST)
 
 format: $(VENV)/.installed-dev ## Format the code
 	@$(BIN)/ruff format .
