@@ -189,3 +189,16 @@ def test_attributes_that_cannot_be_had_are_named(
         assert "attributes in [tool.af-db]" in refused.err
         assert why in refused.err
     assert not os.path.exists(sqlite_url.removeprefix("sqlite:///"))  # noqa: PTH110
+
+
+@pytest.mark.parametrize("databases", ['["postgresql", "sqlite"]', '["postgresql"]', '["sqlite"]'])
+def test_the_project_is_checked_on_each_kind_of_database_that_it_is_for(
+    flask_project: Path, database_url: str, databases: str
+) -> None:
+    (flask_project / "app.py").write_text(APP)
+    (flask_project / "pyproject.toml").write_text(f"[tool.af-db]\ndatabases = {databases}\n")
+
+    checked = run_process("check", cwd=flask_project, url=database_url)
+
+    assert checked.code == 0, checked.out + checked.err
+    assert "every revision up, down and up again" in checked.out

@@ -20,6 +20,7 @@ _OF_LIBPQ = {
     "PGPASSWORD": "password",
     "PGDATABASE": "dbname",
 }
+_FOR_ASYNCIO = ("asyncpg", "psycopg_async", "aiosqlite")
 _ELSEWHERE = ("PGHOSTADDR", "PGSERVICE")
 """What libpq prefers to the others."""
 
@@ -28,8 +29,8 @@ _ELSEWHERE = ("PGHOSTADDR", "PGSERVICE")
 def naming(copy: DatabaseURL, *, instead_of: DatabaseURL | None) -> Iterator[None]:
     """Have DATABASE_URL, PG* and each variable that names the original's server name the copy, for the block.
 
-    Nothing else of the environment is taken away. What names a database of another kind than the copy keeps
-    its value: who reads it could not use the copy's, and would be refused at the original.
+    Nothing else of the environment is taken away. DATABASE_URL names the copy of whatever kind that is; what
+    else names a database of another kind keeps its value: who reads it would be refused at the original.
     """
     changed = _changed(dict(os.environ), copy, instead_of)
     before = {name: os.environ.get(name) for name in changed}
@@ -54,7 +55,11 @@ def _changed(
     changed: dict[str, str | None] = {}
     for name, value in environment.items():
         where = _address(value)
-        if where is None or where.backend != copy.backend:
+        if where is None:
+            continue
+        if where.backend != copy.backend:
+            if name == "DATABASE_URL":
+                changed[name] = spelled_as(_of_kind(copy.backend, value), copy)
             continue
         if name == "DATABASE_URL" or (original is not None and _is_at(where, original)):
             changed[name] = _spelled_as(value, copy)
@@ -95,6 +100,14 @@ def _spelled_as(value: str, copy: DatabaseURL) -> str:
     if not separator:
         return str(psycopg2.extensions.make_dsn(**keywords(copy)))
     return spelled_as(scheme, copy)
+
+
+def _of_kind(backend: str, value: str) -> str:
+    """Return the scheme of a database of this kind, for asyncio where the value, of another kind, is so."""
+    _, _, driver = value.strip().partition("://")[0].partition("+")
+    if driver not in _FOR_ASYNCIO:
+        return backend
+    return f"{backend}+{'aiosqlite' if backend == 'sqlite' else 'asyncpg'}"
 
 
 def spelled_as(scheme: str, copy: DatabaseURL) -> str:

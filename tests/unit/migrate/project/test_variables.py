@@ -50,21 +50,36 @@ def test_what_names_another_is_left(monkeypatch: pytest.MonkeyPatch, value: str)
         assert os.environ["APP_DB"] == value
 
 
-@pytest.mark.parametrize("name", ["DATABASE_URL", "APP_DB"])
 @pytest.mark.parametrize(
-    ("value", "copy"),
+    ("value", "copy", "named"),
     [
-        ("postgresql://db.prod/app", "sqlite:////copies/copy.db"),
-        ("sqlite:////data/app.db", "postgresql://localhost:6000/af_db_copy"),
+        ("postgresql://db.prod/app", "sqlite:////copies/copy.db", "sqlite:////copies/copy.db"),
+        (
+            "postgresql+asyncpg://db.prod/app",
+            "sqlite:////copies/copy.db",
+            "sqlite+aiosqlite:////copies/copy.db",
+        ),
+        (
+            "sqlite:////data/app.db",
+            "postgresql://localhost:6000/af_db_copy",
+            "postgresql://localhost:6000/af_db_copy",
+        ),
+        (
+            "sqlite+aiosqlite:////data/app.db",
+            "postgresql://localhost:6000/af_db_copy",
+            "postgresql+asyncpg://localhost:6000/af_db_copy",
+        ),
     ],
 )
-def test_a_variable_never_names_a_database_of_another_kind(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str, copy: str
+def test_only_database_url_names_a_database_of_another_kind(
+    monkeypatch: pytest.MonkeyPatch, value: str, copy: str, named: str
 ) -> None:
-    monkeypatch.setenv(name, value)
+    for name in ("DATABASE_URL", "APP_DB"):
+        monkeypatch.setenv(name, value)
 
     with naming(parse_url(copy), instead_of=parse_url(value)):
-        assert os.environ[name] == value
+        assert os.environ["DATABASE_URL"] == named
+        assert os.environ["APP_DB"] == value
 
 
 def test_a_copy_of_a_file_is_named_with_the_driver_of_the_original(
