@@ -1,6 +1,7 @@
 """A terminal with a person before it. This is the only module that imports Rich."""
 
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -119,7 +120,9 @@ class _Unanswered:
     @classmethod
     def get_input(cls, console: Console, prompt: Any, *arguments: Any, **options: Any) -> str:
         _forget_keys()
-        with _when_it_goes_on(lambda: console.print(prompt, end="")):
+        with console.capture() as shown:
+            console.print(prompt, end="")
+        with _when_it_goes_on(lambda: _write_at_once(console, shown.get())):
             answer: str = super().get_input(console, prompt, *arguments, **options)  # type: ignore[misc] # of the prompt beside it
         return answer
 
@@ -134,7 +137,7 @@ def _when_it_goes_on(show: Callable[[], None]) -> Iterator[None]:
 
     def go_on(_number: int, _frame: object) -> None:
         _forget_keys()
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # of what was closed meanwhile
             show()
 
     before = signal.signal(number, go_on)
@@ -142,6 +145,11 @@ def _when_it_goes_on(show: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         signal.signal(number, before)
+
+
+def _write_at_once(console: Console, text: str) -> None:
+    """Write without a buffer: a signal may come in the middle of a print, which cannot be entered twice."""
+    os.write(console.file.fileno(), text.encode(console.encoding, "replace"))
 
 
 def _forget_keys() -> None:
