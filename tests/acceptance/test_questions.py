@@ -215,8 +215,15 @@ def test_the_question_is_shown_again_when_the_command_goes_on_after_ctrl_z(
             if select.select([controller], [], [], 0.1)[0]:
                 shown += os.read(controller, 65536)
 
+    def read_until_it_waits() -> None:
+        """A person takes longer to press Ctrl-Z than the command from the question to the wait for a key."""
+        nonlocal shown
+        while select.select([controller], [], [], 1.0)[0]:
+            shown += os.read(controller, 65536)
+
     try:
         show_until(1)
+        read_until_it_waits()
         process.send_signal(signal.SIGSTOP)  # what Ctrl-Z does, in a session without a shell
         process.send_signal(signal.SIGCONT)
         show_until(2)
