@@ -1,6 +1,7 @@
 """A scratch database goes with whoever wanted it, however that ends: no process, no folder, no database."""
 
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
@@ -66,6 +67,16 @@ class Holder:
     @property
     def keeper_pid(self) -> int:
         return os.getpgid(self.server_pid)  # it leads its session
+
+    @property
+    def keeper_is_gone(self) -> bool:
+        """Whether nobody holds the lock by which a living keeper is known; a killed process ends later."""
+        with (self.folder / keeper.LOCK).open("r+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+        return True
 
     def end(self, by: signal.Signals) -> None:
         self.process.send_signal(by)
@@ -164,8 +175,8 @@ def test_killed_with_its_keeper(place: Path) -> None:
         server = holder.server_pid
         os.kill(holder.keeper_pid, signal.SIGKILL)
         holder.end(signal.SIGKILL)
+    until(lambda: holder.keeper_is_gone, "the keeper is gone")
     os.kill(server, 0)
-    assert holder.folder.exists()
 
     with scratch_database(MAJOR) as scratch:
         assert works(scratch)
@@ -179,7 +190,7 @@ def test_killed_with_its_keeper_and_its_server(place: Path) -> None:
     with holding() as holder:
         os.killpg(holder.keeper_pid, signal.SIGKILL)
         holder.end(signal.SIGKILL)
-    assert holder.folder.exists()
+    until(lambda: holder.keeper_is_gone, "the keeper is gone")
 
     with scratch_database(MAJOR) as scratch:
         assert works(scratch)

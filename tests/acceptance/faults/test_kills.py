@@ -180,6 +180,7 @@ def test_killed_and_somebody_builds_the_index_by_hand(building: AlembicProject, 
         migrating(building, database.url) as run,
     ):
         database.backend_running(CONCURRENTLY)
+        until(lambda: database.index("ix_t_a") == "invalid", "it has begun to build")
         run.kill()
         no_orphan(database)
     database.execute("DROP INDEX ix_t_a")
