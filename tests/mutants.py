@@ -35,6 +35,7 @@ MEANS_THE_SAME = ("Is_Eq", "IsNot_NotEq", "Eq_Is", "NotEq_IsNot")
 OF_NO_USE = ("BitOr", "BitAnd", "Variable", "RemoveDecorator")
 """Operators that mostly change types, want names to change, or make what no module can be imported with."""
 FIRST_TESTS = 40
+UNIT_TESTS = "tests/unit/"
 OF_OTHER_PROCESSES = ("tests/acceptance/faults",)
 """Tests whose commands are processes of their own, so that nobody knows which lines they execute."""
 EQUIVALENT = {
@@ -42,6 +43,9 @@ EQUIVALENT = {
     "_next: int = field(default= 1, init=False)": "begin() sets it first",
     "@dataclass(slots=False, kw_only=True)": "slots save memory",
     "@dataclass(frozen=True, slots=False, kw_only=True)": "slots save memory",
+    "if now - stopping_since >= ABORT_AFTER_CANCELLING_S:": "no clock stands still at this moment",
+    "time.sleep( 1.2)": "the same answer a second later",
+    "/,": "parameters are given by their names, in their order",
     "DROP_LOCK_TIMEOUT_S = 61.0": "a patience of a minute, in a fault that is proven with less",
 }
 """The changed line, stripped, of each sampled change that means the same, and why it does."""
@@ -109,7 +113,10 @@ def _first_difference(before: str, after: str) -> tuple[int, str]:
 
 
 def tests_by_line(data_file: Path) -> dict[tuple[str, int], list[str]]:
-    """Return the tests that execute each line, by file and line."""
+    """Return the tests that execute each line, by file and line.
+
+    A line that only an import executes, such as a default or a limit, has the unit tests of its file.
+    """
     data = CoverageData(str(data_file))
     data.read()
     found: dict[tuple[str, int], list[str]] = defaultdict(list)
@@ -117,8 +124,13 @@ def tests_by_line(data_file: Path) -> dict[tuple[str, int], list[str]]:
         if str(PACKAGE) not in file:
             continue
         name = file[file.index(str(PACKAGE)) :]
-        for line, contexts in data.contexts_by_lineno(file).items():
-            found[name, line] = sorted({context.partition("|")[0] for context in contexts if context})
+        by_line = {
+            line: sorted({context.partition("|")[0] for context in contexts if context})
+            for line, contexts in data.contexts_by_lineno(file).items()
+        }
+        of_file = {test for tests in by_line.values() for test in tests if test.startswith(UNIT_TESTS)}
+        for line, tests in by_line.items():
+            found[name, line] = tests or sorted(of_file)
     return found
 
 

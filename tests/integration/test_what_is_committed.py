@@ -15,6 +15,7 @@ PROBE = (
 )
 PROBED = f"{RAW}\ntry:\n    cursor.execute('SELECT * FROM maybe')\nexcept Exception:\n    pass"
 BLOCK = "with op.get_context().autocommit_block():"
+TERMINATE = "SELECT pg_terminate_backend(pg_backend_pid())"
 FAIL = "raise ValueError('no')"
 
 
@@ -232,6 +233,22 @@ def test_what_nobody_has_heard_is_not_called_rolled_back(
     executes = "\n".join(f"own.execute({sql!r})" for sql in sent)
 
     ended = upgrade(af_db, bare, postgresql_url, f"{unheard}\n{executes}\n{FAIL}")
+
+    assert tables_made(postgresql_url) == {"made"}
+    assert (ended.code, ended.error["revisions"]) == (8, [{"revision": "002", "outcome": "unknown"}])
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(f"{RAW}\ncursor.execute('COMMIT; {TERMINATE}')", id="a cursor"),
+        pytest.param(f"op.execute('COMMIT; {TERMINATE}')", id="an operation"),
+    ],
+)
+def test_what_went_with_the_connection_is_not_called_rolled_back(
+    af_db: CommandLine, bare: AlembicProject, postgresql_url: str, sent: str
+) -> None:
+    ended = upgrade(af_db, bare, postgresql_url, f"{MAKE}\n{sent}")
 
     assert tables_made(postgresql_url) == {"made"}
     assert (ended.code, ended.error["revisions"]) == (8, [{"revision": "002", "outcome": "unknown"}])

@@ -64,8 +64,13 @@ def _watch(target: Target, run_state: RunState, done: threading.Event) -> None:
                 said = " ".join(str(error).split())
                 message = f"statements are not watched for now, so nobody who blocks one is named: {said}"
                 run_state.emit(Warned(code="not-watched", message=message))
-            pause_s = min(max(pause_s * 2, FIRST_PAUSE_S), LONGEST_PAUSE_S)
+            pause_s = next_pause_s(pause_s)
             _pause(pause_s, run_state, done)
+
+
+def next_pause_s(last_s: float) -> float:
+    """Return how long to wait after one more connection that failed: twice as long, within limits."""
+    return min(max(last_s * 2, FIRST_PAUSE_S), LONGEST_PAUSE_S)
 
 
 def _pause(seconds: float, run_state: RunState, done: threading.Event) -> None:
