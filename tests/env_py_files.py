@@ -153,6 +153,28 @@ def ask(connection):
 
 """
     + CONNECTS,
+    "a listener that begins SQLite's transactions": HEAD
+    + """
+
+if engine.dialect.name == "sqlite":
+
+    @sa.event.listens_for(engine, "connect")
+    def leave_transactions_to_us(driver, _record):
+        driver.isolation_level = None
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection):
+        connection.exec_driver_sql("BEGIN")
+
+
+@sa.event.listens_for(engine, "commit")
+@sa.event.listens_for(engine, "rollback")
+def end(connection):
+    connection.info.pop("of this transaction", None)
+
+
+"""
+    + CONNECTS,
     "asyncio, a statement before": ASYNCHRONOUS.format(arguments="", connect="connect")
     .replace("import os\n", "import os\n\nimport sqlalchemy as sa\n")
     .replace(
@@ -222,6 +244,16 @@ def set_path(driver, _record):
 def set_path(connection):
     connection.execute(sa.text("SET search_path = app"))
     connection.commit()
+
+
+"""
+    + CONNECTS,
+    "a listener to each transaction": HEAD
+    + """
+
+@sa.event.listens_for(engine, "begin")
+def set_path(connection):
+    connection.execute(sa.text("SET LOCAL search_path = app"))
 
 
 """

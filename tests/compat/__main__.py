@@ -28,7 +28,8 @@ def main() -> int:
 
 
 def _line(row: Row) -> str:
-    came_out = row.said or f"same schema and versions, up, down and up; plan: {row.steps['plan']}"
+    ways = "up, down and up" if row.goes_down else "up (no revision has a downgrade)"
+    came_out = row.said or f"same schema and versions, {ways}; plan: {row.steps['plan']}"
     if "install" in row.steps:
         came_out += f" ({row.steps['install']})"
     return f"| {row.name} | {row.version} | {row.alembic} | {row.revisions} | {came_out} |"

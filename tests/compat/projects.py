@@ -11,10 +11,11 @@ class Project:
     ``config`` is its alembic.ini below site-packages, or the text of one where it ships none. In what is
     written, and in ``environment``, ``{url}`` is the database, ``{site}`` the folder site-packages and
     ``{folder}`` that of the trial, where ``files`` are written and modules are found. ``settings`` are lines
-    for ``[tool.af-db]``. ``before`` is the function, as ``module:name``, that makes what the package makes
-    before its migrations; ``x`` are values of Alembic's option, ``allows`` consents, and
-    ``target`` is where the history ends. ``is_of_flask``: ``flask db`` is what runs it;
-    ``driver`` is what its URL names.
+    for ``[tool.af-db]``. ``attributes`` is the function, as ``module:name``, that returns what the package's
+    own command puts into ``config.attributes``, beside the connection. ``before`` is the function that makes
+    what the package makes before its migrations; ``x`` are values of Alembic's option, ``allows`` consents,
+    and ``target`` is where the history ends. ``is_of_flask``: ``flask db`` is what runs it; ``goes_down``:
+    its revisions have a ``downgrade()``; ``driver`` is what its URL names.
     """
 
     name: str
@@ -23,11 +24,13 @@ class Project:
     environment: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     settings: str = ""
+    attributes: str = ""
     before: str = ""
     x: tuple[str, ...] = ()
     allows: tuple[str, ...] = ()
     target: str = "head"
     is_of_flask: bool = False
+    goes_down: bool = True
     driver: str = "psycopg2"
 
 
@@ -105,4 +108,27 @@ PROJECTS: tuple[Project, ...] = (
         allows=("depends-on-data",),
     ),
     Project(name="gpustack", config=_config("{site}/gpustack/migrations"), allows=("depends-on-data",)),
+    Project(
+        name="gnocchi",
+        requirements=("gnocchi[postgresql]",),
+        config="gnocchi/indexer/alembic/alembic.ini",
+        environment={"OS_INDEXER__URL": "{url}"},
+        goes_down=False,
+    ),
+    Project(
+        name="openstack-placement",
+        config="placement/db/sqlalchemy/alembic.ini",
+        environment={"OS_PLACEMENT_DATABASE__CONNECTION": "{url}"},
+        goes_down=False,
+    ),
+    Project(name="meltano", config=_config("{site}/meltano/migrations")),
+    Project(
+        name="aiida-core",
+        config=_config("{site}/aiida/storage/psql_dos/migrations"),
+        files={"aiida_profile.py": "def attributes():\n    return {'aiida_profile': object()}\n"},
+        settings='ignore = [{ code = "behind", reason = "a database is on one of three branches" }]\n',
+        attributes="aiida_profile:attributes",
+        allows=("depends-on-data",),
+        target="main@head",
+    ),
 )

@@ -30,20 +30,29 @@ config = Config(sys.argv[1])
 if not config.get_main_option("script_location"):
     config.set_main_option("script_location", sys.argv[1].rpartition("/")[0])
 script = ScriptDirectory.from_config(config)
-print(*[each.revision for each in script.walk_revisions()])
+print(*[each.revision for each in script.walk_revisions("base", sys.argv[2])])
 """
-"""The revisions, newest first, without running env.py."""
+"""The revisions up to one, newest first, without running env.py."""
 
 
 PLAIN = """
+import contextlib
+import importlib
 import sys
 from argparse import Namespace
+import sqlalchemy
 from alembic import command
 from alembic.config import Config
 config = Config(sys.argv[1])
 config.set_main_option("sqlalchemy.url", sys.argv[2])
-config.cmd_opts = Namespace(x=sys.argv[5:])
-getattr(command, sys.argv[3])(config, sys.argv[4])
+config.cmd_opts = Namespace(x=sys.argv[6:])
+with contextlib.ExitStack() as stack:
+    if sys.argv[5]:
+        module, name = sys.argv[5].split(":")
+        config.attributes |= getattr(importlib.import_module(module), name)()
+        engine = sqlalchemy.create_engine(sys.argv[2])
+        config.attributes["connection"] = stack.enter_context(engine.begin())
+    getattr(command, sys.argv[3])(config, sys.argv[4])
 """
 """A command of plain Alembic, which has no option for the database."""
 
@@ -68,6 +77,7 @@ class Row:
     """What came out of a project. ``said`` is why a step was the last."""
 
     name: str
+    goes_down: bool
     version: str = ""
     alembic: str = ""
     revisions: int = 0
@@ -76,7 +86,8 @@ class Row:
 
     @property
     def is_good(self) -> bool:
-        return not self.said and set(self.steps) >= {"upgrade", "same", "check", "plan", "down", "up"}
+        wanted = {"upgrade", "same", "check", "plan", *(("down", "up") if self.goes_down else ())}
+        return not self.said and set(self.steps) >= wanted
 
 
 class Trial:
@@ -87,7 +98,7 @@ class Trial:
         self._server = server
         self._folder = folder / project.name
         self._python = self._folder / "env" / "bin" / "python"
-        self.row = Row(name=project.name)
+        self.row = Row(name=project.name, goes_down=project.goes_down)
 
     def run(self) -> Row:
         """Try everything; a step that goes wrong is the last, and is said in the row."""
@@ -122,7 +133,8 @@ class Trial:
     def _try(self) -> None:
         plain, ours, older = (self._database(name) for name in ("plain", "ours", "older"))
         row, target = self.row, self._project.target
-        listed = self._do("revisions", *self._code(REVISIONS), str(self._config(plain)), url=plain)
+        asked = (*self._code(REVISIONS), str(self._config(plain)), target)
+        listed = self._do("revisions", *asked, url=plain)
         revisions = listed.split()
         row.revisions = len(revisions)
         for url in (plain, ours, older):
@@ -138,6 +150,8 @@ class Trial:
             self._alembic("upgrade", revisions[LAST], url=older)
         planned = json.loads(self._af_db("plan", "prod", "plan", target, "--json", url=older))
         row.steps["plan"] = _hazards(planned)
+        if not row.goes_down:
+            return
         self._af_db("down", "prod", "downgrade", "-1", "--yes", url=ours)
         self._alembic("downgrade", "-1", url=plain)
         self._compare("down", plain, ours)
@@ -163,8 +177,11 @@ class Trial:
             return self._site / self._project.config
         config = self._folder / "alembic.ini"
         config.write_text(self._filled(self._project.config, url))
-        if self._project.settings:
-            config.with_name("pyproject.toml").write_text(f"[tool.af-db]\n{self._project.settings}")
+        settings = self._project.settings
+        if self._project.attributes:
+            settings += f'attributes = "{self._project.attributes}"\n'
+        if settings:
+            config.with_name("pyproject.toml").write_text(f"[tool.af-db]\n{settings}")
         return config
 
     @property
@@ -187,8 +204,8 @@ class Trial:
             flask = (str(self._python), "-m", "flask", "db", word, "-d", str(config.parent), revision)
             self._do("plain Alembic", *flask, url=url)
         else:
-            plain = (*self._code(PLAIN), str(config), url, word, revision, *self._project.x)
-            self._do("plain Alembic", *plain, url=url)
+            plain = (*self._code(PLAIN), str(config), url, word, revision, self._project.attributes)
+            self._do("plain Alembic", *plain, *self._project.x, url=url)
 
     def _af_db(self, step: str, *words: str, url: str) -> str:
         af_db = [str(self._python.with_name("af-db")), *words, "-c", str(self._config(url))]

@@ -128,10 +128,6 @@ def test_what_it_writes_is_done_in_a_run_and_only_named_where_af_db_reads(
             "cursor_factory",
         ),
         (
-            'sa.create_engine(URL)\nsa.event.listen(engine, "begin", lambda connection: None)',
-            "a listener for 'begin'",
-        ),
-        (
             'sa.create_engine(URL, creator=lambda: __import__("psycopg2").connect('
             'os.environ["DATABASE_URL"]))',
             "its engine has a `creator`",
@@ -146,7 +142,6 @@ def test_what_it_writes_is_done_in_a_run_and_only_named_where_af_db_reads(
         "role",
         "options",
         "class of cursors",
-        "listener to transactions",
         "creator",
         "another one in a transaction",
     ],

@@ -24,7 +24,7 @@ from agent_factory.migrate.db.driver import (
     WatchedConnection,
 )
 from agent_factory.migrate.db.sql import blanked
-from agent_factory.migrate.db.transaction_control import border_of
+from agent_factory.migrate.db.transaction_control import border_of, only_begins
 
 _SINGLE_QUERY = re.compile(r"\s*(?:SELECT|VALUES|WITH)\b[^;]*;?\s*\Z", re.IGNORECASE)
 _SINGLE_MODE = re.compile(r"\s*SET\s+TRANSACTION\b(?!.*\bWRITE\b)[^;]*;?\s*\Z", re.IGNORECASE | re.DOTALL)
@@ -240,7 +240,12 @@ def read_only_connection(factory: object) -> type[ReadOnlyConnection]:
 
 
 class _FileCursor(FetchingCursor, sqlite3.Cursor):
-    pass
+    connection: "ReadOnlyFile"
+
+    def execute(self, sql: str, *parameters: Any) -> Any:
+        if self.connection.is_beginning and only_begins(sql):
+            return self
+        return super().execute(sql, *parameters)
 
 
 class ReadOnlyFile(sqlite3.Connection):
@@ -248,10 +253,12 @@ class ReadOnlyFile(sqlite3.Connection):
 
     That is not asked for when the file is opened: what a killed process has left half written is taken back
     by the first who reads it, and that is a write.
-    ``is_lent``: project code has it, and closes what is not its own.
+    ``is_lent``: project code has it, and closes what is not its own. ``is_beginning``: af-db has begun a
+    transaction, and what listens to that may begin it too.
     """
 
     is_lent = False
+    is_beginning = False
 
     def cursor(self, factory: Any = None) -> Any:
         """As sqlite3's; one of no other class can also be used by a connection for asyncio."""

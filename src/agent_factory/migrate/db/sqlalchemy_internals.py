@@ -87,30 +87,52 @@ def _deaf(cls: Any) -> Any:
 
 
 _OF_CONNECTIONS = ("before_execute", "after_execute", "before_cursor_execute", "after_cursor_execute")
+_OF_ENDS = ("commit", "rollback", "savepoint", "rollback_savepoint", "release_savepoint")
 _RETURNING = frozenset({"before_execute", "before_cursor_execute"})
-
-
-def listened_to(engine: sa.Engine, names: Collection[str]) -> Iterator[str]:
-    """Yield which of these events of its connections somebody listens to on this engine."""
-    return (name for name in names if getattr(engine.dispatch, name).listeners)
 
 
 @contextlib.contextmanager
 def with_listeners_of(engine: sa.Engine | None, connection: sa.Connection) -> Iterator[None]:
     """Have what listens to this engine and to all, or to all only, hear of what a connection of af-db's does.
 
-    Listeners can be added and removed by a public way, but not found.
+    What listens to the transactions of all engines does not: a listener that begins one for SQLite would
+    begin it on any server. Listeners can be added and removed by a public way, but not found.
     """
     of_all: Any = sa.Engine.dispatch
     heard_by = engine.dispatch if engine is not None else of_all._for_class(sa.Engine)
-    added = [(name, heard) for name in _OF_CONNECTIONS for heard in getattr(heard_by, name)]
-    for name, heard in added:
-        sa.event.listen(connection, name, heard, retval=name in _RETURNING)
+    added: list[tuple[Any, str, Any]] = [
+        (connection, name, heard) for name in _OF_CONNECTIONS for heard in getattr(heard_by, name)
+    ]
+    if engine is not None:
+        added += [
+            (connection, name, heard) for name in _OF_ENDS for heard in getattr(heard_by, name).listeners
+        ]
+        # What listens to an engine is called after what has listened to it before: after af-db has begun.
+        added += [(connection.engine, "begin", _after_begin(heard)) for heard in heard_by.begin.listeners]
+    for whose, name, heard in added:
+        sa.event.listen(whose, name, heard, retval=name in _RETURNING)
     try:
         yield
     finally:
-        for name, heard in added:
-            sa.event.remove(connection, name, heard)
+        for whose, name, heard in added:
+            sa.event.remove(whose, name, heard)
+
+
+def _after_begin(heard: Callable[[sa.Connection], None]) -> Callable[[sa.Connection], None]:
+    """Return a listener that may begin the transaction which af-db has begun, as recipes for SQLite do."""
+
+    def hear(connection: sa.Connection) -> None:
+        if connection.dialect.name != "sqlite":
+            heard(connection)
+            return
+        driver: Any = connection.connection.dbapi_connection
+        driver.is_beginning = True
+        try:
+            heard(connection)
+        finally:
+            driver.is_beginning = False
+
+    return hear
 
 
 def give_listeners(engine: sa.Engine, other: sa.Engine) -> None:

@@ -35,6 +35,11 @@ def only_controls(sql: str) -> bool:
     return all(_ENDS.match(each) or _BEGINS.match(each) for each in _statements(sql))
 
 
+def only_begins(sql: str) -> bool:
+    """Say whether the text has nothing but statements that begin a transaction."""
+    return all(_BEGINS.match(each) for each in _statements(sql))
+
+
 def border_of(plain: str) -> str | None:
     """Return the first words of a ``blanked`` text that end, begin or open a transaction for writes."""
     for statement in _begun(plain):

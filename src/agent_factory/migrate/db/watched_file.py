@@ -9,16 +9,19 @@ from typing import Any
 import sqlalchemy as sa
 
 from agent_factory.migrate.db.driver import NOTHING_TO_DO, FetchingCursor, Listener, sqlite3_connection
+from agent_factory.migrate.db.transaction_control import only_begins
 
 
 class WatchedFile(sqlite3.Connection):
     """sqlite3's connection; ``listener`` is who hears of what every cursor but af-db's own sends on it.
 
-    ``is_lent``: project code has it, and closes what is not its own.
+    ``is_lent``: project code has it, and closes what is not its own. ``is_beginning``: af-db has begun a
+    transaction, and what listens to that may begin it too.
     """
 
     listener: Listener | None = None
     is_lent = False
+    is_beginning = False
 
     def close(self) -> None:
         if not self.is_lent:
@@ -44,6 +47,8 @@ class _AnnouncingCursor(FetchingCursor):
     connection: WatchedFile
 
     def execute(self, sql: str, *parameters: Any) -> Any:
+        if self.connection.is_beginning and only_begins(sql):
+            return self
         with self._sending(sql):
             return super().execute(sql, *parameters)  # type: ignore[misc]
 

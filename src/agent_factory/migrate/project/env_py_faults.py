@@ -13,7 +13,6 @@ from agent_factory.migrate.model.errors import NOT_TOUCHED, MigrationError, Usag
 from agent_factory.migrate.project.connections import OwnConnection, refused_in
 from agent_factory.migrate.project.history import Project
 from agent_factory.migrate.project.interruptions import is_interruption
-from agent_factory.migrate.project.lending import NotLentError
 from agent_factory.migrate.project.refusals import is_refused_write, program_steps, refused_program_steps
 from agent_factory.migrate.project.settings import missing_settings
 from agent_factory.plain_text import text_of
@@ -129,17 +128,6 @@ def has_savepoint(project: Project) -> UsageError:
         file=Path(project.script.env_py_location).absolute(),
         line=line_in_env_py(project, traceback.extract_stack()),
     )
-
-
-@contextlib.contextmanager
-def not_lent_errors(project: Project) -> Iterator[None]:
-    """Say what an engine of env.py's own has that the connection which it would borrow cannot have."""
-    try:
-        yield
-    except NotLentError as error:
-        refused = ignores_connection(project)
-        refused.message += f": {error}, which cannot be had on the connection that is open"
-        raise refused from error
 
 
 def runs_again(project: Project, tables: Sequence[str]) -> UsageError:

@@ -43,7 +43,6 @@ from agent_factory.migrate.project.env_py_faults import (
     env_py_errors,
     has_savepoint,
     ignores_connection,
-    not_lent_errors,
     runs_again,
 )
 from agent_factory.migrate.project.functions import require_run
@@ -364,8 +363,7 @@ def _configure_shared(
     def configure_shared(*arguments: Any, **options: Any) -> None:
         given = arguments[0] if arguments else options.get("connection")
         if given is connection or lent.is_lent_to(given):
-            with not_lent_errors(project):
-                lent.adopt(given)
+            lent.adopt(given)
         else:
             why, before = lent.why_not(given)
             raise ignores_connection(project, why=why, before=before)

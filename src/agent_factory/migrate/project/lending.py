@@ -21,7 +21,6 @@ from agent_factory.migrate.db.read_only import ReadOnlyConnection, ReadOnlyFile
 from agent_factory.migrate.db.sqlalchemy_internals import (
     NOT_CLOSED,
     has_own_creator,
-    listened_to,
     with_listeners_of,
 )
 from agent_factory.migrate.db.transactions import is_idle
@@ -34,7 +33,6 @@ _KEPT_OPTIONS = ("schema_translate_map",)
 """Options of a connection that decide what a statement means; of the others af-db has its own."""
 _OPTION = re.compile(r"(?:-c\s*|--)([\w.-]+)=(.*)", re.DOTALL)
 _NO_SETTING = "a word that sets nothing: only -c NAME=VALUE and --NAME=VALUE"
-_OF_TRANSACTIONS = ("begin", "commit", "rollback", "savepoint", "rollback_savepoint", "release_savepoint")
 _OF_ANOTHER_CLASS = ("connection_factory", "cursor_factory", "row_factory")
 
 
@@ -175,10 +173,7 @@ class Lending:
         return cast("object", given.connection.dbapi_connection) is self._driver
 
     def adopt(self, given: sa.Connection) -> None:
-        """Have af-db's side of the connection mean, and tell its listeners, what ``given`` would.
-
-        Raises NotLentError where its engine listens to transactions: a revision's are af-db's.
-        """
+        """Have af-db's side of the connection mean, and tell its listeners, what ``given`` would."""
         self.given = given
         if given is self._connection:
             self._undo.enter_context(with_listeners_of(None, given))
@@ -192,8 +187,6 @@ class Lending:
             self._undo.callback(self._transactional_again)
             self._connection.execution_options(isolation_level="AUTOCOMMIT")
         is_its_own = given.engine is not self._connection.engine
-        if is_its_own and (name := next(listened_to(given.engine, _OF_TRANSACTIONS), None)):
-            raise NotLentError(f"env.py has a listener for {name!r}")
         self._undo.enter_context(with_listeners_of(given.engine if is_its_own else None, self._connection))
 
     def _transactional_again(self) -> None:

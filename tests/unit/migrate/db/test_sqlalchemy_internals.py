@@ -10,7 +10,6 @@ from agent_factory.migrate.db.sqlalchemy_internals import (
     create_own_engine,
     give_listeners,
     has_own_creator,
-    listened_to,
     sequences_of,
     with_listeners_of,
 )
@@ -73,11 +72,19 @@ def test_what_listens_to_an_engine_hears_of_another_ones_connection_for_the_bloc
     assert heard == ["SELECT 1"]
 
 
-def test_which_events_somebody_listens_to() -> None:
-    engine = sa.create_engine("sqlite://")
-    sa.event.listen(engine, "begin", lambda _connection: None)
+def test_what_listens_to_transactions_of_an_engine_hears_of_another_ones() -> None:
+    engine, other = sa.create_engine("sqlite://"), sa.create_engine("sqlite://")
+    heard: list[str] = []
+    for name in ("commit", "rollback"):
+        sa.event.listen(engine, name, lambda _connection, name=name: heard.append(name))
 
-    assert list(listened_to(engine, ("begin", "commit"))) == ["begin"], "Engine.dispatch has no listeners"
+    with other.connect() as connection, with_listeners_of(engine, connection):
+        connection.exec_driver_sql("SELECT 1")
+        connection.commit()
+        connection.exec_driver_sql("SELECT 1")
+        connection.rollback()
+
+    assert heard == ["commit", "rollback"], "Engine.dispatch has no listeners"
 
 
 def test_an_engine_hears_what_another_one_and_its_pool_do() -> None:
