@@ -73,9 +73,9 @@ def run_plan(
 
     ``table`` is the version table that the plan was made for, whose history runs, alone, under its lock.
 
-    ``check_again`` is called under the lock, before the first revision, with the connection that works; it
-    raises what makes the plan one that must not run any more. ``expected`` is what each revision is to send:
-    one that is bound to it is stopped before it sends anything else, and every other one is reported.
+    ``check_again`` is called under the lock, before env.py runs, with the connection that works; it raises
+    RefusedError for what makes the plan one that must not run any more. ``expected`` is what each revision is
+    to send: one that is bound to it is stopped before it sends anything else, and every other is reported.
     ``begins_with_baseline``: under the lock, the baseline is applied first where the database still lacks it.
 
     Raises AlreadyRunningError, RefusedError when what was confirmed no longer holds, RolledBackError when a
@@ -166,12 +166,13 @@ class _Run:
     def _run_under_lock(self) -> None:
         connection = self._connection
         with self._state.asking():
+            changed = self._find_change(connection)
             position = alembic_project.read_position(self._project, connection)
             preflight.check_table(self._table, position, self._target, self._plan)
             if not preflight.is_still_needed(self._project, self._target, self._plan, position.rows):
                 return
-            if self._check_again is not None:
-                self._check_again(connection)
+            if changed is not None:
+                raise changed
             if self._session.facts is not None:
                 self._look_at_the_past(position)
             else:
@@ -191,6 +192,18 @@ class _Run:
                 self._pause(self._after_failure(error))
             else:
                 return
+
+    def _find_change(self, connection: sa.Connection) -> RefusedError | None:
+        """Return why the plan must not run any more; it may not be needed any more either.
+
+        It is asked before env.py runs, whose own CREATE SCHEMA would be taken for a change by somebody else.
+        """
+        try:
+            if self._check_again is not None:
+                self._check_again(connection)
+        except RefusedError as error:
+            return error
+        return None
 
     def _lay_baseline(self) -> None:
         """Apply the baseline over a connection of its own: revisions do not get what it sets there."""
