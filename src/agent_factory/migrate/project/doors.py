@@ -23,9 +23,9 @@ from weakref import WeakKeyDictionary
 
 import psycopg2.extensions
 import sqlalchemy as sa
+from alembic.operations import AbstractOperations
 from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
-from sqlalchemy.util import await_only
 
 from agent_factory.migrate.db.libpq import keywords
 from agent_factory.migrate.db.own import asked_first, is_own, own
@@ -33,6 +33,13 @@ from agent_factory.migrate.db.psycopg2_internals import connect_in_c, modules_th
 from agent_factory.migrate.db.read_only import ReadOnlyFile, read_only_connection, read_only_file
 from agent_factory.migrate.db.sqlalchemy_internals import NOT_CLOSED, give_listeners
 from agent_factory.migrate.project.addresses import Address, of_file, of_keywords
+from agent_factory.migrate.project.asynchronous import (
+    AsyncPsycopg2,
+    AsyncPysqlite,
+    OfAsyncEngine,
+    run_async,
+    wait_a_moment,
+)
 from agent_factory.migrate.project.lending import Asked, user_of
 from agent_factory.migrate.project.python_internals import original, what_starts_programs
 from agent_factory.url import DatabaseURL
@@ -138,10 +145,11 @@ def _install() -> None:
     _undo.enter_context(asked_first(_do_connect))
     _replace(sa.Engine, "connect", _connect_engine)
     for dialect, asynchronous in (
-        (PGDialect_psycopg2, _AsyncPsycopg2),
-        (SQLiteDialect_pysqlite, _AsyncPysqlite),
+        (PGDialect_psycopg2, AsyncPsycopg2),
+        (SQLiteDialect_pysqlite, AsyncPysqlite),
     ):
         _replace(dialect, "get_async_dialect_cls", classmethod(lambda _cls, _url, it=asynchronous: it))
+    _replace(AbstractOperations, "run_async", run_async)
 
 
 def _replace(place: ModuleType | type, name: str, door: object) -> None:
@@ -271,22 +279,13 @@ def _connect_engine(engine: sa.Engine) -> sa.Connection:
     """As SQLAlchemy's; for an engine of another driver one of af-db's is made, which means the same."""
     try:
         connection = _connect_by_engine(engine)
-        is_waited_for = isinstance(engine.dialect, _OfAsyncEngine)
+        is_waited_for = isinstance(engine.dialect, OfAsyncEngine)
     except _OfOtherDriverError:
         connection = _connect_by_engine(_as_lent(engine))
         is_waited_for = engine.dialect.is_async
     if is_waited_for:
-        sa.event.listen(connection, "before_cursor_execute", _wait_a_moment)
+        sa.event.listen(connection, "before_cursor_execute", wait_a_moment)
     return connection
-
-
-async def _nothing() -> None:
-    pass
-
-
-def _wait_a_moment(*_facts: object) -> None:
-    """SQLAlchemy takes it for a mistake if ``await`` has had nothing to wait for."""
-    await_only(_nothing())
 
 
 def _as_lent(engine: sa.Engine) -> sa.Engine:
@@ -297,24 +296,6 @@ def _as_lent(engine: sa.Engine) -> sa.Engine:
     give_listeners(engine, own_engine)
     own_engine.update_execution_options(**engine.get_execution_options())
     return own_engine
-
-
-class _OfAsyncEngine:
-    """A dialect that an engine for asyncio takes: what it opens is lent, so nothing is waited for."""
-
-    is_async = True
-
-    @classmethod
-    def get_pool_class(cls, _url: sa.URL) -> type[sa.Pool]:
-        return sa.AsyncAdaptedQueuePool
-
-
-class _AsyncPsycopg2(_OfAsyncEngine, PGDialect_psycopg2):
-    supports_statement_cache = True
-
-
-class _AsyncPysqlite(_OfAsyncEngine, SQLiteDialect_pysqlite):
-    supports_statement_cache = True
 
 
 # SQLite
