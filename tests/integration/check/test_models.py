@@ -460,6 +460,31 @@ def test_tables_that_env_py_hides_from_autogenerate_are_left_out(
     assert differences(af_db, models) == []
 
 
+@pytest.mark.parametrize(
+    "hides",
+    [
+        'include_object=lambda _, name, kind, *rest: (kind, name) != ("column", "mood")',
+        'include_name=lambda name, kind, parents: (kind, name, parents.get("table_name")) != '
+        '("column", "mood", "things")',
+    ],
+    ids=["include_object", "include_name"],
+)
+def test_columns_that_env_py_hides_are_left_out_with_the_types_that_only_they_have(
+    af_db: CommandLine, models: AlembicProject, hides: str
+) -> None:
+    models.add(
+        "002",
+        "001",
+        "op.execute(\"CREATE TYPE mood AS ENUM ('good')\")\n"
+        'op.execute("ALTER TABLE things ADD mood mood[]")\n'
+        "op.execute(\"COMMENT ON COLUMN things.mood IS 'how it is'\")",
+        'op.execute("ALTER TABLE things DROP mood")\nop.execute("DROP TYPE mood")',
+    )
+    assert {item["object"] for item in differences(af_db, models)} >= {"public.things.mood", "public.mood"}
+    models.env_py.write_text(models.env_py.read_text().replace("render_as_batch=True", hides))
+    assert differences(af_db, models) == []
+
+
 def test_a_project_without_models_is_told(
     af_db: CommandLine, project: AlembicProject, monkeypatch: pytest.MonkeyPatch, postgresql_url: str
 ) -> None:

@@ -38,7 +38,7 @@ def plain(name: str) -> str:
 
 
 def expressible(catalog: Catalog, scale: Scale, *, leave_out: Collection[str] = ()) -> Catalog:
-    """Return the catalog with what models can say only; ``leave_out`` are tables.
+    """Return the catalog with what models can say only; ``leave_out`` are tables, columns and types.
 
     The sequence of a SERIAL column is called by its column: the models give it no name, and one of a table
     that was renamed keeps its old one.
@@ -54,6 +54,9 @@ def expressible(catalog: Catalog, scale: Scale, *, leave_out: Collection[str] = 
         if one.kind not in _KINDS or (one.table is not None and one.table not in tables):
             continue
         if one.kind == "comment" and (one.table is None or one.name.startswith(("INDEX", "SEQUENCE"))):
+            continue
+        of_what = one.name.partition(" ")[2] if one.kind == "comment" else owned.get(one.name, one.name)
+        if of_what in leave_out:
             continue
         said = _as_said(one, owned, of_columns, scale)
         found[said.key] = said

@@ -36,6 +36,7 @@ from agent_factory.migrate.checks.throwaway import (
     not_there,
     reported_once,
 )
+from agent_factory.migrate.checks.unseen import find_unseen
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.db.sql import quoted
 from agent_factory.migrate.db.sqlalchemy_internals import sequences_of
@@ -115,7 +116,7 @@ def _compare_on(
             migrated = in_values_of(made, migrated)
         with connect(target) as connection:
             scale = _scale(models, connection)
-            left_out = _excluded(migrated, models, connection)
+            left_out = find_unseen(made, migrated, models, connection)
         differing = _differences(made, migrated, scale, left_out)
         keys = {(item.kind, item.name) for item in differing}
         if any(key in keys for key, _ in spelled_differently(made, migrated)):
@@ -131,7 +132,7 @@ def _differences(
 ) -> tuple[Difference, ...]:
     """Compare what both have of what models can say."""
     ours = {one.name for one in made.objects if one.kind == "table"}
-    expected = expressible(made, scale)
+    expected = expressible(made, scale, leave_out=left_out)
     found = expressible(migrated, scale, leave_out=left_out | (partitions(migrated) - ours))
     return compare(with_names_of(expected, found, scale), found)
 
@@ -226,19 +227,6 @@ def _scale(models: Models, connection: sa.Connection) -> Scale:
         named=frozenset(named),
         has_defaults=models.compares_defaults,
     )
-
-
-def _excluded(migrated: Catalog, models: Models, connection: sa.Connection) -> frozenset[str]:
-    """The tables of the migrations that env.py keeps out of autogenerate's sight."""
-    excluded = set()
-    for one in migrated.objects:
-        if one.kind == "table":
-            schema, _, name = plain(one.name).rpartition(".")
-            is_default = schema in ("", connection.dialect.default_schema_name)
-            table = sa.Table(name, sa.MetaData(), schema=None if is_default else schema)
-            if not models.includes(table, True):
-                excluded.add(one.name)
-    return frozenset(excluded)
 
 
 def _finding(difference: Difference) -> Finding:

@@ -14,14 +14,15 @@ from agent_factory.migrate.project.history import Project
 class Models:
     """``metadatas`` are env.py's ``target_metadata``; empty where it has none.
 
-    ``includes`` says of a table whether env.py's ``include_name`` and ``include_object`` let autogenerate see
-    it. ``compares_defaults`` is False where env.py switches the comparison of server defaults off by name.
+    ``includes`` says of a table or a column whether env.py's ``include_name`` and ``include_object`` let
+    autogenerate see it. ``compares_defaults`` is False where env.py switches the comparison of server
+    defaults off by name.
     """
 
     metadatas: tuple[sa.MetaData, ...]
     version_table: str
     compares_defaults: bool
-    includes: Callable[[sa.Table, bool], bool]
+    includes: Callable[[sa.Table | sa.Column[Any], bool], bool]
 
     @property
     def tables(self) -> tuple[sa.Table, ...]:
@@ -56,16 +57,17 @@ def _metadatas(target: object) -> tuple[sa.MetaData, ...]:
     return tuple(item for item in found if isinstance(item, sa.MetaData))
 
 
-def _includes(include_name: Any, include_object: Any) -> Callable[[sa.Table, bool], bool]:
-    def includes(table: sa.Table, is_reflected: bool) -> bool:
+def _includes(include_name: Any, include_object: Any) -> Callable[[sa.Table | sa.Column[Any], bool], bool]:
+    def includes(item: sa.Table | sa.Column[Any], is_reflected: bool) -> bool:
+        table, kind = (item, "table") if isinstance(item, sa.Table) else (item.table, "column")
         if is_reflected and include_name is not None:
             parents = {
                 "schema_name": table.schema,
                 "table_name": table.name,
                 "schema_qualified_table_name": table.key,
             }
-            if not include_name(table.name, "table", parents):
+            if not include_name(item.name, kind, parents):
                 return False
-        return include_object is None or bool(include_object(table, table.name, "table", is_reflected, None))
+        return include_object is None or bool(include_object(item, item.name, kind, is_reflected, None))
 
     return includes
