@@ -101,23 +101,6 @@ def test_the_commands_of_the_readme_work_in_its_order(
     assert tables_made(database_url) == TABLES[name]
 
 
-@pytest.mark.parametrize("name", DRIVERS)
-def test_production_is_rehearsed_upgraded_and_found_as_its_migrations_make_it(
-    example: Callable[[str], Example], postgresql_url: str, scratch_server: str, name: str
-) -> None:
-    it = example(name)
-    environment = it.environment(postgresql_url) | rehearsing_on(scratch_server)
-
-    upgraded = run_process("prod", "upgrade", "--yes", cwd=it.deployed, environment=environment)
-    checked = run_process("prod", "check", cwd=it.deployed, environment=environment)
-
-    assert upgraded.code == 0, upgraded.err
-    assert upgraded.out == "(no revision) -> 002 (head)\n"
-    assert "not rehearsed" not in upgraded.err
-    assert checked.code == 0, checked.out
-    assert tables_made(postgresql_url) == TABLES[name]
-
-
 @pytest.mark.parametrize("name", ["fastapi-async", "packaged"])
 def test_the_history_is_sound_where_nothing_names_a_database(
     example: Callable[[str], Example], sqlite_url: str, scratch_server: str, name: str

@@ -14,7 +14,6 @@ from tests.env_py_files import (
     HEAD,
     IN_APP,
     LOGGING,
-    PLACEHOLDER,
     RUNS,
     TEMPLATES,
 )
@@ -51,8 +50,8 @@ def goes_up_and_down(af_db: CommandLine, root: Path, url: str) -> None:
         assert af_db("current", cwd=root, url=url).out.split()[0] == current
 
 
-@pytest.mark.parametrize("env_py", [*BY_ITSELF.values(), *FROM_AF_DB.values()], ids=[*BY_ITSELF, *FROM_AF_DB])
-def test_it_runs_as_it_is(
+@pytest.mark.parametrize("env_py", FROM_AF_DB.values(), ids=FROM_AF_DB)
+def test_what_takes_af_dbs_connection_for_an_engine_runs_as_it_is(
     af_db: CommandLine, project: AlembicProject, database_url: str, env_py: str
 ) -> None:
     project.env_py.write_text(env_py)
@@ -63,9 +62,7 @@ def test_it_runs_as_it_is(
 
 
 @pytest.mark.parametrize("template", ["generic", "async"])
-@pytest.mark.parametrize(
-    "url", [PLACEHOLDER, "", None, "postgresql+asyncpg://somebody:secret@elsewhere/other"]
-)
+@pytest.mark.parametrize("url", ["", None, "postgresql+asyncpg://somebody:secret@elsewhere/other"])
 def test_what_alembic_init_writes_runs_as_it_is(
     af_db: CommandLine, project: AlembicProject, database_url: str, template: str, url: str | None
 ) -> None:

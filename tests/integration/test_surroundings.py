@@ -62,34 +62,18 @@ def runs(root: Path, url: str, *, environment: dict[str, str] | None = None) -> 
     assert tables_made(url) == {"t001", "t002", "t003"}
 
 
-def test_flask_migrate_as_it_is(flask_project: Path, database_url: str) -> None:
-    (flask_project / "app.py").write_text(APP)
-
-    runs(flask_project, database_url)
-
-
-@pytest.mark.parametrize("by", ["FLASK_APP", ".flaskenv", "flask-app"])
+@pytest.mark.parametrize("by", ["app.py", "FLASK_APP", ".flaskenv", "flask-app"])
 def test_the_application_by_its_name(flask_project: Path, sqlite_url: str, by: str) -> None:
-    (flask_project / "shop.py").write_text(APP)
+    (flask_project / ("app.py" if by == "app.py" else "shop.py")).write_text(APP)
     environment = None
     if by == "FLASK_APP":
         environment = {"FLASK_APP": "shop:create_app"}
     elif by == ".flaskenv":
         (flask_project / ".flaskenv").write_text("FLASK_APP=shop\n")
-    else:
+    elif by == "flask-app":
         (flask_project / "pyproject.toml").write_text('[tool.af-db]\nflask-app = "shop:create_app()"\n')
 
     runs(flask_project, sqlite_url, environment=environment)
-
-
-def test_a_flask_project_is_rehearsed(flask_project: Path, postgresql_url: str) -> None:
-    (flask_project / "app.py").write_text(APP)
-
-    ran = run_process("prod", "upgrade", "--yes", cwd=flask_project, url=postgresql_url)
-
-    assert ran.code == 0, ran.err
-    assert "not rehearsed" not in ran.err
-    assert tables_made(postgresql_url) == {"t001", "t002", "t003"}
 
 
 def test_no_application_is_said_with_the_setting(flask_project: Path, sqlite_url: str) -> None:

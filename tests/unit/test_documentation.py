@@ -12,6 +12,7 @@ from agent_factory.migrate.cli.main import app
 from agent_factory.migrate.model import findings
 from agent_factory.migrate.model.errors import MEANINGS
 from agent_factory.migrate.review.hazards import RULES
+from tests.projects import kinds
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
@@ -105,3 +106,17 @@ def test_error_codes_in_the_runbook_exist() -> None:
 
     assert len(named) > 15
     assert {code for code in named if f'"{code}"' not in source} == set()
+
+
+def test_the_page_on_other_projects_has_every_kind_that_is_tried() -> None:
+    rows = re.findall(
+        r"^\| (.+) \| (yes|no|refused) \| (yes|no|) \|$",
+        (ROOT / "docs/compatibility.md").read_text(),
+        re.MULTILINE,
+    )
+
+    expected = [
+        (name, *("yes" if database in kind.drivers else "no" for database in ("postgresql", "sqlite")))
+        for name, kind in {**kinds.KINDS, **kinds.OF_SEVERAL_DATABASES}.items()
+    ]
+    assert rows == [*expected, *((name, "refused", "") for name in kinds.REFUSED)]

@@ -9,10 +9,7 @@ from tests.integration.tables import tables_made
 from tests.projects import AlembicProject
 
 KINDS = {
-    "generic": (TEMPLATES / "generic" / "env.py").read_text(),
     "async": (TEMPLATES / "async" / "env.py").read_text(),
-    "of its own": BY_ITSELF["an engine of its own"],
-    "asyncio": BY_ITSELF["asyncio"],
     "a setting": BY_ITSELF["an engine of its own"].replace('os.environ["DATABASE_URL"]', "{url!r}"),
 }
 

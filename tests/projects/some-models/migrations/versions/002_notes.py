@@ -1,0 +1,15 @@
+"""notes"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "002"
+down_revision = "001"
+
+
+def upgrade() -> None:
+    op.add_column("customer", sa.Column("note", sa.String(100)))
+
+
+def downgrade() -> None:
+    op.drop_column("customer", "note")

@@ -1,0 +1,19 @@
+"""customers"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "001"
+down_revision = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "customer",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("email", sa.String(200), nullable=False, unique=True),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("customer")
