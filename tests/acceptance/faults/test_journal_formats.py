@@ -229,6 +229,65 @@ def test_a_journal_of_a_newer_af_db(project: AlembicProject, database: Database)
     assert database.versions == ["001"]
 
 
+def arguments_of(project: AlembicProject, database: Database) -> list[list[str] | None]:
+    """What the journal has of each applied revision, newest first."""
+    looked = run_process("prod", "history", "--json", cwd=project.root, url=database.url)
+    return [entry["by"]["arguments"] for entry in looked.document["entries"] if entry["by"]]
+
+
+def without_arguments(database: Database) -> None:
+    """Make the journal what the first af-db of format 2 made."""
+    database.execute("ALTER TABLE af_db.journal DROP COLUMN arguments")
+
+
+def test_what_was_typed_for_env_py_is_kept_and_shown(project: AlembicProject, database: Database) -> None:
+    typed = ("-x", "tenant=a b", "-x", "api-token=hunter2hunter2")
+    assert migrate(project, database.url, "001", *typed).code == 0
+    assert migrate(project, database.url, "002").code == 0
+
+    kept = database.journal("arguments")
+
+    assert kept == [(["-x tenant=a b", "-x api-token=***"],), ([],)]
+    assert arguments_of(project, database) == [[], ["-x tenant=a b", "-x api-token=***"]]
+
+
+def test_a_journal_that_has_no_arguments_yet(project: AlembicProject, database: Database) -> None:
+    """It is read as it is, and the next run adds the column; what ran before says nothing."""
+    assert migrate(project, database.url, "001", "-x", "tenant=a").code == 0
+    without_arguments(database)
+
+    assert arguments_of(project, database) == [None]
+    ended = migrate(project, database.url, "002", "-x", "tenant=a")
+
+    assert (ended.code, ended.warnings("old-journal")) == (0, [])
+    assert database.journal("revision, arguments") == [("001", None), ("002", ["-x tenant=a"])]
+
+
+def test_a_role_that_may_not_add_the_arguments(
+    project: AlembicProject, migrator: Database, database: Database
+) -> None:
+    assert migrate(project, database.url, "001").code == 0
+    without_arguments(database)
+    role = migrator.value("SELECT current_user")
+    database.execute(
+        f"GRANT USAGE ON SCHEMA af_db TO {role}",
+        f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA af_db, public TO {role}",
+    )
+
+    ended = migrate(project, migrator.url, "002", "-x", "tenant=a")
+
+    assert (ended.code, ended.applied) == (0, ["002"])
+    assert [bool(entry["by"]) for entry in entries(project, database)] == [False, True, True]
+
+
+def test_a_row_of_an_af_db_that_keeps_no_arguments(project: AlembicProject, database: Database) -> None:
+    assert migrate(project, database.url, "001").code == 0
+    write_old_row(database, project, "002")
+    by_plain_alembic(database, "002")
+
+    assert arguments_of(project, database) == [None, []]
+
+
 def test_a_dump_that_leaves_comments_out(project: AlembicProject, database: Database) -> None:
     assert migrate(project, database.url, "001").code == 0
     database.execute("COMMENT ON TABLE af_db.journal IS NULL")

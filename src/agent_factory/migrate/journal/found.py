@@ -34,6 +34,8 @@ _FIRST = {
     "error": "text",
 }
 _SECOND = {"version_schema": "text", "version_table": "text"}
+_ADDED = {"arguments": "text[]"}
+"""What came later, may be NULL, and is no other format: an older af-db leaves it out, and goes on."""
 _EXPECTED = {
     "journal": _FIRST,
     "environment": {
@@ -61,7 +63,8 @@ ORDER BY c.relname DESC
 class FoundJournal:
     """A journal of af-db's in a format that this version knows. ``role`` is this one, as SQL writes it.
 
-    ``may_alter`` is the right to bring it to another format, which its owner has.
+    ``may_alter`` is the right to bring it to another format, which its owner has. ``has_arguments`` says that
+    it has the column of that name.
     """
 
     format: int
@@ -69,11 +72,23 @@ class FoundJournal:
     may_read: bool
     may_write: bool
     may_alter: bool
+    has_arguments: bool
 
     @property
     def names_version_tables(self) -> bool:
         """Whether its rows can say of which version table they are."""
         return self.format > 1
+
+    @property
+    def missing_columns(self) -> frozenset[str]:
+        """The columns that this version writes and it does not have."""
+        of_version_tables = () if self.names_version_tables else _SECOND
+        return frozenset((*of_version_tables, *(() if self.has_arguments else _ADDED)))
+
+    @property
+    def is_newest(self) -> bool:
+        """Whether it has all that this version writes."""
+        return self.format == FORMAT and not self.missing_columns
 
 
 def find_journal(cursor: "Cursor") -> FoundJournal | None:
@@ -102,6 +117,7 @@ def find_journal(cursor: "Cursor") -> FoundJournal | None:
         may_read=all(table["may_read"] for table in tables.values()),
         may_write=all(table["may_write"] for table in tables.values()),
         may_alter=journal["may_alter"],
+        has_arguments=any(name in _ADDED for name, *_ in journal["columns"] or ()),
     )
 
 
@@ -128,6 +144,8 @@ def _check_columns(table: dict[str, Any], format_: int) -> None:
     if table["name"] == "journal" and format_ > 1:
         expected = expected | _SECOND
     found = {name: type_ for name, type_, _is_needed in table["columns"] or ()}
+    if table["name"] == "journal":
+        expected = expected | {name: type_ for name, type_ in _ADDED.items() if name in found}
     for name, type_ in expected.items():
         if name not in found:
             raise _foreign(what, f"has no column {name} ({type_})")

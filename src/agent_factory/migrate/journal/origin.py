@@ -6,14 +6,15 @@ import subprocess
 from pathlib import Path
 
 from agent_factory.migrate.model.origin import Origin
+from agent_factory.migrate.model.setup import Setup
 from agent_factory.migrate.model.version import af_db_version, alembic_version
 from agent_factory.redaction import environment_without_secrets
 
 GIT_TIMEOUT_S = 5
 
 
-def find_origin(root: Path, ci_url: str | None) -> Origin:
-    """Look at this process and at the checkout in ``root``."""
+def find_origin(root: Path, setup: Setup, ci_url: str | None) -> Origin:
+    """Look at this process, at what it was given, and at the checkout in ``root``."""
     commit, dirty = _git_state(root)
     try:
         user = getpass.getuser()
@@ -27,6 +28,7 @@ def find_origin(root: Path, ci_url: str | None) -> Origin:
         ci_url=ci_url,
         af_db_version=af_db_version(),
         alembic_version=alembic_version(),
+        arguments=tuple(f"{option} {value}" for option, value in setup.arguments),
     )
 
 

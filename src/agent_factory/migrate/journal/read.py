@@ -55,18 +55,18 @@ class Entry(Origin):
 
 
 _COLUMNS = tuple(field.name for field in fields(Entry) if field.name != "is_unassigned")
-_LATEST_OF_TABLE = f"""
+_LATEST_OF_TABLE = """
 SELECT DISTINCT ON (version_table IS NULL, revision, CASE WHEN version_table IS NULL THEN id END)
-       {", ".join(_COLUMNS)}, version_table IS NULL AS is_unassigned
+       {columns}, version_table IS NULL AS is_unassigned
 FROM af_db.journal
 WHERE state <> 'failed' AND (version_table IS NULL OR
       (version_table = %(name)s AND version_schema IS NOT DISTINCT FROM %(schema)s))
 ORDER BY version_table IS NULL, revision, CASE WHEN version_table IS NULL THEN id END, id DESC
-"""  # noqa: S608 - the names of fields
-_ALL = f"""
-SELECT {", ".join(_COLUMNS)}, true AS is_unassigned
+"""
+_ALL = """
+SELECT {columns}, true AS is_unassigned
 FROM af_db.journal WHERE state <> 'failed' ORDER BY id
-"""  # noqa: S608 - the names of fields
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,10 +85,12 @@ def read_rows(
 
     The latter are oldest first for each revision. The failed ones count in neither.
     """
+    lacks = found.missing_columns
+    columns = ", ".join(f"NULL AS {name}" if name in lacks else name for name in _COLUMNS)
     if found.names_version_tables:
-        cursor.execute(_LATEST_OF_TABLE, {"schema": table.schema, "name": table.name})
+        cursor.execute(_LATEST_OF_TABLE.format(columns=columns), {"schema": table.schema, "name": table.name})
     else:
-        cursor.execute(_ALL)
+        cursor.execute(_ALL.format(columns=columns))
     names = (*_COLUMNS, "is_unassigned")
     entries = [_entry(dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
     own = {entry.revision: entry for entry in entries if not entry.is_unassigned}
@@ -98,6 +100,7 @@ def read_rows(
 def _entry(values: dict[str, Any]) -> Entry:
     values["direction"] = Direction(values["direction"])
     values["statements"] = tuple(values["statements"])
+    values["arguments"] = None if values["arguments"] is None else tuple(values["arguments"])
     return Entry(**values)
 
 

@@ -19,7 +19,7 @@ from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.db.driver import encodings_of, own_cursor_of, psycopg2_connection
 from agent_factory.migrate.db.spelled_secrets import masked_source, masked_sql
 from agent_factory.migrate.db.transactions import IS_MARKED
-from agent_factory.migrate.journal.found import FORMAT, REMARK, FoundJournal, find_journal
+from agent_factory.migrate.journal.found import REMARK, FoundJournal, find_journal
 from agent_factory.migrate.journal.histories import Records
 from agent_factory.migrate.journal.read import Entry
 from agent_factory.migrate.model.errors import UNCHANGED, AlreadyRunningError
@@ -32,10 +32,12 @@ from agent_factory.redaction import redact
 
 _CHANGE = f"""
 ALTER TABLE af_db.journal
-    ADD COLUMN IF NOT EXISTS version_schema text, ADD COLUMN IF NOT EXISTS version_table text;
+    ADD COLUMN IF NOT EXISTS version_schema text, ADD COLUMN IF NOT EXISTS version_table text,
+    ADD COLUMN IF NOT EXISTS arguments text[];
 COMMENT ON TABLE af_db.journal IS '{REMARK}';
 """
-"""From format 1 to 2. Old rows keep NULL there until it is known which history they are of."""
+"""From format 1 to 2, and what came to 2 later. Old rows keep NULL in the first two until it is known which
+history they are of."""
 
 _CREATE = f"""
 CREATE SCHEMA IF NOT EXISTS af_db;
@@ -61,7 +63,8 @@ CREATE TABLE IF NOT EXISTS af_db.journal (
     duration_s double precision,
     error text,
     version_schema text,
-    version_table text
+    version_table text,
+    arguments text[]
 );
 COMMENT ON TABLE af_db.journal IS '{REMARK}';
 CREATE TABLE IF NOT EXISTS af_db.environment (
@@ -72,6 +75,8 @@ CREATE TABLE IF NOT EXISTS af_db.environment (
 );
 """
 
+_ORIGIN_TYPES = {"git_dirty": "boolean", "arguments": "text[]"}
+
 _COLUMNS = {
     "run_id": "uuid",
     "revision": "text",
@@ -80,7 +85,7 @@ _COLUMNS = {
     "source_sha256": "text",
     "source": "text",
     "statements": "text[]",
-    **{field.name: "boolean" if field.type == bool | None else "text" for field in fields(Origin)},
+    **{field.name: _ORIGIN_TYPES.get(field.name, "text") for field in fields(Origin)},
     "started_at": "double precision",
     "duration_s": "double precision",
     "error": "text",
@@ -89,7 +94,6 @@ _COLUMNS = {
 }
 """The columns that a row is written with, and the types of their values; the start as seconds ago."""
 
-_OF_FORMAT_2 = ("version_schema", "version_table")
 
 _STATEMENT = "af_db_journal"
 
@@ -108,12 +112,13 @@ _IN_THE_WAY = (
 """What another session is the cause of: it is tried again."""
 
 
-def _insert(values: Mapping[str, str], names: bool) -> str:
-    """The statement that writes a row of these SQL values; ``names`` a version table where the format can."""
+def _insert(values: Mapping[str, str], found: FoundJournal) -> str:
+    """The statement that writes a row of these SQL values, as far as the journal has columns for them."""
     started_at = f"clock_timestamp() - make_interval(secs => {values['started_at']})"
-    written = {**values, "started_at": started_at}
-    if not names:
-        written = {name: value for name, value in written.items() if name not in _OF_FORMAT_2}
+    lacks = found.missing_columns
+    written = {
+        name: value for name, value in {**values, "started_at": started_at}.items() if name not in lacks
+    }
     return f"INSERT INTO af_db.journal ({', '.join(written)}) SELECT {', '.join(written.values())}"
 
 
@@ -126,7 +131,7 @@ _PLACES = {name: f"${number}" for number, name in enumerate(_DIFFERS, start=1)}
 _EXECUTE = f"EXECUTE {_STATEMENT} ({', '.join(f'%({name})s' for name in _DIFFERS)})"
 
 
-def _prepare(still_held: str, names: bool) -> str:
+def _prepare(still_held: str, found: FoundJournal) -> str:
     # Where the lock is lost there is no run_id, which may not be: so the check costs no message.
     while_locked = f"CASE WHEN {still_held} THEN {_GIVEN['run_id']} END"
     # Likewise there is no state in another transaction than the one that the revision began in.
@@ -138,7 +143,7 @@ def _prepare(still_held: str, names: bool) -> str:
         "run_id": while_locked,
         "state": while_marked,
     }
-    return f"({', '.join(_COLUMNS[name] for name in _DIFFERS)}) AS {_insert(values, names)}"
+    return f"({', '.join(_COLUMNS[name] for name in _DIFFERS)}) AS {_insert(values, found)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +183,7 @@ def prepare(connection: sa.Connection) -> FoundJournal | None:
     while True:
         with own_cursor(connection) as cursor:
             found = find_journal(cursor)
-            if found is not None and (found.format == FORMAT or not found.may_alter):
+            if found is not None and (found.is_newest or not found.may_alter):
                 return found
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_CHANGE_KEY])
             ((is_locked,),) = cursor.fetchall()
@@ -228,7 +233,7 @@ def prepared_row(
     """
     driver = psycopg2_connection(connection)
     if _STATEMENT not in driver.prepared:
-        statement = _prepare(run_lock.still_held_by(run.table), run.journal.names_version_tables)
+        statement = _prepare(run_lock.still_held_by(run.table), run.journal)
         driver.prepare(_STATEMENT, statement, _kept_values(driver, run) | {"state": "applied", "mark": mark})
     with own_cursor_of(driver) as cursor:  # it sends nothing
         values = _revision_values(driver, revision, statements, seconds, error)
@@ -253,14 +258,17 @@ def row(
         | {"state": state, "duration_s": None if state == "started" else seconds}
     )
     with own_cursor(connection) as cursor:
-        return bytes(cursor.mogrify(_insert(_GIVEN, run.journal.names_version_tables), values))
+        return bytes(cursor.mogrify(_insert(_GIVEN, run.journal), values))
 
 
 def _kept_values(driver: psycopg2.extensions.connection, run: Run) -> dict[str, object]:
-    return {
-        name: kept_text(driver, value) if isinstance(value, str) else value
-        for name, value in run.values().items()
-    }
+    return {name: _kept_value(driver, value) for name, value in run.values().items()}
+
+
+def _kept_value(driver: psycopg2.extensions.connection, value: object) -> object:
+    if isinstance(value, tuple):
+        return [_kept_value(driver, item) for item in value]
+    return kept_text(driver, value) if isinstance(value, str) else value
 
 
 def _revision_values(

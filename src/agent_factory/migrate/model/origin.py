@@ -6,7 +6,11 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """What the journal keeps about a run besides the revision; None where it cannot be known."""
+    """What the journal keeps about a run besides the revision; None where it cannot be known.
+
+    ``arguments`` are what was typed for env.py: ``-x tenant=a``, ``-n sales``. None where an af-db wrote the
+    row that kept none.
+    """
 
     os_user: str | None
     host: str | None
@@ -15,6 +19,7 @@ class Origin:
     ci_url: str | None
     af_db_version: str
     alembic_version: str
+    arguments: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -213,7 +213,7 @@ def _write(project: Project, request: AdoptRequest, found: _Found, ci_url: str |
             id=str(uuid.uuid4()),
             table=table,
             direction=Direction.UPGRADE,
-            origin=find_origin(project.root, ci_url),
+            origin=find_origin(project.root, project.setup, ci_url),
             journal=kept,
         )
         try:

@@ -43,6 +43,7 @@ def row(
         ci_url=None,
         af_db_version="0.2.0",
         alembic_version="1.18.5",
+        arguments=None,
     )
 
 
