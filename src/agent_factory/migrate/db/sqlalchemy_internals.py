@@ -23,6 +23,14 @@ def sequences_of(metadata: sa.MetaData) -> Collection[sa.Sequence]:
     return metadata._sequences.values()
 
 
+def copy_of(column: sa.Column[Any]) -> sa.Column[Any]:
+    """Return a column like this one that belongs to no table.
+
+    What is public copies whole tables, and a column's type without its variants.
+    """
+    return column._copy()
+
+
 def commit_and_begin(connection: sa.Connection, transaction: sa.RootTransaction) -> None:
     """Commit what was done in this transaction, which goes on: whoever has begun it may still end it.
 

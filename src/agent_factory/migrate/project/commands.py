@@ -8,12 +8,14 @@ from typing import Any, cast
 import sqlalchemy as sa
 from alembic import command
 from alembic.operations.ops import MigrationScript
+from alembic.runtime.migration import MigrationContext
 from alembic.script import Script
 
 from agent_factory.migrate.model.plan import Direction, Plan, Revision
 from agent_factory.migrate.model.version_table import Position
 from agent_factory.migrate.project.command_options import commanded
 from agent_factory.migrate.project.connections import guarded
+from agent_factory.migrate.project.enum_types import complete
 from agent_factory.migrate.project.environment import Hooks, end_reading, read_configured, sharing
 from agent_factory.migrate.project.history import Project, as_revision
 from agent_factory.migrate.project.library_warnings import in_our_words
@@ -84,9 +86,19 @@ def create(
     it. The second value is what Alembic could not compare.
     """
 
-    def drop_if_empty(_context: object, _revision: object, directives: list[MigrationScript]) -> None:
+    def finish(context: MigrationContext, _revision: object, directives: list[MigrationScript]) -> None:
         if all(operations.is_empty() for operations in directives[0].upgrade_ops_list):
             directives.clear()
+        own = context.opts["process_revision_directives"]
+
+        def completed(*arguments: Any) -> None:
+            if own:
+                own(*arguments)
+            for directive in directives:
+                complete(context, directive)
+
+        # env.py's own comes after this one, and may do what is missing.
+        context.opts["process_revision_directives"] = completed
 
     with (
         guarded(project, connection, read_only=True),
@@ -100,7 +112,7 @@ def create(
             project.config,
             message,
             autogenerate=True,
-            process_revision_directives=drop_if_empty,
+            process_revision_directives=finish,
             **_with_id(project, where),
         )
     notes = in_our_words(warning.message for warning in caught)

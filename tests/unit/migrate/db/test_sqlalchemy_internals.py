@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from agent_factory.migrate.db.sqlalchemy_internals import (
     begins_noted,
     commit_and_begin,
+    copy_of,
     create_own_engine,
     give_listeners,
     has_own_creator,
@@ -26,6 +27,16 @@ def test_sequences_are_those_of_the_metadata_and_of_its_columns() -> None:
     assert found == {("house", "alone"), (None, "of_a_column")}, (
         "MetaData._sequences lacks some, or has others"
     )
+
+
+def test_a_copy_of_a_column_belongs_to_no_table() -> None:
+    column = sa.Column("c", sa.String(5), nullable=False, server_default="x")
+    sa.Table("t", sa.MetaData(), column)
+
+    copied = copy_of(column)
+
+    assert getattr(copied, "table") is None, "Column._copy has another meaning"  # noqa: B009
+    assert (copied.name, copied.nullable, column.table.name) == ("c", False, "t")
 
 
 def test_what_is_committed_in_a_transaction_that_goes_on() -> None:
