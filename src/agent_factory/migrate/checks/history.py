@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from agent_factory.migrate.model.findings import Finding, finding
 from agent_factory.migrate.project import HistoryFiles
+from agent_factory.migrate.project.own_folders import INSTALLED
 from agent_factory.migrate.revisions.faults import by_id, describe_heads, find_faults, find_heads
 from agent_factory.migrate.revisions.parse import RevisionFile
 
@@ -15,16 +16,24 @@ LONGEST_ID = 32
 
 
 def check_history(history: HistoryFiles) -> tuple[Finding, ...]:
-    """Return what is wrong with the revision files: with the history that they make, then with their form."""
+    """Return what is wrong with the revision files: with the history that they make, then with their form.
+
+    Nobody corrects the form of files that are installed with a package: nothing is said of it.
+    """
     faults = find_faults(history.files)
+    own = [file for file in history.files if INSTALLED.isdisjoint(file.path.parts)]
     if not faults and history.refusal is not None:
         faults = (finding("broken-project", history.refusal.message, file=history.config_path.absolute()),)
     return (
         *faults,
         # With a file missing, everything is a branch; and a wrong id or parent is no matter of style.
-        *(() if faults else (*find_branches(history.files), *_numbers(history.files))),
+        *(
+            ()
+            if faults
+            else (*find_branches(history.files), *(_numbers(own) if len(own) == len(history.files) else ()))
+        ),
         *_long_ids(history.files),
-        *_file_names(history.files, history.file_template),
+        *_file_names(own, history.file_template),
         *_functions(history.files),
     )
 

@@ -32,6 +32,7 @@ from agent_factory.migrate.revisions.config_file import (
     entered,
     find_config,
     root_of,
+    settings_folder,
     working_directory,
 )
 from agent_factory.redaction import redact
@@ -121,7 +122,13 @@ class Invocation:
             x=self._x,
             command=command,
             options=options,
+            settings_folder=self._settings_folder,
         )
+
+    @cached_property
+    def _settings_folder(self) -> Path:
+        """The folder of the pyproject.toml that counts; paths in it are seen from there."""
+        return settings_folder(root_of(self.config_path), self._started_in)
 
     def call(
         self,
@@ -180,7 +187,7 @@ class Invocation:
         From then on, until the command ends, it stands in the environment: env.py may read it there.
         """
         try:
-            root = self.config_path.parent
+            root = self._settings_folder
         except MigrationError:
             return None  # without a project the command fails by itself, if it needs one
         from agent_factory.migrate.project.configuration import read_configuration
@@ -209,7 +216,7 @@ class Invocation:
         """Whether, where and how long a plan is rehearsed; ``known`` are the names that --allow takes."""
         from agent_factory.migrate.cli.limits import rehearsal_options
 
-        return rehearsal_options(root_of(self.config_path), self._given, self.settings, known=known)
+        return rehearsal_options(self._settings_folder, self._given, self.settings, known=known)
 
     @property
     def tells_machines(self) -> bool:

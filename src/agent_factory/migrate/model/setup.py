@@ -13,7 +13,8 @@ class Setup:
     """The file that configures Alembic, its ``section``, and the ``x`` arguments that env.py may ask for.
 
     ``command`` and ``options`` are Alembic's own command for what was typed, with the values of its options
-    that are not the defaults: an env.py may ask for these too.
+    that are not the defaults: an env.py may ask for these too. ``settings_folder`` is where the
+    pyproject.toml is that counts for af-db; None means the project's own folder.
     """
 
     config_path: Path
@@ -21,6 +22,7 @@ class Setup:
     x: tuple[str, ...] = ()
     command: str = "current"
     options: Mapping[str, object] = field(default_factory=dict)
+    settings_folder: Path | None = None
 
     @property
     def arguments(self) -> tuple[tuple[str, str], ...]:

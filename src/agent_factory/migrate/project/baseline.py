@@ -19,7 +19,7 @@ from agent_factory.migrate.model.errors import NOT_TOUCHED, UNCHANGED, RefusedEr
 from agent_factory.migrate.model.plan import Direction, Plan
 from agent_factory.migrate.model.version_table import VersionTable
 from agent_factory.migrate.project.commands import read_current
-from agent_factory.migrate.project.configuration import read_configuration
+from agent_factory.migrate.project.configuration import read_configuration, settings_root
 from agent_factory.migrate.project.connections import guarded
 from agent_factory.migrate.project.history import Project
 from agent_factory.migrate.project.interruptions import is_interruption
@@ -71,10 +71,10 @@ class _Statement:
 def find_baseline(project: Project) -> Baseline | None:
     """Return the project's baseline; None where it has none."""
     with own():
-        name = read_configuration(project.root).baseline
+        name = read_configuration(settings_root(project.setup)).baseline
     if name is None:
         return None
-    return Baseline(name=name, path=project.root / name if name.endswith(".sql") else None)
+    return Baseline(name=name, path=settings_root(project.setup) / name if name.endswith(".sql") else None)
 
 
 def find_needed_baseline(

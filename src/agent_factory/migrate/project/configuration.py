@@ -1,4 +1,5 @@
-"""What a project asks of af-db: ``[tool.af-db]`` in the pyproject.toml beside its alembic.ini."""
+"""What a project asks of af-db: ``[tool.af-db]`` in the pyproject.toml beside its alembic.ini, or above one's
+own place where there is none."""
 
 import re
 import shlex
@@ -10,6 +11,8 @@ from typing import Any
 
 from agent_factory.migrate.model.errors import NOT_TOUCHED, UsageError
 from agent_factory.migrate.model.findings import Ignore
+from agent_factory.migrate.model.setup import Setup
+from agent_factory.migrate.revisions.config_file import root_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,11 @@ _DATABASES = ("postgresql", "sqlite")
 _FUNCTION = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*")
 _OF_A_URL_COMMAND = ("local", "prod")
 _OF_AN_IGNORE = ("code", "object", "file", "reason")
+
+
+def settings_root(setup: Setup) -> Path:
+    """Return the folder of the pyproject.toml that counts for the project, which its paths are seen from."""
+    return setup.settings_folder or root_of(setup.config_path)
 
 
 def read_configuration(root: Path) -> Configuration:

@@ -353,10 +353,10 @@ def refused_program() -> OwnConnection | None:
 
 
 def _configured(project: Project) -> "Configuration":
-    from agent_factory.migrate.project.configuration import read_configuration
+    from agent_factory.migrate.project.configuration import read_configuration, settings_root
 
     with own():  # the project's code that is asked about does not read the file
-        return read_configuration(project.root)
+        return read_configuration(settings_root(project.setup))
 
 
 def _asking_for_program(project: Project, note: _Note) -> Callable[[str], None]:

@@ -25,7 +25,7 @@ from agent_factory.migrate.model.setup import OWN_SECTION, Setup
 from agent_factory.migrate.project.alembic_internals import ONLY_WARNED
 from agent_factory.migrate.project.code_cache import CodeCache
 from agent_factory.migrate.project.command_options import command_options
-from agent_factory.migrate.project.configuration import read_configuration
+from agent_factory.migrate.project.configuration import read_configuration, settings_root
 from agent_factory.migrate.project.connections import only_loaded
 from agent_factory.migrate.project.functions import arguments_of_env_py, find_unfit
 from agent_factory.migrate.project.history import Project, env_py, version_folders
@@ -154,7 +154,7 @@ def configure(setup: Setup, *, read: FilesRead = NONE_READ) -> Project:
         if is_of_flask:
             config.set_main_option("script_location", str(config_path.parent).replace("%", "%%"))
         script = ScriptDirectory.from_config(config)
-        _surround(script, config, root=root_of(config_path))
+        _surround(setup, script, config, root=root_of(config_path))
         own = OwnFolders(root_of(config_path), (script.dir, *(script.version_locations or ())))
         return Project(
             setup=setup,
@@ -208,9 +208,9 @@ def _choose_database(setup: Setup, config: Config) -> None:
         )
 
 
-def _surround(script: ScriptDirectory, config: Config, *, root: Path) -> None:
+def _surround(setup: Setup, script: ScriptDirectory, config: Config, *, root: Path) -> None:
     """Have env.py run, whoever runs it, in what it needs around it."""
-    settings = read_configuration(root)
+    settings = read_configuration(settings_root(setup))
     is_of_flask = settings.flask_app is not None or _names_current_app(Path(script.env_py_location))
     if settings.attributes is None and not is_of_flask:
         return

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import agent_factory.migrate
 
-_INSTALLED = frozenset({"site-packages", "dist-packages"})
+INSTALLED = frozenset({"site-packages", "dist-packages"})
+"""Names of folders: what is in them was installed, and is not for its user to change."""
+
 _NOT_OWN = tuple(str(Path(str(module.__file__)).parent) for module in (os, agent_factory.migrate))
 """Python's own library and this package, which may stand in a project's folder."""
 
@@ -34,7 +36,7 @@ class OwnFolders:
         if any(_is_in(name, own) for name in names for own in self._folders):
             return True
         return not any(_is_in(name, other) for name in names for other in _NOT_OWN) and any(
-            _is_in(name, root) and _INSTALLED.isdisjoint(Path(name.removeprefix(root)).parts)
+            _is_in(name, root) and INSTALLED.isdisjoint(Path(name.removeprefix(root)).parts)
             for name in names
             for root in self._root
         )

@@ -70,14 +70,17 @@ def _say_not_whole(error: OSError, *, code: int) -> int:
 def _look(question: "Question", started_in: Path) -> "tuple[Target, Answer] | None":
     """Read the project and its database from the project's folder, and return to this one."""
     from agent_factory.migrate.model.errors import MigrationError
-    from agent_factory.migrate.revisions.config_file import find_config, root_of
+    from agent_factory.migrate.revisions.config_file import find_config, root_of, settings_folder
 
     with contextlib.ExitStack() as undo:
         try:
             config_path = question.config.absolute() if question.config else find_config(started_in)
             if not config_path.is_file():
                 return None
-            undo.enter_context(contextlib.chdir(root_of(config_path)))
+            root = root_of(config_path)
+            if settings_folder(root, started_in) != root:
+                return None
+            undo.enter_context(contextlib.chdir(root))
             target = _find_target(question, config_path)
         except MigrationError:
             return None

@@ -12,7 +12,8 @@ from agent_factory.migrate.model.setup import OWN_SECTION
 
 _PLACEHOLDERS = ("driver", "scheme", "dialect")
 OF_FLASK = "migrations"
-CONFIG_NAMES = ("alembic.ini", "pyproject.toml")
+_TOML = "pyproject.toml"
+CONFIG_NAMES = ("alembic.ini", _TOML)
 READ_BESIDE = (*CONFIG_NAMES, ".env")
 """What is read in the folder of a project's configuration before any of its code runs."""
 
@@ -71,6 +72,23 @@ def root_of(config_path: Path) -> Path:
     if config_path.suffix == ".toml" or not (folder / "env.py").is_file():
         return folder
     return folder if _option(config_path, OWN_SECTION, "script_location") else folder.parent
+
+
+def settings_folder(root: Path, start: Path) -> Path:
+    """Return the folder whose pyproject.toml says what af-db is to do with the project in ``root``.
+
+    It is that one; where it has no such file, as an env.py that is installed with a package, the nearest
+    folder at or above ``start`` whose file has ``[tool.af-db]``. That is searched, and trusted, as in
+    ``find_config``. Raises RefusedError for a file of somebody else.
+    """
+    if (root / _TOML).is_file():
+        return root
+    for folder in _searched(start):
+        if _has_table(folder / _TOML, "af-db"):
+            if folder != start:
+                _refuse_strangers(folder / _TOML)
+            return folder
+    return root
 
 
 def databases_of(config_path: Path) -> tuple[str, ...]:
@@ -133,13 +151,18 @@ def _config_in(folder: Path) -> Path | None:
     with contextlib.suppress(OSError):  # a folder that this user may not search has nothing for them
         if ini.is_file():
             return ini
-        if toml.is_file() and re.search(
-            r"^\[tool\.alembic\]", toml.read_text(encoding="utf-8", errors="replace"), re.MULTILINE
-        ):
+        if _has_table(toml, "alembic"):
             return toml
         if of_flask.is_file() and root_of(of_flask) == folder:
             return of_flask
     return None
+
+
+def _has_table(toml: Path, tool: str) -> bool:
+    with contextlib.suppress(OSError):
+        said = toml.read_text(encoding="utf-8", errors="replace") if toml.is_file() else ""
+        return re.search(rf"^\s*\[tool\.{tool}[].]", said, re.MULTILINE) is not None
+    return False
 
 
 def _refuse_strangers(config: Path) -> None:

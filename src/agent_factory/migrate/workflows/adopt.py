@@ -30,7 +30,7 @@ from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.model.version_table import Position
 from agent_factory.migrate.model.written import AdoptResult, ConfirmAdoption, ObjectDiffers
 from agent_factory.migrate.project import FilesRead, Project, files_read, open_project
-from agent_factory.migrate.project.configuration import read_configuration
+from agent_factory.migrate.project.configuration import read_configuration, settings_root
 from agent_factory.migrate.rehearsal.replay import (
     OF_ROLES_AND_ROWS,
 )
@@ -139,7 +139,7 @@ def _find(project: Project, request: AdoptRequest) -> _Found:
 def _scope(project: Project, connection: sa.Connection, position: Position) -> Scope:
     return Scope(
         leave_out_schemas=frozenset(other_histories(connection, position.table)),
-        schemas=read_configuration(project.root).schemas,
+        schemas=read_configuration(settings_root(project.setup)).schemas,
         leave_out_kinds=OF_ROLES_AND_ROWS,
         one_server=False,
         version_table=position.table.name,

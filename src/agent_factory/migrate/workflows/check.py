@@ -28,9 +28,8 @@ from agent_factory.migrate.model.findings import (
 from agent_factory.migrate.model.options import RehearsalOptions
 from agent_factory.migrate.model.setup import Setup
 from agent_factory.migrate.project import HistoryFiles, Project
-from agent_factory.migrate.project.configuration import read_configuration
+from agent_factory.migrate.project.configuration import read_configuration, settings_root
 from agent_factory.migrate.rehearsal.scratch import ScratchUnavailableError
-from agent_factory.migrate.revisions.config_file import root_of
 
 _MISSING_FUNCTION = {"upgrade-fails": "no-upgrade", "downgrade-fails": "no-downgrade"}
 
@@ -81,7 +80,7 @@ def check(
     databases. Raises UsageError for a configuration that cannot be read.
     """
     files = alembic_project.read_history_files(setup)
-    configuration = read_configuration(root_of(setup.config_path))
+    configuration = read_configuration(settings_root(setup))
     if configuration.databases is not None:
         uses_sqlite = "sqlite" in configuration.databases
     findings: list[Finding] = []

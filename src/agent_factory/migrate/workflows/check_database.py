@@ -51,7 +51,7 @@ from agent_factory.migrate.model.options import RehearsalOptions, RunOptions
 from agent_factory.migrate.model.target import Environment, Target
 from agent_factory.migrate.model.version_table import Position, VersionTable
 from agent_factory.migrate.project import Project
-from agent_factory.migrate.project.configuration import read_configuration
+from agent_factory.migrate.project.configuration import read_configuration, settings_root
 from agent_factory.migrate.rehearsal.replay import (
     OF_ROLES_AND_ROWS,
     ReplayFailedError,
@@ -100,7 +100,7 @@ def check_database(
     naming a server. What the project ignores may be in production only: that a developer's database lacks it
     is not reported.
     """
-    configuration = read_configuration(project.root)
+    configuration = read_configuration(settings_root(project.setup))
     notes = _Notes(looked_for=set(DATABASE_CODES - _OF_RECORDS - _OF_INDEXES - _OF_DRIFT))
     with connect(target, read_only=True) as read_connection:
         position = alembic_project.read_position(project, read_connection)

@@ -26,7 +26,7 @@ from agent_factory.migrate.model.target import Environment, Target
 from agent_factory.migrate.model.version import af_db_version, alembic_version
 from agent_factory.migrate.model.version_table import Position, VersionTable
 from agent_factory.migrate.project import Project
-from agent_factory.migrate.project.configuration import read_configuration
+from agent_factory.migrate.project.configuration import read_configuration, settings_root
 from agent_factory.migrate.rehearsal.copies import RehearsalFailedError
 from agent_factory.migrate.rehearsal.run import NotRehearsedError, Rehearsal, rehearse
 from agent_factory.migrate.rehearsal.scratch import ScratchUnavailableError
@@ -245,7 +245,7 @@ def _review_with(
     counted = count_hits(read_connection, rehearsal.revisions)
     reviewed = build_review(found, rehearsal, sizes, counted)
     if rehearsal.history is not None:
-        drift = find_drift(rehearsal, read_configuration(project.root))
+        drift = find_drift(rehearsal, read_configuration(settings_root(project.setup)))
         reviewed = replace(
             reviewed, drift=drift, notes=(*reviewed.notes, *drift_notes(rehearsal.history, drift))
         )

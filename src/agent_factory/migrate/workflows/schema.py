@@ -11,7 +11,7 @@ from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.model.whole_file import write_whole
 from agent_factory.migrate.model.written import SchemaResult
 from agent_factory.migrate.project import Project
-from agent_factory.migrate.project.configuration import read_configuration
+from agent_factory.migrate.project.configuration import read_configuration, settings_root
 from agent_factory.migrate.rehearsal.schema_text import schema_text
 from agent_factory.migrate.rehearsal.scratch import CannotCopyError
 from agent_factory.redaction import secrets_known
@@ -29,7 +29,9 @@ def schema(project: Project, target: Target, *, out: Path | None, compares: bool
     with connect(target, read_only=True) as connection:
         table = alembic_project.read_position(project, connection).table
         try:
-            sql = schema_text(target, connection, table, read_configuration(project.root).schemas)
+            sql = schema_text(
+                target, connection, table, read_configuration(settings_root(project.setup)).schemas
+            )
         except CannotCopyError as error:
             raise RefusedError(
                 "schema-not-read",
