@@ -20,6 +20,16 @@ _OF_LIBPQ = {
     "PGPASSWORD": "password",
     "PGDATABASE": "dbname",
 }
+_OPTIONS_OF_LIBPQ = {
+    "PGAPPNAME": "application_name",
+    "PGCONNECT_TIMEOUT": "connect_timeout",
+    "PGGSSENCMODE": "gssencmode",
+    "PGOPTIONS": "options",
+    "PGSSLCERT": "sslcert",
+    "PGSSLKEY": "sslkey",
+    "PGSSLMODE": "sslmode",
+    "PGSSLROOTCERT": "sslrootcert",
+}
 _FOR_ASYNCIO = ("asyncpg", "psycopg_async", "aiosqlite")
 _ELSEWHERE = ("PGHOSTADDR", "PGSERVICE")
 """What libpq prefers to the others."""
@@ -59,7 +69,7 @@ def _changed(
             continue
         if where.backend != copy.backend:
             if name == "DATABASE_URL":
-                changed[name] = spelled_as(_of_kind(copy.backend, value), copy)
+                changed[name] = _named(_of_kind(copy.backend, value), copy)
             continue
         if name == "DATABASE_URL" or (original is not None and _is_at(where, original)):
             changed[name] = _spelled_as(value, copy)
@@ -69,6 +79,7 @@ def _changed(
     if original is not None and original.backend == "postgresql":
         changed |= _parts(environment, values, original)
     changed |= {name: values.get(keyword) for name, keyword in _OF_LIBPQ.items()}
+    changed |= {name: values[option] for name, option in _OPTIONS_OF_LIBPQ.items() if option in values}
     changed |= {name: None for name in _ELSEWHERE if name in environment}
     if "PGSSLMODE" in environment and "sslmode" not in values:
         changed["PGSSLMODE"] = "prefer"  # the copy's server is this machine's, and may have no TLS
@@ -99,6 +110,19 @@ def _spelled_as(value: str, copy: DatabaseURL) -> str:
     scheme, separator, _ = value.strip().partition("://")
     if not separator:
         return str(psycopg2.extensions.make_dsn(**keywords(copy)))
+    return _named(scheme, copy)
+
+
+def _named(scheme: str, copy: DatabaseURL) -> str:
+    """The copy as a URL to which ``?options=...`` may be added as text, as to the original's.
+
+    So it has no query: what would stand there, a socket's folder too, is in PG* variables, from which libpq
+    and asyncpg take what a URL does not say. A second question mark would be a part of the value before it.
+    """
+    if copy.backend == "postgresql":
+        copy = replace(copy, options=())
+        if copy.host is not None and copy.host.startswith("/"):
+            copy = replace(copy, host=None, port=None)
     return spelled_as(scheme, copy)
 
 
