@@ -1,9 +1,11 @@
 """env.py files that make an engine of their own: it gets af-db's connection, and means what it did."""
 
+import importlib.util
 from pathlib import Path
 
 import psycopg2
 import pytest
+import sqlalchemy as sa
 
 from agent_factory.url import DatabaseURL
 from tests.commands import CommandLine, run_process
@@ -262,3 +264,20 @@ def test_what_a_project_listens_to_on_every_engine_is_for_none_of_af_dbs(
 
     assert checked.code == 0, checked.out + checked.err
     assert tables_made(database_url) == {"t001", "of_tenant", "t003"}
+
+
+@pytest.mark.skipif(
+    sa.__version__ < "2.1" or importlib.util.find_spec("psycopg") is not None,
+    reason="SQLAlchemy 2.1 asks for psycopg 3, and finds none",
+)
+@pytest.mark.parametrize("words", ["local upgrade", "prod current"])
+def test_a_url_without_a_driver_that_asks_for_another_one_than_there_is(
+    af_db: CommandLine, project: AlembicProject, postgresql_url: str, words: str
+) -> None:
+    project.env_py.write_text(HEAD.replace('.replace("postgresql:", "postgresql+psycopg2:")', "") + CONNECTS)
+
+    outcome = af_db(*words.split(), "--json", cwd=project.root, url=postgresql_url)
+
+    assert outcome.code == 2
+    assert "asks for psycopg 3 where a URL begins with postgresql://" in outcome.out
+    assert "postgresql+psycopg2://" in outcome.out

@@ -23,6 +23,7 @@ if connection is not None:
     with context.begin_transaction():
         context.run_migrations()"""
 
+_PSYCOPG_3 = "psycopg"
 _ALEMBIC = str(Path(alembic.__file__).parent)
 
 
@@ -82,7 +83,14 @@ def _broken(project: Project, error: BaseException, line: int | None) -> UsageEr
     said = text_of(error) if cause is error else text_of(cause).strip().partition("\n")[0]
     message = f"{shown}, line {line or '?'}: {type(cause).__name__}: {said}"
     next_steps: tuple[str, ...] = (*refused_program_steps(), "correct env.py, or what it calls")
-    if wanted := missing_settings(error):
+    if isinstance(cause, ModuleNotFoundError) and cause.name == _PSYCOPG_3:
+        message += f" (SQLAlchemy {sa.__version__} asks for psycopg 3 where a URL begins with postgresql://)"
+        next_steps = (
+            "name the driver that is there, where env.py or the application makes its engine: "
+            "postgresql+psycopg2://",
+            "or have the other one: pip install 'psycopg[binary]'",
+        )
+    elif wanted := missing_settings(error):
         message = f"{shown}, line {line or '?'}: {type(cause).__name__}: not set: {', '.join(wanted)}"
         next_steps = ("set it, as for the application itself",)
     elif is_refused_write(cause):
