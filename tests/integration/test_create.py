@@ -236,3 +236,33 @@ def test_what_cannot_be_compared_is_told_once(af_db: CommandLine, tmp_path: Path
     said = outcome.out + outcome.err
     assert said.count("ix_lower") == 1
     assert "not compared: the index ix_lower: SQLAlchemy does not read expressions" in said
+
+
+COMPARES_BY_WRITING = """
+from alembic.autogenerate import comparators
+
+
+@comparators.dispatch_for("schema")
+def compare_views(autogen_context, upgrade_ops, schemas):
+    if autogen_context.metadata is metadata:
+        autogen_context.connection.exec_driver_sql("CREATE VIEW tried AS SELECT 1")
+        autogen_context.connection.rollback()
+
+
+connection ="""
+
+
+def test_a_library_that_compares_by_writing_is_refused_by_name(
+    af_db: CommandLine, modelled: AlembicProject, database_url: str
+) -> None:
+    """As alembic_utils does it: it makes each entity, looks at it, and takes it back."""
+    af_db("local", "upgrade", cwd=modelled.root, url=database_url)
+    code = modelled.env_py.read_text()
+    modelled.env_py.write_text(code.replace("connection =", COMPARES_BY_WRITING, 1))
+
+    outcome = af_db("local", "create", "views", "--json", cwd=modelled.root, url=database_url)
+
+    assert (outcome.code, outcome.error["code"]) == (2, "cannot-create"), outcome.out
+    assert "CREATE VIEW tried" in outcome.error["message"]
+    assert "alembic revision --autogenerate" in outcome.error["next_steps"][0]
+    assert len(list(modelled.versions.glob("*.py"))) == 3

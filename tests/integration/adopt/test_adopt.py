@@ -282,6 +282,50 @@ def test_what_has_changed_since_the_question_is_not_written(
     assert is_untouched(postgresql_url)
 
 
+REFUSES = (
+    "CREATE FUNCTION af_db.refuse() RETURNS trigger LANGUAGE plpgsql AS"
+    " $$BEGIN RAISE EXCEPTION 'no space left'; END$$",
+    "CREATE TRIGGER refuses BEFORE INSERT ON af_db.journal FOR EACH ROW EXECUTE FUNCTION af_db.refuse()",
+)
+ENDS_THE_SESSION = (
+    "CREATE FUNCTION af_db.refuse() RETURNS trigger LANGUAGE plpgsql AS"
+    " $$BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN new; END$$",
+    REFUSES[1],
+)
+
+
+@pytest.mark.parametrize("fault", [REFUSES, ENDS_THE_SESSION], ids=["refused", "lost"])
+def test_an_adoption_that_reached_the_version_table_alone_is_completed_by_the_next_one(
+    af_db: CommandLine, history: AlembicProject, postgresql_url: str, fault: tuple[str, ...]
+) -> None:
+    make(postgresql_url, MADE_B)
+    assert af_db("prod", "environment", "production", "--yes", cwd=history.root, url=postgresql_url).code == 0
+    execute(postgresql_url, *fault)
+    words = ("prod", "adopt", "--yes", "--json")
+
+    failed = af_db(*words, cwd=history.root, url=postgresql_url)
+
+    assert (failed.code, failed.error["code"]) == (8, "journal-not-written")
+    assert failed.error["state"] == "at 003"
+    assert "--instead-of 003" in failed.error["next_steps"][1]
+    assert rows(postgresql_url, "SELECT version_num FROM alembic_version") == [("003",)]
+    assert rows(postgresql_url, "SELECT count(*) FROM af_db.journal") == [(0,)]
+
+    execute(postgresql_url, "DROP FUNCTION af_db.refuse CASCADE")
+    unsaid = af_db(*words, cwd=history.root, url=postgresql_url)
+    mended = af_db(*words, "--instead-of", "003", cwd=history.root, url=postgresql_url)
+    again = af_db(*words, "--instead-of", "003", cwd=history.root, url=postgresql_url)
+
+    assert (unsaid.code, unsaid.error["code"]) == (4, "has-version")
+    assert "the journal lacks it" in unsaid.error["next_steps"][1]
+    assert (mended.code, mended.document["written"]) == (0, True), mended.out
+    assert (again.code, again.document["written"]) == (0, False)
+    assert rows(postgresql_url, "SELECT revision FROM af_db.journal ORDER BY 1") == [
+        *(("001",), ("002",), ("003",))
+    ]
+    assert "ran-outside" not in af_db("prod", "check", cwd=history.root, url=postgresql_url).out
+
+
 def test_no_server_to_compare_on_is_said(
     af_db: CommandLine, history: AlembicProject, postgresql_url: str
 ) -> None:

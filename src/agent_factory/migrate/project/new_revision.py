@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 from alembic.script import Script
 from alembic.script.revision import MultipleHeads, RevisionError
 from alembic.util import CommandError
@@ -14,6 +15,7 @@ from agent_factory.migrate.model.errors import NOT_TOUCHED, UsageError
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.model.written import NewRevision
 from agent_factory.migrate.project.history import Project, find_branches, is_known, version_folders
+from agent_factory.migrate.project.refusals import is_refused_write
 from agent_factory.migrate.revisions.faults import describe_heads
 from agent_factory.plain_text import text_of
 
@@ -129,7 +131,10 @@ def _folder(project: Project, target: Target, new: NewRevision, heads: tuple[Scr
 
 @contextlib.contextmanager
 def writing_errors() -> Iterator[None]:
-    """Raise UsageError for what only shows when the file is written: a template, or a hook."""
+    """Raise UsageError for what only shows when the file is written: a template, a hook, a comparison.
+
+    A library may compare its objects by making them, and taking them back. Here nothing is written.
+    """
     try:
         yield
     except CommandError as error:
@@ -138,6 +143,21 @@ def writing_errors() -> Iterator[None]:
             f"Alembic has not finished the file: {text_of(error)}",
             "correct script.py.mako or [post_write_hooks], delete the file if there is one, and create again",
         ) from error
+    except sa.exc.DBAPIError as error:
+        if not _is_refused_write(error):
+            raise
+        statement = " ".join((error.statement or "").split())
+        raise _refuse(
+            "cannot-create",
+            f"what env.py registers to be compared writes to the database while it compares: {statement}",
+            "have plain Alembic write the file, on a database that nobody needs: "
+            "alembic revision --autogenerate -m MESSAGE",
+            "or write it by hand: af-db local create --empty MESSAGE",
+        ) from error
+
+
+def _is_refused_write(error: sa.exc.DBAPIError) -> bool:
+    return error.orig is not None and is_refused_write(error.orig)
 
 
 def _refuse(code: str, message: str, *next_steps: str) -> UsageError:

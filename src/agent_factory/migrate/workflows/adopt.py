@@ -19,7 +19,7 @@ from agent_factory.migrate.engine.run_state import RunState
 from agent_factory.migrate.journal import write as journal
 from agent_factory.migrate.journal.found import FoundJournal
 from agent_factory.migrate.journal.origin import find_origin
-from agent_factory.migrate.journal.read import ADOPTED
+from agent_factory.migrate.journal.read import ADOPTED, ran_outside
 from agent_factory.migrate.journal.records import find as find_journal
 from agent_factory.migrate.journal.records import read_records
 from agent_factory.migrate.model.errors import UNCHANGED, PartiallyAppliedError, RefusedError
@@ -59,12 +59,16 @@ class AdoptRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
-    """What was found out, and what of the database and the files it was found with."""
+    """What was found out, and what of the database and the files it was found with.
+
+    ``is_recorded`` says that the version table and the journal say it already.
+    """
 
     result: AdoptResult
     position: Position
     catalog_sha256: str
     read: FilesRead
+    is_recorded: bool
 
 
 def adopt(
@@ -78,7 +82,7 @@ def adopt(
     """
     found = on_project(setup, request.target.url, _find, request)
     result = found.result
-    if (result.differences and not request.allows_drift) or result.at == found.position.rows:
+    if (result.differences and not request.allows_drift) or found.is_recorded:
         return result
     confirm(result)
     project = open_project(setup, target=request.target.url, read=found.read)
@@ -133,7 +137,20 @@ def _find(project: Project, request: AdoptRequest) -> _Found:
             position=position,
             catalog_sha256=catalog.sha256,
             read=files_read(project),
+            is_recorded=place.at == position.rows and _is_known(project, connection, position),
         )
+
+
+def _is_known(project: Project, connection: sa.Connection, position: Position) -> bool:
+    """Say whether the journal knows all that is applied: an adoption that was cut short leaves it behind."""
+    applied = alembic_project.applied_revisions(project, position.rows)
+    if connection.dialect.name != "postgresql" or not applied:
+        return True
+    kept = find_journal(connection)
+    if kept is None or not kept.may_read:
+        return False
+    entries = read_records(project, connection, kept, position).entries
+    return not ran_outside(entries, applied)
 
 
 def _scope(project: Project, connection: sa.Connection, position: Position) -> Scope:
@@ -152,14 +169,13 @@ def _check_position(request: AdoptRequest, position: Position) -> None:
     if sorted(request.instead_of) == list(rows):
         return
     if not request.instead_of:
-        flags = " ".join(f"--instead-of {row}" for row in rows)
         raise RefusedError(
             "has-version",
             f"{target} says already where it is: at {_shown(rows)}",
             state=f"unchanged, at {_shown(rows)}",
             next_steps=(
                 f"is that so? {target.command('check')}",
-                f"if it is wrong: {target.again(flags)}",
+                f"if it is wrong, or the journal lacks it: {target.again(_instead_of(rows))}",
             ),
         )
     raise RefusedError(
@@ -168,6 +184,10 @@ def _check_position(request: AdoptRequest, position: Position) -> None:
         state=f"unchanged, at {_shown(rows)}",
         next_steps=("name what it says now, each revision by --instead-of",),
     )
+
+
+def _instead_of(rows: Sequence[str]) -> str:
+    return " ".join(f"--instead-of {row}" for row in rows)
 
 
 def _result(target: Target, position: Position, place: SchemaPlace) -> AdoptResult:
@@ -206,7 +226,8 @@ def _write(project: Project, request: AdoptRequest, found: _Found, ci_url: str |
         if read_catalog(connection, _scope(project, connection, position)).sha256 != found.catalog_sha256:
             raise _changed("its schema was another one then", position)
         kept = _open_journal(connection, request) if target.url.backend == "postgresql" else None
-        alembic_project.stamp(project, connection, at, instead=bool(position.rows))
+        if at != position.rows:
+            alembic_project.stamp(project, connection, at, instead=bool(position.rows))
         if kept is None:
             return
         run = journal.Run(
@@ -223,7 +244,10 @@ def _write(project: Project, request: AdoptRequest, found: _Found, ci_url: str |
                 "journal-not-written",
                 f"the version table says {_shown(at)}; the journal could not be written: {error}",
                 state=f"at {_shown(at)}",
-                next_steps=("it works as it is: what ran before is shown as not by af-db",),
+                next_steps=(
+                    "it works as it is: what ran before is shown as not by af-db",
+                    f"to have it in the journal too: {target.again(_instead_of(at))}",
+                ),
             ) from error
 
 
