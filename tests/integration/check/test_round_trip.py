@@ -512,3 +512,20 @@ def test_a_revision_that_does_not_end_is_ended(af_db: CommandLine, project: Alem
     assert outcome.code == 3
     found = [item for item in outcome.document["findings"] if item["code"] == "upgrade-fails"]
     assert any("it did not finish in 500 ms" in str(item) for item in found)
+
+
+def test_a_schema_that_env_py_sets_and_nothing_makes_is_said(
+    af_db: CommandLine, project: AlembicProject
+) -> None:
+    code = project.env_py.read_text()
+    sets = (
+        'if connection.dialect.name == "postgresql":\n'
+        '    connection.exec_driver_sql("SET search_path TO t2")\n    connection.commit()\n'
+    )
+    project.env_py.write_text(code.replace("context.configure(", f"{sets}context.configure(", 1))
+
+    outcome = af_db("check", "--json", cwd=project.root)
+
+    assert outcome.code == 0, outcome.out
+    (said,) = [line for line in outcome.document["skipped"] if line.startswith("up and down: on PostgreSQL")]
+    assert "env.py sets a schema that an empty database lacks" in said

@@ -147,6 +147,20 @@ def _check_on(
     return Looked(findings=tuple(trip.findings), skipped=tuple(trip.skipped))
 
 
+@contextlib.contextmanager
+def _no_schema_said() -> Iterator[None]:
+    """Raise CannotCheckError where env.py works in a schema that no migration makes."""
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        if not isinstance(error.orig, psycopg2.errors.InvalidSchemaName):
+            raise
+        raise CannotCheckError(
+            f"env.py sets a schema that an empty database lacks ({text_of(error.orig).strip()}); let it make "
+            "that (CREATE SCHEMA IF NOT EXISTS), or a baseline"
+        ) from error
+
+
 def _scope(project: Project, connection: sa.Connection, schemas: Schemas) -> Scope:
     models = alembic_project.read_models(project, connection)
     return replace(COPIED, version_table=models.version_table, schemas=schemas, one_server=True)
@@ -217,7 +231,7 @@ class _RoundTrip:
         """Make a new database, with one connection for all: what a session has looked up it keeps."""
         with self.empty() as target:
             lay_baseline(self.project, target, self.limit_s)
-            with connect(target) as connection:
+            with connect(target) as connection, _no_schema_said():
                 alembic_project.prepare(self.project, connection)
             with connect(target) as connection:
                 self._targets[connection] = target
