@@ -281,3 +281,35 @@ def test_a_url_without_a_driver_that_asks_for_another_one_than_there_is(
     assert outcome.code == 2
     assert "asks for psycopg 3 where a URL begins with postgresql://" in outcome.out
     assert "postgresql+psycopg2://" in outcome.out
+
+
+KEPT = """
+import os
+
+URL = os.environ["DATABASE_URL"].replace("postgresql:", "postgresql+psycopg2:")
+kept = sa.create_engine(URL).connect()
+kept.execute(sa.text("SELECT 1"))
+metadata = sa.MetaData()
+"""
+
+
+def test_a_connection_that_the_models_keep_open_from_their_import_on(
+    af_db: CommandLine, project: AlembicProject, postgresql_url: str
+) -> None:
+    """It is nobody's business where env.py works on af-db's, and refused where env.py works on it."""
+    project.write_models(KEPT)
+    goes_up_and_down(af_db, project.root, postgresql_url)
+    module = next(project.root.glob("models_of_*.py")).stem
+    code = project.env_py.read_text()
+    taken = f"from {module} import kept as connection\n"
+    project.env_py.write_text(
+        code.replace(code[code.index("connection =") : code.index("context.conf")], taken)
+    )
+
+    refused = run_process(
+        "local", "downgrade", "base", "--yes", "--json", cwd=project.root, url=postgresql_url
+    )
+
+    assert (refused.code, refused.error["code"]) == (2, "env-py-contract")
+    assert af_db("current", cwd=project.root, url=postgresql_url).code in (0, 2)
+    assert len(made_in(postgresql_url)) == 4
