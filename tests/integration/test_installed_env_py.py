@@ -75,9 +75,9 @@ def test_nobody_is_told_to_rename_what_was_installed(
 
 
 def test_the_projects_own_file_counts_where_it_has_one(tmp_path: Path) -> None:
-    mine, package = tmp_path / "mine", tmp_path / "package"
+    mine, package = tmp_path / "mine", tmp_path / "site-packages" / "package"
     for folder in (mine, package):
-        folder.mkdir()
+        folder.mkdir(parents=True)
         (folder / "pyproject.toml").write_text("[tool.af-db]\n")
 
     assert settings_folder(package, mine) == package
@@ -85,3 +85,13 @@ def test_the_projects_own_file_counts_where_it_has_one(tmp_path: Path) -> None:
     assert settings_folder(package, mine) == mine
     (mine / "pyproject.toml").write_text("[tool.other]\n")
     assert settings_folder(package, mine) == package
+
+
+def test_settings_of_one_project_are_for_no_other(tmp_path: Path) -> None:
+    mine, other, inside = tmp_path / "mine", tmp_path / "other", tmp_path / "mine" / "config"
+    for folder in (inside, other):
+        folder.mkdir(parents=True)
+    (mine / "pyproject.toml").write_text("[tool.af-db]\n")
+
+    assert settings_folder(inside, inside) == mine
+    assert settings_folder(other, mine) == other

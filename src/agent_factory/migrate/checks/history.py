@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from agent_factory.migrate.model.findings import Finding, finding
 from agent_factory.migrate.project import HistoryFiles
-from agent_factory.migrate.project.own_folders import INSTALLED
+from agent_factory.migrate.revisions.config_file import INSTALLED
 from agent_factory.migrate.revisions.faults import by_id, describe_heads, find_faults, find_heads
 from agent_factory.migrate.revisions.parse import RevisionFile
 

@@ -5,9 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import agent_factory.migrate
-
-INSTALLED = frozenset({"site-packages", "dist-packages"})
-"""Names of folders: what is in them was installed, and is not for its user to change."""
+from agent_factory.migrate.revisions.config_file import INSTALLED
 
 _NOT_OWN = tuple(str(Path(str(module.__file__)).parent) for module in (os, agent_factory.migrate))
 """Python's own library and this package, which may stand in a project's folder."""

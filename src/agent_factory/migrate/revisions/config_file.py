@@ -14,6 +14,8 @@ _PLACEHOLDERS = ("driver", "scheme", "dialect")
 OF_FLASK = "migrations"
 _TOML = "pyproject.toml"
 CONFIG_NAMES = ("alembic.ini", _TOML)
+INSTALLED = frozenset({"site-packages", "dist-packages"})
+"""Names of folders: what is in them was installed, and is not for its user to change."""
 READ_BESIDE = (*CONFIG_NAMES, ".env")
 """What is read in the folder of a project's configuration before any of its code runs."""
 
@@ -77,14 +79,16 @@ def root_of(config_path: Path) -> Path:
 def settings_folder(root: Path, start: Path) -> Path:
     """Return the folder whose pyproject.toml says what af-db is to do with the project in ``root``.
 
-    It is that one; where it has no such file, as an env.py that is installed with a package, the nearest
-    folder at or above ``start`` whose file has ``[tool.af-db]``. That is searched, and trusted, as in
-    ``find_config``. Raises RefusedError for a file of somebody else.
+    It is that one. Where it has no such file, and is installed with a package, or lies below the folder that
+    has, it is the nearest one at or above ``start`` whose file has ``[tool.af-db]``: settings of one project
+    are for no other. That is searched, and trusted, as in ``find_config``. Raises RefusedError for a file of
+    somebody else.
     """
     if (root / _TOML).is_file():
         return root
+    is_installed = not INSTALLED.isdisjoint(root.parts)
     for folder in _searched(start):
-        if _has_table(folder / _TOML, "af-db"):
+        if _has_table(folder / _TOML, "af-db") and (is_installed or root.is_relative_to(folder)):
             if folder != start:
                 _refuse_strangers(folder / _TOML)
             return folder
