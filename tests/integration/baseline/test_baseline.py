@@ -177,6 +177,7 @@ def test_a_baseline_that_fails_is_named_with_its_line_and_statement(
     [
         ("\\connect other\nSELECT 1;", "line 1, fails: \\connect is a command of psql's"),
         ("SELECT 1;\nCOPY t (a) FROM stdin;\n1\n\\.\n", "line 2, fails: COPY FROM stdin needs psql"),
+        ("SELECT 1;\nCOPY t (a) FROM stdin;\n\\N\nit's\n\\.\n", "line 2, fails: COPY FROM stdin needs psql"),
     ],
 )
 def test_what_only_psql_understands_is_refused(
@@ -267,6 +268,60 @@ def test_a_baseline_that_says_at_which_revision_it_is_is_refused(
     assert (outcome.code, outcome.error["code"]) == (4, "baseline-failed")
     assert "writes into the version table: at 001" in outcome.error["message"]
     assert any("writes into the version table" in item["message"] for item in checked.document["findings"])
+
+
+def test_a_whole_dump_that_says_at_which_revision_it_is_is_refused(
+    af_db: CommandLine, old: AlembicProject, postgresql_url: str
+) -> None:
+    """pg_dump empties the search_path first: the version table is found all the same, and as by whom."""
+    (old.root / "schema.sql").write_text(
+        "SELECT pg_catalog.set_config('search_path', '', false); SET ROLE pg_monitor; RESET ROLE;\n"
+        "CREATE TABLE public.experiments (id integer NOT NULL PRIMARY KEY, name varchar(50) NOT NULL);\n"
+        "CREATE TABLE public.alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY);\n"
+        "INSERT INTO public.alembic_version VALUES ('001');\nSET ROLE pg_monitor;"
+    )
+
+    outcome = af_db("local", "upgrade", "--json", cwd=old.root, url=postgresql_url)
+
+    assert (outcome.code, outcome.error["code"]) == (4, "baseline-failed")
+    assert "writes into the version table: at 001" in outcome.error["message"]
+
+
+@pytest.mark.parametrize("sql", ["ROLLBACK", "abort work", "COMMIT AND CHAIN", "END AND CHAIN"])
+def test_a_baseline_does_not_end_its_transaction(
+    af_db: CommandLine, old: AlembicProject, database_url: str, sql: str
+) -> None:
+    (old.root / "schema.sql").write_text(f"{SCHEMA}\n{sql};\nSELECT * FROM nowhere;")
+    line = SCHEMA.count("\n") + 2
+
+    outcome = af_db("local", "upgrade", "--json", cwd=old.root, url=database_url)
+
+    assert (outcome.code, outcome.error["code"]) == (4, "baseline-failed")
+    assert f"line {line}, fails: {sql} would end the transaction" in outcome.error["message"]
+    with pytest.raises(sa.exc.DBAPIError):
+        rows(database_url, "SELECT * FROM experiments")
+
+
+def test_a_baseline_goes_back_to_a_savepoint_of_its_own(
+    af_db: CommandLine, old: AlembicProject, database_url: str
+) -> None:
+    (old.root / "schema.sql").write_text(
+        f"{SCHEMA}\nSAVEPOINT a; DELETE FROM experiments; ROLLBACK TO a; RELEASE a;"
+    )
+
+    assert af_db("local", "upgrade", cwd=old.root, url=database_url).code == 0
+    assert rows(database_url, "SELECT count(*) FROM experiments") == [(1,)]
+
+
+def test_a_baseline_may_begin_with_the_mark_of_its_encoding(
+    af_db: CommandLine, old: AlembicProject, database_url: str
+) -> None:
+    (old.root / "schema.sql").write_bytes(SCHEMA.lstrip().replace("\n", "\r\n").encode("utf-8-sig"))
+
+    outcome = af_db("local", "upgrade", cwd=old.root, url=database_url)
+
+    assert outcome.code == 0, outcome.err
+    assert rows(database_url, "SELECT count(*) FROM experiments") == [(1,)]
 
 
 def test_a_failing_baseline_is_a_finding_with_its_place(af_db: CommandLine, old: AlembicProject) -> None:

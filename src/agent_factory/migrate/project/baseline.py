@@ -15,6 +15,7 @@ from agent_factory.migrate.catalog import Scope, read_catalog
 from agent_factory.migrate.db.own import own
 from agent_factory.migrate.db.spelled_secrets import masked_sql
 from agent_factory.migrate.db.sql import blanked, statements
+from agent_factory.migrate.db.transaction_control import begins_with_end
 from agent_factory.migrate.model.errors import NOT_TOUCHED, UNCHANGED, RefusedError, UsageError
 from agent_factory.migrate.model.plan import Direction, Plan
 from agent_factory.migrate.model.version_table import VersionTable
@@ -43,6 +44,8 @@ _MAY_BE_THERE = re.compile(
 )
 """What a new database may have already: roles are the server's, ``public`` is made with a database, and the
 schema of the version table is made before the first revision."""
+_AS_THE_SESSION_BEGAN = ("RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET search_path")
+"""What decides which version table is found, and whether it may be read. pg_dump empties ``search_path``."""
 
 
 class BaselineFailedError(RefusedError):
@@ -123,6 +126,10 @@ def apply_baseline(project: Project, connection: sa.Connection) -> None:
         _call(project, connection, baseline)
     else:
         _execute_file(project, connection, baseline, baseline.path)
+    if connection.dialect.name == "postgresql":
+        with connection.begin():
+            for sql in _AS_THE_SESSION_BEGAN:
+                connection.exec_driver_sql(sql)
     _refuse_version(project, connection, baseline)
 
 
@@ -176,7 +183,7 @@ def _read(project: Project, baseline: Baseline, path: Path) -> str:
     try:
         with own():
             data = path.read_bytes()
-        text = data.decode()
+        text = data.decode("utf-8-sig")  # psql leaves out the mark that editors of Windows write first
     except (OSError, UnicodeDecodeError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or "it is no UTF-8 text"
         raise _unusable(
@@ -194,21 +201,36 @@ def _read(project: Project, baseline: Baseline, path: Path) -> str:
 
 
 def _statements(baseline: Baseline, text: str) -> list[_Statement]:
-    """Return the statements of the file. Raises BaselineFailedError for what only psql understands."""
+    """Return the statements of the file.
+
+    Raises BaselineFailedError for what only psql understands, and for what would end the one transaction.
+    """
     outside = blanked(text)
     for command in _OF_PSQL.finditer(outside):
-        line = text.count("\n", 0, command.start()) + 1
         if command[1] not in _GUARDS:
+            _refuse_copy(baseline, text[: command.start()])  # a NULL in its rows looks like a command
+            line = text.count("\n", 0, command.start()) + 1
             raise _failed(baseline, f"\\{command[1]} is a command of psql's", line)
         text = f"{text[: command.start()]}{' ' * len(command[0])}{text[command.end() :]}"
+    _refuse_copy(baseline, text)
     found = []
     for start, sql in statements(text):
+        if _OF_TRANSACTIONS.fullmatch(_bare(sql).strip()):
+            continue
         line = text.count("\n", 0, start) + 1
-        if _FROM_STDIN.match(_bare(sql)):
-            raise _failed(baseline, "COPY FROM stdin needs psql", line, ("write it with pg_dump --inserts",))
-        if not _OF_TRANSACTIONS.fullmatch(_bare(sql).strip()):
-            found.append(_Statement(sql=sql, line=line))
+        if begins_with_end(sql):
+            shown = " ".join(_bare(sql).split())
+            raise _failed(baseline, f"{shown} would end the transaction that the whole of it is in", line)
+        found.append(_Statement(sql=sql, line=line))
     return found
+
+
+def _refuse_copy(baseline: Baseline, text: str) -> None:
+    """Raise BaselineFailedError where rows for psql follow; what stands after them is no SQL."""
+    for start, sql in statements(text):
+        if _FROM_STDIN.match(_bare(sql)):
+            line = text.count("\n", 0, start) + 1
+            raise _failed(baseline, "COPY FROM stdin needs psql", line, ("write it with pg_dump --inserts",))
 
 
 def _bare(sql: str) -> str:
