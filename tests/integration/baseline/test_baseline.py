@@ -67,6 +67,27 @@ def test_a_function_makes_the_baseline(af_db: CommandLine, old: AlembicProject, 
     assert rows(database_url, "SELECT count(*) FROM experiments") == [(0,)]
 
 
+@pytest.mark.parametrize(
+    ("module", "function", "said"),
+    [
+        ("awaited_tables", "async def make(connection):\n    pass\n", "async or a generator"),
+        ("yielded_tables", "def make(connection):\n    yield connection\n", "async or a generator"),
+        ("closed_tables", "def make(connection):\n    connection.close()\n", "closes the connection"),
+    ],
+)
+def test_a_function_that_cannot_have_made_it_is_refused(
+    af_db: CommandLine, old: AlembicProject, database_url: str, module: str, function: str, said: str
+) -> None:
+    (old.root / f"{module}.py").write_text(function)
+    with_baseline(old, f"{module}:make")
+
+    outcome = af_db("local", "upgrade", "--json", cwd=old.root, url=database_url)
+
+    assert (outcome.code, outcome.error["code"]) == (4, "baseline-failed")
+    assert said in outcome.error["message"]
+    assert "never awaited" not in outcome.err
+
+
 def test_a_database_that_has_tables_is_left_as_it_is(
     af_db: CommandLine, old: AlembicProject, postgresql_url: str
 ) -> None:

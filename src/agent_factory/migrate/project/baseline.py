@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import inspect
 import re
 import warnings
 from collections.abc import Iterator
@@ -175,7 +176,13 @@ def _call(project: Project, connection: sa.Connection, baseline: Baseline) -> No
     function = import_named("baseline", baseline.name)
     with _named(baseline), guarded(project, connection), stdout_kept_clean(), warnings.catch_warnings():
         warnings.simplefilter("ignore", sa.exc.SAWarning)
-        function(connection)
+        made = function(connection)
+        if inspect.isawaitable(made) or inspect.isgenerator(made) or inspect.isasyncgen(made):
+            if inspect.iscoroutine(made):
+                made.close()  # or Python warns that nobody has awaited it
+            raise _failed(baseline, "it is async or a generator: a call alone does nothing of what it says")
+        if connection.closed:
+            raise _failed(baseline, "it closes the connection that it gets, and that is committed by af-db")
         connection.commit()
 
 
@@ -243,7 +250,7 @@ def _named(baseline: Baseline, statement: _Statement | None = None) -> Iterator[
     try:
         yield
     except BaseException as error:
-        if is_interruption(error):
+        if is_interruption(error) or isinstance(error, BaselineFailedError):
             raise
         cause = error.orig if isinstance(error, sa.exc.DBAPIError) and error.orig else error
         said = text_of(cause).strip().partition("\n")[0] or type(cause).__name__
