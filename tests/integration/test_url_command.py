@@ -137,6 +137,34 @@ def test_a_failure_is_named_without_its_secret(af_db: CommandLine, project: Alem
 
 
 @pytest.mark.parametrize(
+    ("number", "printed"),
+    [
+        (1, "postgresql://me:{password}@127.0.0.1:1/app"),
+        (2, "postgresql://127.0.0.1:1/app?user=me&password={password}"),
+        (3, "DATABASE_URL=postgresql://me:{password}@127.0.0.1:1/app"),
+        (4, "postgresql://me:{password}@127.0.0.1:one/app\nand more"),
+    ],
+)
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_password_that_stands_alone_on_stderr_is_not_shown(
+    af_db: CommandLine, project: AlembicProject, number: int, printed: str, code: int
+) -> None:
+    password = f"sesame-{number}{code}%40open"  # no test before this one has made it known
+    (project.root / "tell.py").write_text(
+        f"import sys\nprint({printed.format(password=password)!r})\n"
+        f"print('raw', {password!r}, 'read', {password.replace('%40', '@')!r}, file=sys.stderr)\n"
+        f"sys.exit({code})\n"
+    )
+    words = json.dumps([sys.executable, "tell.py"])
+    (project.root / "pyproject.toml").write_text(f"[tool.af-db]\ndatabase-url-command = {words}\n")
+
+    outcome = af_db("prod", "current", cwd=project.root)
+
+    assert "database-url-command: raw *** read ***" in outcome.err
+    assert "sesame" not in outcome.out + outcome.err
+
+
+@pytest.mark.parametrize(
     ("printed", "said"),
     [
         ("", "has printed nothing"),

@@ -8,11 +8,12 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import unquote
 
 from agent_factory.migrate.model.durations import show_duration
 from agent_factory.migrate.model.errors import NOT_TOUCHED, UsageError
 from agent_factory.plain_text import text_of
-from agent_factory.redaction import redact, register_secret
+from agent_factory.redaction import URL_PASSWORD, redact, register_secret
 from agent_factory.url import MalformedURLError, parse_url
 
 TIMEOUT_S = 30.0
@@ -48,15 +49,26 @@ def run_url_command(words: Sequence[str], folder: Path, *, timeout_s: float = TI
         _end(process)
         raise
     text = out.decode(errors="replace").strip()
-    for line in (text, *text.splitlines()):
-        if len(line) >= _LEAST_SECRET:
-            register_secret(line.strip())
+    _keep_secret(text)
     said = [line for line in redact(err.decode(errors="replace")).splitlines() if line.strip()]
     for line in said:
         print(f"{_KEY}: {line}", file=sys.stderr)  # noqa: T201 - what it says is for the person who waits
     if process.returncode != 0:
         raise _failed(words, _how_ended(process.returncode) + (f": {said[-1]}" if said else ""))
     return _url_in(words, text)
+
+
+def _keep_secret(text: str) -> None:
+    """Have what is printed be a secret, and each password in it by itself: stderr may have that alone."""
+    for line in (text, *text.splitlines()):
+        if len(line) >= _LEAST_SECRET:
+            register_secret(line.strip())
+        try:
+            parse_url(line)
+        except MalformedURLError:
+            for found in URL_PASSWORD.finditer(line):
+                register_secret(found[2])
+                register_secret(unquote(found[2]))
 
 
 def _url_in(words: Sequence[str], text: str) -> str:
