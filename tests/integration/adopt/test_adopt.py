@@ -196,6 +196,36 @@ def test_a_wrong_version_is_replaced_when_it_is_named(
     assert rows(database_url, "SELECT version_num FROM alembic_version") == [("003",)]
 
 
+def test_no_statements_are_spoken_of_where_there_are_none(
+    af_db: CommandLine, history: AlembicProject, database_url: str
+) -> None:
+    """What the database has and the revisions have not is not dropped for the asking."""
+    make(database_url, "CREATE TABLE somebody_elses (id INTEGER)")
+
+    outcome = af_db("local", "adopt", cwd=history.root, url=database_url)
+
+    assert outcome.code == 3, outcome.err
+    assert "these statements" not in outcome.out + outcome.err
+    assert "--allow drift" in outcome.out + outcome.err
+
+
+def test_a_role_that_may_not_write_the_version_is_told_so(
+    af_db: CommandLine, history: AlembicProject, postgresql_url: str
+) -> None:
+    make(postgresql_url, MADE_B)
+    execute(postgresql_url, "CREATE ROLE adopts_nothing LOGIN PASSWORD 'adopts_nothing'")
+    login = f"adopts_nothing:adopts_nothing@{postgresql_url.rpartition('@')[2]}"
+    try:
+        outcome = af_db("local", "adopt", "--yes", "--json", cwd=history.root, url=f"postgresql://{login}")
+    finally:
+        execute(postgresql_url, "DROP ROLE adopts_nothing")
+
+    assert outcome.code == 7, outcome.err
+    assert "the version could not be written into public.alembic_version" in outcome.error["message"]
+    assert outcome.error["state"] == "rolled back; at base"
+    assert is_untouched(postgresql_url)
+
+
 def test_a_database_without_tables_is_not_adopted(
     af_db: CommandLine, history: AlembicProject, database_url: str
 ) -> None:

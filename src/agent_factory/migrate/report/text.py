@@ -281,7 +281,10 @@ class Report:
             show_adoption(self._out, result)
         self._out.line((summary(result), "bold" if result.written else ""))
         if result.differences and not result.written:
-            self.note("make the database so by these statements and run it again; or: --allow drift")
+            if any(item.remedy for item in result.differences):
+                self.note("make the database so by these statements and run it again; or: --allow drift")
+            else:
+                self.note("bring the database and the revisions together and run it again; or: --allow drift")
 
     def _several_heads(self, heads: tuple[str, ...], branches: tuple[str, ...]) -> None:
         if branches:

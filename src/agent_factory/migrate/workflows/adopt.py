@@ -14,6 +14,7 @@ from agent_factory.migrate.db import server
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.db.cursors import own_cursor
 from agent_factory.migrate.engine import preflight
+from agent_factory.migrate.engine.failure import explain
 from agent_factory.migrate.engine.run_session import locked_session
 from agent_factory.migrate.engine.run_state import RunState
 from agent_factory.migrate.journal import write as journal
@@ -22,7 +23,7 @@ from agent_factory.migrate.journal.origin import find_origin
 from agent_factory.migrate.journal.read import ADOPTED, ran_outside
 from agent_factory.migrate.journal.records import find as find_journal
 from agent_factory.migrate.journal.records import read_records
-from agent_factory.migrate.model.errors import UNCHANGED, PartiallyAppliedError, RefusedError
+from agent_factory.migrate.model.errors import UNCHANGED, PartiallyAppliedError, RefusedError, RolledBackError
 from agent_factory.migrate.model.options import RehearsalOptions, RunOptions
 from agent_factory.migrate.model.plan import Direction
 from agent_factory.migrate.model.setup import Setup
@@ -226,8 +227,11 @@ def _write(project: Project, request: AdoptRequest, found: _Found, ci_url: str |
         if read_catalog(connection, _scope(project, connection, position)).sha256 != found.catalog_sha256:
             raise _changed("its schema was another one then", position)
         kept = _open_journal(connection, request) if target.url.backend == "postgresql" else None
-        if at != position.rows:
-            alembic_project.stamp(project, connection, at, instead=bool(position.rows))
+        try:
+            if at != position.rows:
+                alembic_project.stamp(project, connection, at, instead=bool(position.rows))
+        except (psycopg2.Error, sa.exc.DBAPIError) as error:
+            raise _not_written(target, position, connection, error) from error
         if kept is None:
             return
         run = journal.Run(
@@ -249,6 +253,20 @@ def _write(project: Project, request: AdoptRequest, found: _Found, ci_url: str |
                     f"to have it in the journal too: {target.again(_instead_of(at))}",
                 ),
             ) from error
+
+
+def _not_written(
+    target: Target, position: Position, connection: sa.Connection, error: Exception
+) -> RolledBackError:
+    """Return the error for a version table that could not be made or written, which is one transaction."""
+    is_known = not connection.closed and not connection.invalidated
+    code, cause, next_steps = explain(error, target)
+    return RolledBackError(
+        code,
+        f"the version could not be written into {position.table}: {cause}",
+        state=f"rolled back; at {_shown(position.rows)}" if is_known else "not known",
+        next_steps=(*next_steps, f"then: {target.command('adopt')}"),
+    )
 
 
 def _open_journal(connection: sa.Connection, request: AdoptRequest) -> FoundJournal | None:
