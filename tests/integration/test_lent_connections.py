@@ -116,6 +116,50 @@ def test_what_it_writes_is_done_in_a_run_and_only_named_where_af_db_reads(
     assert ("app", "made") in made_in(postgresql_url)
 
 
+def test_a_schema_of_its_search_path_that_only_the_run_has_made_takes_a_second_run(
+    af_db: CommandLine, project: AlembicProject, postgresql_url: str
+) -> None:
+    made = """:
+    connection.execute(sa.text("CREATE SCHEMA IF NOT EXISTS app"))
+    connection.commit()
+"""
+    project.env_py.write_text(IN_APP["options of the engine"].replace(":\n", made, 1))
+
+    first = af_db("local", "upgrade", "--json", cwd=project.root, url=postgresql_url)
+
+    assert (first.code, first.error["code"]) == (4, "plan-changed")
+    assert first.error["state"] == "no revision ran; what env.py has made and committed is there"
+    assert first.error["next_steps"] == ["run it again, for that schema: af-db local upgrade head"]
+    assert af_db("local", "upgrade", cwd=project.root, url=postgresql_url).code == 0
+    assert {schema for schema, _name in made_in(postgresql_url)} == {"app"}
+
+
+def test_a_map_of_schemas_that_hides_the_version_table_from_alembic_is_refused(
+    af_db: CommandLine, project: AlembicProject, postgresql_url: str
+) -> None:
+    """Alembic writes by the map, and looks without it: each upgrade would begin with the first revision."""
+    execute(postgresql_url, "CREATE SCHEMA app")
+    mapped = HEAD.replace(
+        "create_engine(URL)", 'create_engine(URL).execution_options(schema_translate_map={None: "app"})'
+    )
+    project.env_py.write_text(mapped + CONNECTS)
+
+    for arguments in (("current",), ("local", "plan"), ("local", "upgrade")):
+        refused = af_db(*arguments, "--json", cwd=project.root, url=postgresql_url)
+
+        assert (refused.code, refused.error["code"]) == (2, "bad-configuration")
+        assert refused.error["next_steps"] == [
+            "name the schema: context.configure(version_table_schema='app', ...)"
+        ]
+    assert made_in(postgresql_url) == []
+
+    project.env_py.write_text(
+        mapped + CONNECTS.replace("configure(", "configure(version_table_schema='app', ")
+    )
+    goes_up_and_down(af_db, project.root, postgresql_url)
+    assert {schema for schema, _name in made_in(postgresql_url)} == {"app"}
+
+
 @pytest.mark.parametrize(
     ("engine", "why"),
     [

@@ -84,6 +84,14 @@ def is_still_needed(project: Project, target: Target, plan: Plan, current: tuple
 
 def check_table(table: VersionTable, position: Position, target: Target, plan: Plan) -> None:
     """Raise RefusedError where env.py names another version table now than when the plan was made."""
+    if position.table != table and table.schema is None and target.url.backend == "postgresql":
+        raise RefusedError(
+            "plan-changed",
+            f"when the plan was made, none of the schemas in search_path was there; env.py has made one "
+            f"meanwhile, and the version table is {position.table} now",
+            state="no revision ran; what env.py has made and committed is there",
+            next_steps=(f"run it again, for that schema: {target.command(plan.command)}",),
+        )
     if position.table != table:
         raise RefusedError(
             "plan-changed",

@@ -17,9 +17,9 @@ def resolve_version_table(connection: sa.Connection, context: MigrationContext) 
 
     That counts what env.py did to it before: search_path, a role, ``schema_translate_map``. Raises
     RefusedError where this role may not see every row, or where it is another table than Alembic makes, and
-    UsageError where its name is too long.
+    UsageError where its name is too long, or Alembic would not find the table that it has made.
     """
-    name, _schema = version_table_name(context)
+    name, named_schema = version_table_name(context)
     if connection.dialect.name != "postgresql":
         table = VersionTable(schema=None, name=name)
         file = own_file_cursor(sqlite3_connection(connection))
@@ -29,9 +29,26 @@ def resolve_version_table(connection: sa.Connection, context: MigrationContext) 
     schema = connection.schema_for_object(version_rows_table(context))
     with own_cursor(connection) as cursor:
         table, is_there = resolve(cursor, name, schema)
+        if schema != named_schema:
+            _refuse_unseen(table, *resolve(cursor, name, named_schema))
     if not is_there:
         _require_room_for_key(connection, context, name)
     return table
+
+
+def _refuse_unseen(table: VersionTable, looked_for: VersionTable, is_there: bool) -> None:
+    """Raise UsageError where Alembic asks for its table by another schema than that in which it makes it.
+
+    It does so where ``schema_translate_map`` has the version table's schema: it never finds a row again.
+    """
+    if not is_there and looked_for != table:
+        raise UsageError(
+            "bad-configuration",
+            f"env.py's schema_translate_map has Alembic write its revisions to {table}, and it reads "
+            f"them from {looked_for}: it would begin with the first revision again each time",
+            state=UNCHANGED,
+            next_steps=(f"name the schema: context.configure(version_table_schema={table.schema!r}, ...)",),
+        )
 
 
 def _require_room_for_key(connection: sa.Connection, context: MigrationContext, name: str) -> None:
