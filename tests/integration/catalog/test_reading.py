@@ -49,6 +49,24 @@ def test_dump_and_restore_change_nothing(sample: Sample, empty: str) -> None:
     assert restored.sha256 == sample.catalog.sha256
 
 
+def test_the_type_that_like_gives_to_the_sequence_of_an_identity_is_none_of_it(
+    sample: Sample, empty: str
+) -> None:
+    """LIKE makes a bigint of an integer's there, which no dump has: the restored one is an integer's."""
+    with connected(sample.server, empty) as connection, connection.begin():
+        execute(connection, "CREATE TABLE public.one (id int GENERATED ALWAYS AS IDENTITY)")
+        execute(connection, "CREATE TABLE public.two (LIKE public.one INCLUDING IDENTITY)")
+        made = read_catalog(connection)
+        execute(connection, "ALTER SEQUENCE public.two_id_seq AS integer")
+        restored = read_catalog(connection)
+        execute(connection, "ALTER TABLE public.two ALTER id SET MAXVALUE 5")
+
+        assert compare(made, restored) == ()
+        assert [(one.kind, one.name) for one in compare(made, read_catalog(connection))] == [
+            ("sequence", "public.two_id_seq")
+        ]
+
+
 def test_another_version_of_postgresql_tells_the_same(sample: Sample, newest_sample: Sample) -> None:
     differences = compare(sample.catalog, newest_sample.catalog)
 

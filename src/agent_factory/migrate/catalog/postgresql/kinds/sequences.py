@@ -7,6 +7,7 @@ from agent_factory.migrate.catalog.postgresql.kinds.columns import IDENTITY
 from agent_factory.migrate.catalog.statements import only_in
 
 _IS_OWNED = "dep.refobjid IS NOT NULL"
+_IS_OF_IDENTITY = "dep.deptype = 'i'"
 _TABLE = "quote_ident(tn.nspname) || '.' || quote_ident(t.relname)"
 _COLUMN = f"{_TABLE} || '.' || quote_ident(a.attname)"
 
@@ -23,7 +24,11 @@ _SEQUENCE = Query(
     address="'SEQUENCE ' || s.name || '.' || quote_ident(c.relname)",
     fields=(
         _PERSISTENCE,
-        Field("type", "'AS ' || format_type(q.seqtypid, NULL)", NAMES),
+        Field(
+            "type",
+            f"'AS ' || format_type(CASE WHEN {_IS_OF_IDENTITY} THEN a.atttypid ELSE q.seqtypid END, NULL)",
+            f"{NAMES}; of an identity it is the column's, as in a dump",
+        ),
         Field("increment", "'INCREMENT BY ' || q.seqincrement", DUMPED),
         Field("minimum", "'MINVALUE ' || q.seqmin", DUMPED),
         Field("maximum", "'MAXVALUE ' || q.seqmax", DUMPED),
