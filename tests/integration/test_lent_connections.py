@@ -202,6 +202,20 @@ def test_what_cannot_be_had_is_refused_by_name(
     assert made_in(postgresql_url) == []
 
 
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:p%40ss@h/d", "sqlite:///a%b.db", "sqlite:///%(nowhere)s/a.db"]
+)
+def test_a_url_that_cannot_be_read_is_nothing_to_an_env_py_that_does_not_ask_for_it(
+    af_db: CommandLine, project: AlembicProject, database_url: str, url: str
+) -> None:
+    project.env_py.write_text(HEAD + CONNECTS)
+    project.config.write_text(project.config.read_text() + f"sqlalchemy.url = {url}\n")
+
+    goes_up_and_down(af_db, project.root, database_url)
+
+    assert tables_made(database_url) == {"t001", "t002", "t003"}
+
+
 def test_an_engine_that_a_revision_has_in_common_with_env_py_connects_by_itself_there(
     af_db: CommandLine, project: AlembicProject, postgresql_url: str
 ) -> None:

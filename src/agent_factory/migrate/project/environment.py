@@ -5,6 +5,7 @@ import functools
 import inspect
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from configparser import ConfigParser
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -326,8 +327,14 @@ def _named_in_configuration(config: Config, connection: sa.Connection) -> Iterat
             if before is None:
                 undo.callback(config.file_config.remove_option, section, _URL)
             else:
-                undo.callback(config.file_config.set, section, _URL, before)
+                undo.callback(_set_as_written, config.file_config, section, before)
         yield
+
+
+def _set_as_written(parser: ConfigParser, section: str, url: str) -> None:
+    """Set the URL again, also one that cannot be read for its percent signs: env.py need not ask for it."""
+    written = url.replace("\n", "\n ")
+    parser.read_string(f"[{section}]\n{_URL} = {written}\n")
 
 
 def _build_environment(
