@@ -116,19 +116,33 @@ def _option(ini: Path, section: str, name: str) -> str:
 
 
 def configured_url(config_path: Path, section: str) -> str | None:
-    """Return ``sqlalchemy.url`` as the file has it; None where env.py is left to say which database it is.
+    """Return ``sqlalchemy.url`` as Alembic reads it; None where env.py is left to say which database it is:
+    it is missing, no URL, or a placeholder (Alembic's templates have ``driver://...``).
 
-    That is so where it is missing, no URL, a placeholder (Alembic's templates have ``driver://...``), or made
-    of what only env.py sets.
+    Raises UsageError for one that Alembic cannot read, or that has values which only env.py sets: another
+    database would be taken for the project's.
     """
+    from configparser import ConfigParser, Error
+
     ini = config_path.with_name("alembic.ini") if config_path.suffix == ".toml" else config_path
-    url = _option(ini, section, "sqlalchemy.url")
-    url = url.replace("%(here)s", config_path.absolute().parent.as_posix())
-    # A percent sign is written twice there; a single one asks for another value.
-    scheme, separator, _ = url.partition("://")
-    if not separator or scheme.split("+")[0] in _PLACEHOLDERS or "%" in url.replace("%%", ""):
+    written = _option(ini, section, "sqlalchemy.url")
+    scheme, separator, _ = written.partition("://")
+    if not separator or scheme.split("+")[0] in _PLACEHOLDERS:
         return None
-    return url.replace("%%", "%")
+    parser = ConfigParser({"here": config_path.absolute().parent.as_posix()})
+    parser.read_string(ini.read_text(encoding="utf-8"))
+    try:
+        return parser.get(section, "sqlalchemy.url")
+    except Error:
+        raise UsageError(
+            "malformed-database-url",
+            f"sqlalchemy.url in {ini} has a % that stands for nothing there",
+            state=NOT_TOUCHED,
+            next_steps=(
+                "write %% for a percent sign",
+                "or, where env.py fills in what is missing: set DATABASE_URL",
+            ),
+        ) from None
 
 
 def _searched(start: Path) -> Iterator[Path]:

@@ -127,7 +127,7 @@ def test_the_search_ends_where_another_file_system_begins() -> None:
         ("sqlalchemy.url = postgresql://u:p%%40w@h/d", "postgresql://u:p%40w@h/d"),
         ("sqlalchemy.url = sqlite:///%(here)s/a.db", "sqlite:///{here}/a.db"),
         ("sqlalchemy.url = driver://user:pass@localhost/dbname", None),
-        ("sqlalchemy.url = postgresql://%(DB_USER)s@h/d", None),
+        ("user = ann\nsqlalchemy.url = postgresql://%(user)s@h/d", "postgresql://ann@h/d"),
         ("sqlalchemy.url = dialect+driver://h/d", None),
         ("sqlalchemy.url = mysql+pymysql://h/d", "mysql+pymysql://h/d"),
         ("sqlalchemy.url =", None),
@@ -146,3 +146,15 @@ def test_the_database_that_the_configuration_names(
     assert configured_url(tmp_path / name, "alembic") == (url and url.replace("{here}", str(tmp_path)))
     assert line.startswith("no ") or configured_url(tmp_path / name, "other") == "sqlite:///o.db"
     assert configured_url(tmp_path / "nothing" / name, "alembic") is None
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://%(DB_USER)s@h/d", "sqlite:///a%b.db", "postgresql://u:p%40w@h/d"]
+)
+def test_no_other_database_is_taken_for_one_whose_name_cannot_be_read(tmp_path: Path, url: str) -> None:
+    (tmp_path / "alembic.ini").write_text(f"[alembic]\nsqlalchemy.url = {url}\n")
+
+    with pytest.raises(UsageError, match=r"sqlalchemy.url .* has a % that stands for nothing") as refused:
+        configured_url(tmp_path / "alembic.ini", "alembic")
+
+    assert any("DATABASE_URL" in step for step in refused.value.next_steps)
