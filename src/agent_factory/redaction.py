@@ -16,7 +16,10 @@ from agent_factory.spellings import spellings
 MASK = "***"
 
 _SECRET_VARIABLES = frozenset(
-    {"DATABASE_URL", "AF_DB_SCRATCH_URL", "SUPABASE_ANON_KEY", "SUPABASE_SERVICE_ROLE_KEY", "PGPASSWORD"}
+    {
+        *("DATABASE_URL", "AF_DB_SCRATCH_URL", "STAGING_DATABASE_URL"),
+        *("SUPABASE_ANON_KEY", "SUPABASE_SERVICE_ROLE_KEY", "PGPASSWORD"),
+    }
 )
 _TOLD_BY = 6
 """Characters of a beginning from which a secret is known, at least."""

@@ -38,6 +38,11 @@ class Settings(BaseSettings):
     af_db_rehearsal: bool = True
     """Whether plans are rehearsed; false is what ``--no-rehearsal`` says."""
 
+    af_db_approved_by: str | None = None
+    """Who has approved a run, as the CI job that runs it says."""
+    staging_database_url: SecretStr | None = None
+    """The database on which revisions run first."""
+
     pgsslmode: str | None = None
     """What libpq takes for ``sslmode`` where the URL does not say."""
 

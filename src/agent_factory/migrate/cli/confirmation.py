@@ -5,6 +5,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from agent_factory.migrate.cli.invocation import Invocation
+from agent_factory.migrate.model.checklist import Checklist
 from agent_factory.migrate.model.errors import NOT_TOUCHED, UNCHANGED, RefusedError
 from agent_factory.migrate.model.events import ConfirmName, Warned
 from agent_factory.migrate.model.plan import Direction, Plan
@@ -26,7 +27,12 @@ def confirmation(invocation: Invocation, target: Target, *, yes: bool) -> "Confi
     report = invocation.report
     asks = target.environment is Environment.PROD or shared_with_others(target.url)
 
-    def confirm(plan: Plan, warnings: tuple[Warned, ...], rehearsed: "PlanResult | None") -> None:
+    def confirm(
+        plan: Plan,
+        warnings: tuple[Warned, ...],
+        rehearsed: "PlanResult | None",
+        checklist: Checklist | None,
+    ) -> None:
         warnings = (*_of_target(target, plan), *warnings)
         texts = [warning.message for warning in warnings]
         if invocation.tells_machines:
@@ -34,11 +40,13 @@ def confirmation(invocation: Invocation, target: Target, *, yes: bool) -> "Confi
                 invocation.emit(warning)
         else:
             with contextlib.suppress(OSError):  # a reader that left must not decide
-                report.plan(plan, target, texts, rehearsed)
+                report.plan(plan, target, texts, rehearsed, checklist)
         if rehearsed is not None and rehearsed.allow:
             from agent_factory.migrate.review.consents import needs_consent
 
             raise needs_consent(target, rehearsed.allow)
+        if checklist is not None and checklist.missing:
+            raise _not_ready(plan, target, checklist)
         if yes or not asks:
             return
         if not _on_a_terminal():
@@ -49,7 +57,7 @@ def confirmation(invocation: Invocation, target: Target, *, yes: bool) -> "Confi
                 next_steps=(f"if the plan above is what you want: {target.again('--yes')}",),
             )
         if invocation.tells_machines:
-            report.plan(plan, target, texts, rehearsed)
+            report.plan(plan, target, texts, rehearsed, checklist)
         if not _agreed(report, plan, target):
             raise RefusedError(
                 "declined",
@@ -59,6 +67,21 @@ def confirmation(invocation: Invocation, target: Target, *, yes: bool) -> "Confi
             )
 
     return confirm
+
+
+def _not_ready(plan: Plan, target: Target, checklist: Checklist) -> RefusedError:
+    """What is wrong where a line does not pass that the project wants to pass."""
+    missing = checklist.missing
+    listed = "; ".join(f"{line.name}: {line.verdict}, {line.evidence}" for line in missing)
+    return RefusedError(
+        "not-ready",
+        f"[tool.af-db] wants these lines of the checklist to pass: {listed}",
+        state=UNCHANGED,
+        next_steps=(
+            *dict.fromkeys(line.next_step for line in missing if line.next_step),
+            f"see the whole checklist: {target.command(f'preflight {plan.target}')}",
+        ),
+    )
 
 
 def _of_target(target: Target, plan: Plan) -> tuple[Warned, ...]:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Concatenate, ParamSpec, TypeVar
 
+    from agent_factory.migrate.model.checklist import PreflightOptions, PreflightResult
     from agent_factory.migrate.model.events import Event
     from agent_factory.migrate.model.findings import CheckResult
     from agent_factory.migrate.model.options import RehearsalOptions, RunOptions
@@ -218,6 +219,22 @@ class Invocation:
 
         return rehearsal_options(self._settings_folder, self._given, self.settings, known=known)
 
+    def preflight_options(self) -> "PreflightOptions":
+        """What the checklist is made with, as it was typed or set."""
+        from agent_factory.migrate.model.checklist import PreflightOptions, parse_notes
+        from agent_factory.url import MalformedURLError, parse_url
+
+        staging = self.settings.staging_database_url
+        if staging is not None:
+            with contextlib.suppress(MalformedURLError):
+                parse_url(staging.get_secret_value())  # from here on its password is a secret
+        return PreflightOptions(
+            wants_all=bool(self._given.get("preflight")),
+            notes=parse_notes(self._given.get("note") or ()),
+            approved_by=self.settings.af_db_approved_by,
+            staging_url=staging.get_secret_value() if staging else None,
+        )
+
     @property
     def tells_machines(self) -> bool:
         """Say whether stderr is for JSON lines."""
@@ -276,6 +293,21 @@ class Invocation:
                 typer.echo(_render_plan(result, form), nl=False)
             if result.saved and not self._json:
                 self.report.note(f"saved: {result.saved}")
+        raise typer.Exit(int(result.exit_code))
+
+    def show_preflight(self, result: "PreflightResult", form: str) -> None:
+        """Print a checklist in this form, and end the command with the result's exit code."""
+        with _whole():
+            if self._json:
+                from agent_factory.migrate.report.json import render_result
+
+                typer.echo(render_result(self._command, result))
+            elif form == "text":
+                self.report.preflight_result(result)
+            else:
+                from agent_factory.migrate.report.checklist_markdown import render_markdown
+
+                typer.echo(render_markdown(result), nl=False)
         raise typer.Exit(int(result.exit_code))
 
     def show_check(self, result: "CheckResult", form: str) -> None:

@@ -131,7 +131,13 @@ LIMITS = (
     texts("--accept-edited", "REVISION", "Accept that this applied revision's file has changed."),
     texts("--resume", "REVISION", "Run this revision again, though a killed run has committed a part of it."),
 )
-RUN = (YES, *LIMITS, ALLOW, PLAN, *REHEARSAL, ENVIRONMENT, PROGRESS, SHOW_VALUES, *OUTPUT)
+NOTE = texts(
+    "--note",
+    "[LINE:]TEXT",
+    "What a person knows of a line of the checklist; without LINE, whom they have informed.",
+)
+PREFLIGHT = flag("--preflight", meaning="Answer the lines of the checklist that take a wait, too.")
+RUN = (YES, *LIMITS, ALLOW, PLAN, *REHEARSAL, PREFLIGHT, NOTE, ENVIRONMENT, PROGRESS, SHOW_VALUES, *OUTPUT)
 
 UPGRADE_HELP = """Upgrade to a revision; the default is the newest.
 

@@ -6,12 +6,14 @@ from agent_factory.migrate.cli.adoptions import add_adopt_command
 from agent_factory.migrate.cli.database_checks import add_check_command
 from agent_factory.migrate.cli.invocation import Invocation
 from agent_factory.migrate.cli.plans import add_plan_command
+from agent_factory.migrate.cli.preflights import add_preflight_command
 from agent_factory.migrate.cli.runs import add_run_commands
 from agent_factory.migrate.cli.schemas import add_schema_command
 from agent_factory.migrate.cli.statuses import add_status_commands
 
 app = typer.Typer(help="Migrate production: plan, question, run, result.", no_args_is_help=True)
 add_plan_command(app, Invocation.production_target)
+add_preflight_command(app, Invocation.production_target)
 add_run_commands(app, Invocation.production_target)
 add_status_commands(app, Invocation.production_target)
 add_check_command(app, Invocation.production_target)

@@ -79,6 +79,7 @@ def _run_command(open_target: OpenTarget, direction: Direction, revision_type: A
                     options=invocation.run_options(),
                     rehearsal=invocation.rehearsal_options(),
                     saved=saved,
+                    preflight=invocation.preflight_options(),
                 ),
                 ci_url=invocation.settings.ci_url,
                 confirm=confirmation(invocation, target, yes=yes),

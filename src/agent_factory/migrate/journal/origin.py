@@ -32,11 +32,11 @@ def find_origin(root: Path, setup: Setup, ci_url: str | None) -> Origin:
     )
 
 
-def _git_state(root: Path) -> tuple[str | None, bool | None]:
-    """The commit that is checked out, and whether the project's folder differs from it."""
+def ask_git(root: Path, *words: str) -> str | None:
+    """Return what git says in this folder, None where it fails or there is none."""
     try:
-        finished = subprocess.run(
-            ["git", "status", "--porcelain=v2", "--branch", "--", "."],  # noqa: S607 - the user's git
+        ran = subprocess.run(
+            ["git", *words],  # noqa: S607 - the user's git
             cwd=root,
             env=environment_without_secrets(),
             capture_output=True,
@@ -46,9 +46,15 @@ def _git_state(root: Path) -> tuple[str | None, bool | None]:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return None, None
-    lines = finished.stdout.splitlines()
+        return None
+    return ran.stdout if ran.returncode == 0 else None
+
+
+def _git_state(root: Path) -> tuple[str | None, bool | None]:
+    """The commit that is checked out, and whether the project's folder differs from it."""
+    said = ask_git(root, "status", "--porcelain=v2", "--branch", "--", ".")
+    lines = (said or "").splitlines()
     commit = next((line.split()[-1] for line in lines if line.startswith("# branch.oid ")), None)
-    if finished.returncode != 0 or commit in (None, "(initial)"):
+    if commit in (None, "(initial)"):
         return None, None
     return commit, any(not line.startswith("#") for line in lines)

@@ -33,3 +33,13 @@ class AppliedBy(Origin):
     db_role: str
     duration_s: float | None
     is_adopted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """The last commit of a revision's file; ``is_changed``: the file differs from it."""
+
+    id: str
+    author: str
+    date: str
+    is_changed: bool

@@ -8,6 +8,7 @@ from agent_factory.migrate.model.errors import ExitCode
 from agent_factory.migrate.model.plan import Plan, Revision
 
 if TYPE_CHECKING:
+    from agent_factory.migrate.model.checklist import Checklist, PreflightResult
     from agent_factory.migrate.model.findings import CheckResult
     from agent_factory.migrate.model.origin import AppliedBy
     from agent_factory.migrate.model.written import (
@@ -128,13 +129,17 @@ class AppliedRevision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
-    """An upgrade or downgrade that was done; ``applied`` is empty when there was nothing to do."""
+    """An upgrade or downgrade that was done; ``applied`` is empty when there was nothing to do.
+
+    ``checklist`` is what was known before; None where nothing was to be known, as on a developer's database.
+    """
 
     database: str
     plan: Plan
     before: tuple[CurrentHead, ...]
     after: tuple[CurrentHead, ...]
     applied: tuple[AppliedRevision, ...]
+    checklist: "Checklist | None" = None
 
     @property
     def exit_code(self) -> ExitCode:
@@ -152,4 +157,5 @@ Result = Union[
     "SchemaResult",
     "AdoptResult",
     "CheckResult",
+    "PreflightResult",
 ]

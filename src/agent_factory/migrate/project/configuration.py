@@ -9,10 +9,29 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from agent_factory.migrate.model.checklist import LineName
 from agent_factory.migrate.model.errors import NOT_TOUCHED, UsageError
 from agent_factory.migrate.model.findings import Ignore
 from agent_factory.migrate.model.setup import Setup
 from agent_factory.migrate.revisions.config_file import root_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuietHours:
+    """From ``begin`` to ``end``, each as ``02:00``, in a time zone that a server is asked about."""
+
+    begin: str
+    end: str
+    zone: str
+
+    def __str__(self) -> str:
+        return f"{self.begin}-{self.end} {self.zone}"
+
+    def have(self, time: str) -> bool:
+        """Say whether a time of day, as ``14:05``, is in them; they may go over midnight."""
+        if self.begin <= self.end:
+            return self.begin <= time < self.end
+        return time >= self.begin or time < self.end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +46,9 @@ class Configuration:
     first revision begins with: a file of SQL, or ``package:function``. The URL commands are the words of
     programs that print the URL of a database, for ``af-db prod`` and ``af-db local``; or empty.
     ``attributes`` is a function whose dict env.py finds in ``config.attributes``, ``flask_app`` what Flask
-    takes for the name of the application in whose context env.py runs.
+    takes for the name of the application in whose context env.py runs. ``required_lines`` of the checklist
+    have to pass before production is changed; ``answers_all_lines``: those that take a wait too, at each run.
+    ``quiet_hours`` are those in which production is to be changed.
     """
 
     require_rehearsal: bool = False
@@ -41,6 +62,9 @@ class Configuration:
     local_url_command: tuple[str, ...] = ()
     attributes: str | None = None
     flask_app: str | None = None
+    required_lines: tuple[LineName, ...] = ()
+    answers_all_lines: bool = False
+    quiet_hours: QuietHours | None = None
 
 
 _KEYS = (
@@ -54,7 +78,10 @@ _KEYS = (
     "database-url-command",
     "attributes",
     "flask-app",
+    "preflight",
+    "quiet-hours",
 )
+_HOURS = re.compile(r"((?:[01]\d|2[0-3]):[0-5]\d)\s*-\s*((?:[01]\d|2[0-3]):[0-5]\d)\s+([A-Za-z][\w+/-]*)")
 _DATABASES = ("postgresql", "sqlite")
 _FUNCTION = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*:[^\W\d]\w*")
 _OF_A_URL_COMMAND = ("local", "prod")
@@ -103,6 +130,8 @@ def _from_table(table: Mapping[str, Any], path: Path) -> Configuration:
         attributes=_attributes(table["attributes"]) if "attributes" in table else None,
         flask_app=_flask_app(table["flask-app"]) if "flask-app" in table else None,
         baseline=_baseline(table["baseline"]) if "baseline" in table else None,
+        **_preflight(table.get("preflight", "quick")),
+        quiet_hours=_quiet_hours(table["quiet-hours"]) if "quiet-hours" in table else None,
         **_url_commands(table.get("database-url-command", {})),
     )
 
@@ -152,7 +181,31 @@ def _baseline(given: object) -> str:
     return given
 
 
-def _url_commands(given: object) -> dict[str, tuple[str, ...]]:
+def _preflight(given: object) -> dict[str, Any]:
+    """Return what the checklist has to be: ``"full"``, or a table that says which lines have to pass."""
+    table = given if isinstance(given, dict) else {"lines": given}
+    lines, required = table.get("lines", "quick"), _list("preflight.require", table.get("require", []))
+    names = [str(name) for name in LineName]
+    if lines not in ("quick", "full") or table.keys() - {"lines", "require"}:
+        raise _wrong(
+            'preflight in [tool.af-db] must be "full", "quick", or a table with `lines` and `require`'
+        )
+    if any(name not in names for name in required):
+        raise _wrong(f"preflight.require in [tool.af-db] must be a list of: {', '.join(names)}")
+    return {
+        "required_lines": tuple(LineName(name) for name in required),
+        "answers_all_lines": lines == "full",
+    }
+
+
+def _quiet_hours(given: object) -> QuietHours:
+    match = _HOURS.fullmatch(given) if isinstance(given, str) else None
+    if match is None:
+        raise _wrong('quiet-hours in [tool.af-db] must be "02:00-05:00 Europe/Berlin"')
+    return QuietHours(begin=match[1], end=match[2], zone=match[3])
+
+
+def _url_commands(given: object) -> dict[str, Any]:
     """Return the commands by the fields that they are for; one that is not said for whom is for ``prod``."""
     commands = given if isinstance(given, dict) else {"prod": given}
     unknown = commands.keys() - _OF_A_URL_COMMAND

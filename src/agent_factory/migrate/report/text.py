@@ -15,6 +15,7 @@ from agent_factory.migrate.report.heads import describe, show_heads, show_revisi
 from agent_factory.migrate.report.screen import clean, open_screen, warning_line
 
 if TYPE_CHECKING:
+    from agent_factory.migrate.model.checklist import Checklist, PreflightResult
     from agent_factory.migrate.model.events import Event
     from agent_factory.migrate.model.findings import CheckResult
     from agent_factory.migrate.model.written import AdoptResult, EnvironmentResult, RebaseResult, SchemaResult
@@ -101,6 +102,23 @@ class Report:
 
         show_plan(self._out, result)
 
+    def preflight_result(self, result: "PreflightResult") -> None:
+        """Print what is known before a run."""
+        from agent_factory.migrate.report.checklist_text import show_checklist
+
+        self._out.facts(
+            [
+                ("database", result.database),
+                ("current", show_revisions(result.before)),
+                ("plan to", show_revisions(result.after)),
+            ]
+        )
+        self._out.line()
+        if not result.revisions:
+            self._out.line(("nothing to do", "bold"))
+            self._out.line()
+        show_checklist(self._out, result.checklist)
+
     def check_result(self, result: "CheckResult") -> None:
         """Print what a check has found, checked and left out."""
         from agent_factory.migrate.report.findings_text import show_findings
@@ -108,9 +126,23 @@ class Report:
         show_findings(self._out, result, self._paths_from)
 
     def plan(
-        self, plan: Plan, target: Target, warnings: Iterable[str], rehearsed: "PlanResult | None" = None
+        self,
+        plan: Plan,
+        target: Target,
+        warnings: Iterable[str],
+        rehearsed: "PlanResult | None" = None,
+        checklist: "Checklist | None" = None,
     ) -> None:
-        """Print what would run, on what, before anything does."""
+        """Print what would run, on what, before anything does, and the checklist of it."""
+        self._plan(plan, target, warnings, rehearsed)
+        if checklist is not None:
+            from agent_factory.migrate.report.checklist_text import show_checklist
+
+            show_checklist(self._err, checklist)
+
+    def _plan(
+        self, plan: Plan, target: Target, warnings: Iterable[str], rehearsed: "PlanResult | None"
+    ) -> None:
         if rehearsed is not None:
             from agent_factory.migrate.report.plan_text import show_question
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from agent_factory.migrate.catalog import Difference
 from agent_factory.migrate.db.sizes import TableSize
 from agent_factory.migrate.db.spelled_secrets import masked_sql
+from agent_factory.migrate.model.checklist import Checklist
 from agent_factory.migrate.model.errors import ExitCode
 from agent_factory.migrate.model.events import Warned
 from agent_factory.migrate.model.locks import Blocks, LockMode
@@ -127,9 +128,9 @@ class PlanResult:
         return ExitCode.DONE
 
 
-Confirm = Callable[[Plan, tuple[Warned, ...], PlanResult | None], None]
-"""Shows the plan with its warnings, rehearsed or not, and asks; raises RefusedError when the answer is no,
-and when a consent is missing that no yes gives."""
+Confirm = Callable[[Plan, tuple[Warned, ...], PlanResult | None, Checklist | None], None]
+"""Shows the plan with its warnings, rehearsed or not, and its checklist, and asks; raises RefusedError when
+the answer is no, and when a consent is missing, or a line that has to pass, that no yes gives."""
 
 
 def build_review(

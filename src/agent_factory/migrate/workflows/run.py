@@ -3,7 +3,7 @@
 import contextlib
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -16,6 +16,7 @@ from agent_factory.migrate.journal.origin import find_origin
 from agent_factory.migrate.journal.read import Entry, ran_outside
 from agent_factory.migrate.journal.records import find as find_journal
 from agent_factory.migrate.journal.records import read_records
+from agent_factory.migrate.model.checklist import Checklist, PreflightOptions
 from agent_factory.migrate.model.errors import UNCHANGED, MigrationError, PartiallyAppliedError, RefusedError
 from agent_factory.migrate.model.events import Emit, Warned
 from agent_factory.migrate.model.options import RehearsalOptions, RunOptions
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 class RunRequest:
     """What is asked of a run: where ``revision`` leads this database, within which limits and consents.
 
-    With a ``saved`` plan nothing else than it is run.
+    With a ``saved`` plan nothing else than it is run. ``preflight`` is what the checklist is made with.
     """
 
     target: Target
@@ -47,6 +48,7 @@ class RunRequest:
     options: RunOptions
     rehearsal: RehearsalOptions
     saved: "SavedPlan | None" = None
+    preflight: PreflightOptions = field(default_factory=PreflightOptions)
 
     @property
     def is_rehearsed(self) -> bool:
@@ -59,7 +61,7 @@ class _Prepared:
     """A run before its question. ``rehearsed`` is None where nothing was rehearsed and no plan was saved.
 
     ``begins_with_baseline`` says that the baseline comes first, ``is_nothing`` that there is nothing to do;
-    ``read`` is what the files held.
+    ``read`` is what the files held. ``checklist`` is production's.
     """
 
     plan: Plan
@@ -70,6 +72,7 @@ class _Prepared:
     begins_with_baseline: bool = False
     is_nothing: bool = False
     read: FilesRead | None = None
+    checklist: Checklist | None = None
 
 
 def run(
@@ -89,7 +92,7 @@ def run(
             prepared = on_project(setup, target.url, _prepare_apart, request)
             if prepared.is_nothing:
                 return _nothing_to_do(target, prepared.plan, prepared.before)
-            confirm(prepared.plan, prepared.warnings, _result(prepared))
+            confirm(prepared.plan, prepared.warnings, _result(prepared), prepared.checklist)
             project = open_project(setup, target=target.url, read=prepared.read or FilesRead())
             read_connection = stack.enter_context(connect(target, read_only=True))
         else:
@@ -98,7 +101,7 @@ def run(
             prepared = _prepare(project, read_connection, request)
             if prepared.is_nothing:
                 return _nothing_to_do(target, prepared.plan, prepared.before)
-            confirm(prepared.plan, prepared.warnings, _result(prepared))
+            confirm(prepared.plan, prepared.warnings, _result(prepared), prepared.checklist)
         plan, rehearsed = prepared.plan, prepared.rehearsed
         origin = find_origin(project.root, project.setup, ci_url)
         with alembic_project.real_run(functools.partial(_announce, emit, plan)):
@@ -133,6 +136,7 @@ def run(
         before=prepared.before,
         after=describe(project, reached),
         applied=applied,
+        checklist=prepared.checklist,
     )
 
 
@@ -176,6 +180,22 @@ def _prepare(project: Project, connection: sa.Connection, request: RunRequest) -
 
         rehearsed = RehearsedRun(project, target, plan, table, connection, request.rehearsal, saved)
         warnings = (*warnings, *rehearsed.warnings)
+    checklist = None
+    if target.environment is Environment.PROD and plan.steps:
+        from agent_factory.migrate.workflows.preflight import make_checklist
+
+        checklist = make_checklist(
+            project,
+            target,
+            plan,
+            table,
+            connection,
+            review=rehearsed.result.review if rehearsed and rehearsed.result else None,
+            saved=saved,
+            rehearsal=request.rehearsal,
+            options=request.preflight,
+            environment=request.options.environment,
+        )
     return _Prepared(
         plan=plan,
         table=table,
@@ -183,6 +203,7 @@ def _prepare(project: Project, connection: sa.Connection, request: RunRequest) -
         warnings=warnings,
         rehearsed=rehearsed,
         begins_with_baseline=baseline is not None,
+        checklist=checklist,
     )
 
 

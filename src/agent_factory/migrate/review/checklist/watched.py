@@ -1,0 +1,15 @@
+"""Whether somebody looks after the run whether the application still works."""
+
+from agent_factory.migrate.model.checklist import LineName, Verdict
+from agent_factory.migrate.review.checklist.evidence import Answer, Evidence
+
+
+def answer(evidence: Evidence) -> Answer:
+    said = evidence.notes.get(LineName.WATCHED)
+    if said:
+        return Answer(verdict=Verdict.SAID, evidence=said)
+    return Answer(
+        verdict=Verdict.NOT_KNOWN,
+        evidence="who watches the application after the run is not known here",
+        next_step=evidence.target.again('--note "watched: dashboard, by whom"'),
+    )

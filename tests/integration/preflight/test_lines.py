@@ -1,0 +1,287 @@
+"""Each line of the checklist passes and fails by a real state of a real server."""
+
+import contextlib
+import threading
+import time
+from typing import Any
+
+import psycopg2
+import pytest
+
+from tests.integration.preflight.conftest import ADDS, DROPS, Site
+from tests.projects import AlembicProject
+
+
+def test_a_sound_plan_passes(site: Site) -> None:
+    site.commit()
+
+    lines = site.preflight()
+
+    assert {name: line["verdict"] for name, line in lines.items()} == {
+        "tested-locally": "pass",
+        "staging": "not known",
+        "backup": "not known",
+        "reviewed": "not known",
+        "way-back": "pass",
+        "announced": "not known",
+        "quiet": "pass",
+        "watched": "not known",
+        "room": "pass",
+    }
+    assert "back: af-db prod downgrade 001" in lines["way-back"]["evidence"]
+    assert "loses column public.users.nick" in lines["way-back"]["evidence"]
+    assert "by Ann" in lines["reviewed"]["evidence"]
+
+
+@pytest.mark.parametrize(
+    ("up", "down", "line", "verdict", "said"),
+    [
+        (ADDS, None, "way-back", "warn", "no downgrade() in 002"),
+        (ADDS, "op.drop_column('users', 'nik')", "tested-locally", "fail", "002"),
+        (ADDS, "op.drop_column('users', 'nik')", "way-back", "fail", "nik"),
+        (ADDS, "op.execute('SELECT 1')", "tested-locally", "fail", "nick"),
+        ("op.execute('DROP TABLE users')", "op.execute('SELECT 1')", "tested-locally", "fail", "users"),
+        (
+            "op.execute('ALTER TABLE users ALTER id TYPE bigint')",
+            "op.execute('SELECT 1')",
+            "way-back",
+            "warn",
+            "does not restore: column public.users.id",
+        ),
+    ],
+)
+def test_the_ways_up_and_down(
+    site: Site, up: str, down: str | None, line: str, verdict: str, said: str
+) -> None:
+    site.write(up, down)
+
+    found = site.preflight()[line]
+
+    assert (found["verdict"], said in found["evidence"]) == (verdict, True), found
+
+
+class TestStaging:
+    def test_the_same_file(self, site: Site, staging: str) -> None:
+        assert site.run("upgrade", "--yes", "--environment", "staging", url=staging).code == 0
+
+        found = site.preflight()["staging"]
+
+        assert found["verdict"] == "pass"
+        assert "the same files ran, without drift: 002 on 20" in found["evidence"]
+
+    def test_the_database_itself(self, site: Site, staging: str) -> None:
+        outcome = site.run("preflight", "--json", url=staging)
+
+        (found,) = (line for line in outcome.document["checklist"]["lines"] if line["name"] == "staging")
+        assert (found["verdict"], found["evidence"]) == ("pass", "this is the staging database")
+
+    def test_not_run(self, site: Site, staging: str) -> None:  # noqa: ARG002 - it is named in the environment
+        found = site.preflight()["staging"]
+
+        assert (found["verdict"], "002 has not run" in found["evidence"]) == ("fail", True)
+
+    def test_another_file(self, site: Site, staging: str) -> None:
+        assert site.run("upgrade", "--yes", "--environment", "staging", url=staging).code == 0
+        site.write(ADDS.replace("Text()", "String(20)"), DROPS)
+
+        found = site.preflight()["staging"]
+
+        assert (found["verdict"], "another file of 002" in found["evidence"]) == ("fail", True)
+
+    def test_drift(self, site: Site, staging: str) -> None:
+        assert site.run("upgrade", "--yes", "--environment", "staging", url=staging).code == 0
+        Site(af_db=site.af_db, project=site.project, url=staging).execute("CREATE TABLE by_hand (a int)")
+
+        found = site.preflight()["staging"]
+
+        assert (found["verdict"], "1 differences" in found["evidence"]) == ("fail", True)
+
+    def test_no_such_server(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("STAGING_DATABASE_URL", "postgresql://u:hush-hush@127.0.0.1:1/d")
+
+        outcome = site.run("preflight", "--json")
+
+        (found,) = (line for line in outcome.document["checklist"]["lines"] if line["name"] == "staging")
+        assert found["verdict"] == "not known"
+        assert "hush-hush" not in outcome.out + outcome.err
+
+
+class TestQuiet:
+    def test_a_lock_on_a_table_of_the_plan(self, site: Site) -> None:
+        with site.transaction("INSERT INTO users VALUES (1)"):
+            assert site.preflight()["quiet"]["verdict"] == "pass"
+
+    def test_a_long_transaction_on_it(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("agent_factory.migrate.review.checklist.quiet.LONG_S", 0.5)
+        with site.transaction("INSERT INTO users VALUES (1)"):
+            time.sleep(0.6)
+            found = site.preflight()["quiet"]
+
+        assert found["verdict"] == "warn"
+        assert "holds public.users in a transaction open for" in found["evidence"]
+
+    def test_somebody_waits(self, site: Site) -> None:
+        with site.transaction("LOCK users IN SHARE MODE"), site.transaction() as waiting:
+            waiting.cursor().execute("SET statement_timeout = '20s'")
+            waiting.commit()
+            writer = waiting.info.backend_pid
+            with site.transaction() as asking:
+                run_in_background(waiting, "INSERT INTO users VALUES (2)")
+                until_it_waits(asking, writer)
+                found = site.preflight()["quiet"]
+
+        assert found["verdict"] == "warn"
+        assert "1 session waits for locks on tables of the plan" in found["evidence"]
+
+    @pytest.mark.parametrize(
+        ("hours", "verdict", "said"),
+        [
+            ("00:00-23:59 UTC", "pass", "nobody waits"),
+            ("00:00-00:01 UTC", "warn", "quiet hours are 00:00-00:01 UTC"),
+            ("02:00-05:00 Nowhere/City", "warn", "knows no time zone Nowhere/City"),
+        ],
+    )
+    def test_hours(self, site: Site, hours: str, verdict: str, said: str) -> None:
+        (site.project.root / "pyproject.toml").write_text(f'[tool.af-db]\nquiet-hours = "{hours}"\n')
+
+        found = site.preflight()["quiet"]
+
+        assert (found["verdict"], said in found["evidence"]) == (verdict, True), found
+
+
+class TestReviewed:
+    def test_not_as_committed(self, site: Site) -> None:
+        site.commit()
+        site.write(ADDS.replace("nick", "name"), DROPS.replace("nick", "name"))
+
+        found = site.preflight()["reviewed"]
+
+        assert (found["verdict"], "not as committed: 002" in found["evidence"]) == ("warn", True)
+
+    def test_approved(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AF_DB_APPROVED_BY", "Bea")
+
+        found = site.preflight()["reviewed"]
+
+        assert (found["verdict"], found["evidence"]) == ("said", "approved by Bea")
+
+    def test_a_saved_plan(self, site: Site) -> None:
+        assert site.run("plan", "--out", "plan.json").code == 0
+
+        outcome = site.run("upgrade", "--plan", "plan.json", "--yes")
+
+        assert outcome.code == 0, outcome.err
+        assert "runs the plan saved at 20" in outcome.err
+
+
+def test_rights_that_are_lacking(site: Site, server_url: object) -> None:
+    site.execute(
+        "CREATE ROLE preflight_owner",
+        "CREATE ROLE preflight_role LOGIN PASSWORD 'preflight'",
+        "ALTER TABLE users OWNER TO preflight_owner",
+        "GRANT SELECT ON users, alembic_version TO preflight_role",
+        "GRANT USAGE ON SCHEMA af_db TO preflight_role",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA af_db TO preflight_role",
+    )
+    try:
+        host = site.url.rpartition("@")[2]
+        other = Site(
+            af_db=site.af_db,
+            project=site.project,
+            url=f"postgresql://preflight_role:preflight@{host}",
+        )
+        found = other.preflight()["room"]
+    finally:
+        site.execute(
+            "ALTER TABLE users OWNER TO CURRENT_USER",
+            "DROP OWNED BY preflight_role",
+            "DROP ROLE preflight_role, preflight_owner",
+        )
+
+    assert found["verdict"] == "fail"
+    assert "public.users is preflight_owner's, and this role may not change it" in found["evidence"]
+
+
+def test_an_invalid_index_and_few_connections(site: Site) -> None:
+    site.execute(
+        "CREATE INDEX ix ON users (id)",
+        "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix'::regclass",
+    )
+
+    found = site.preflight()["room"]
+
+    assert (found["verdict"], "the index public.ix of users is INVALID" in found["evidence"]) == (
+        "warn",
+        True,
+    )
+
+
+class TestRequired:
+    @pytest.fixture
+    def project(self, site: Site) -> AlembicProject:
+        (site.project.root / "pyproject.toml").write_text(
+            '[tool.af-db.preflight]\nrequire = ["staging", "way-back"]\n'
+        )
+        return site.project
+
+    @pytest.mark.usefixtures("project")
+    def test_neither_yes_nor_a_flag_runs_without(self, site: Site) -> None:
+        outcome = site.run("upgrade", "--yes", "--json")
+
+        assert (outcome.code, outcome.error["code"]) == (4, "not-ready")
+        assert "staging: not known" in outcome.error["message"]
+        assert "way-back" not in outcome.error["message"]
+        assert site.run("current").out == "001\n"
+
+    @pytest.mark.usefixtures("project")
+    def test_it_runs_when_they_pass(self, site: Site, staging: str) -> None:
+        assert site.run("upgrade", "--yes", "--environment", "staging", url=staging).code == 0
+
+        outcome = site.run("upgrade", "--yes")
+
+        assert outcome.code == 0, outcome.err
+
+    def test_a_line_that_there_is_none_of(self, site: Site) -> None:
+        (site.project.root / "pyproject.toml").write_text('[tool.af-db.preflight]\nrequire = ["coffee"]\n')
+
+        outcome = site.run("preflight", "--json")
+
+        assert (outcome.code, outcome.error["code"]) == (2, "bad-configuration")
+
+
+def test_what_is_said_is_never_a_pass(site: Site) -> None:
+    outcome = site.run("upgrade", "--yes", "--note", "backup: 02:10", "--note", "#ops informed")
+
+    assert outcome.code == 0
+    assert "said       backup" in outcome.err
+    assert "said       announced" in outcome.err
+    assert "not known  way-back" in outcome.err
+    assert "tested-locally" not in outcome.err, "it would cost a wait"
+
+
+def test_the_checklist_writes_nothing(site: Site) -> None:
+    before = site.run("history", "--json").document
+
+    site.preflight("--note", "backup: 02:10")
+
+    assert site.run("history", "--json").document == before
+
+
+def run_in_background(connection: Any, statement: str) -> None:
+    def run() -> None:
+        with contextlib.suppress(psycopg2.Error):  # the connection is closed under it
+            connection.cursor().execute(statement)
+
+    threading.Thread(target=run, daemon=True).start()
+
+
+def until_it_waits(connection: Any, pid: int) -> None:
+    for _ in range(200):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE pid = %s AND NOT granted", [pid])
+            ((count,),) = cursor.fetchall()
+        connection.rollback()
+        if count:
+            return
+        time.sleep(0.05)
+    raise AssertionError("nobody waits")
