@@ -285,3 +285,15 @@ def until_it_waits(connection: Any, pid: int) -> None:
             return
         time.sleep(0.05)
     raise AssertionError("nobody waits")
+
+
+def test_the_journal_keeps_what_stood_above_the_question(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AF_DB_APPROVED_BY", "Bea")
+
+    assert site.run("upgrade", "--yes", "--note", "#ops informed, ticket 812").code == 0
+
+    (newest, _first) = site.run("history", "--json").document["entries"]
+    kept = newest["by"]["checklist"]
+    assert "announced: said: #ops informed, ticket 812" in kept
+    assert "reviewed: said: approved by Bea" in kept
+    assert any(line.startswith("way-back: not known: back: af-db prod downgrade 001") for line in kept)

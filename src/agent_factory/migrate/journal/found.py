@@ -34,7 +34,7 @@ _FIRST = {
     "error": "text",
 }
 _SECOND = {"version_schema": "text", "version_table": "text"}
-_ADDED = {"arguments": "text[]"}
+_ADDED = {"arguments": "text[]", "checklist": "text[]"}
 """What came later, may be NULL, and is no other format: an older af-db leaves it out, and goes on."""
 _EXPECTED = {
     "journal": _FIRST,
@@ -63,8 +63,8 @@ ORDER BY c.relname DESC
 class FoundJournal:
     """A journal of af-db's in a format that this version knows. ``role`` is this one, as SQL writes it.
 
-    ``may_alter`` is the right to bring it to another format, which its owner has. ``has_arguments`` says that
-    it has the column of that name.
+    ``may_alter`` is the right to bring it to another format, which its owner has. ``added`` are the columns
+    that it has of those that came later.
     """
 
     format: int
@@ -72,7 +72,7 @@ class FoundJournal:
     may_read: bool
     may_write: bool
     may_alter: bool
-    has_arguments: bool
+    added: frozenset[str]
 
     @property
     def names_version_tables(self) -> bool:
@@ -83,7 +83,7 @@ class FoundJournal:
     def missing_columns(self) -> frozenset[str]:
         """The columns that this version writes and it does not have."""
         of_version_tables = () if self.names_version_tables else _SECOND
-        return frozenset((*of_version_tables, *(() if self.has_arguments else _ADDED)))
+        return frozenset(of_version_tables) | (_ADDED.keys() - self.added)
 
     @property
     def is_newest(self) -> bool:
@@ -117,7 +117,7 @@ def find_journal(cursor: "Cursor") -> FoundJournal | None:
         may_read=all(table["may_read"] for table in tables.values()),
         may_write=all(table["may_write"] for table in tables.values()),
         may_alter=journal["may_alter"],
-        has_arguments=any(name in _ADDED for name, *_ in journal["columns"] or ()),
+        added=frozenset(_ADDED) & {name for name, *_ in journal["columns"] or ()},
     )
 
 

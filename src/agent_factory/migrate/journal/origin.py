@@ -5,6 +5,7 @@ import socket
 import subprocess
 from pathlib import Path
 
+from agent_factory.migrate.model.checklist import Checklist
 from agent_factory.migrate.model.origin import Origin
 from agent_factory.migrate.model.setup import Setup
 from agent_factory.migrate.model.version import af_db_version, alembic_version
@@ -13,7 +14,7 @@ from agent_factory.redaction import environment_without_secrets
 GIT_TIMEOUT_S = 5
 
 
-def find_origin(root: Path, setup: Setup, ci_url: str | None) -> Origin:
+def find_origin(root: Path, setup: Setup, ci_url: str | None, checklist: Checklist | None = None) -> Origin:
     """Look at this process, at what it was given, and at the checkout in ``root``."""
     commit, dirty = _git_state(root)
     try:
@@ -29,6 +30,7 @@ def find_origin(root: Path, setup: Setup, ci_url: str | None) -> Origin:
         af_db_version=af_db_version(),
         alembic_version=alembic_version(),
         arguments=tuple(f"{option} {value}" for option, value in setup.arguments),
+        checklist=tuple(map(str, checklist.lines)) if checklist is not None else (),
     )
 
 

@@ -100,7 +100,8 @@ def read_rows(
 def _entry(values: dict[str, Any]) -> Entry:
     values["direction"] = Direction(values["direction"])
     values["statements"] = tuple(values["statements"])
-    values["arguments"] = None if values["arguments"] is None else tuple(values["arguments"])
+    for name in ("arguments", "checklist"):
+        values[name] = None if values[name] is None else tuple(values[name])
     return Entry(**values)
 
 

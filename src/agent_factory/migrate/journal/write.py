@@ -33,7 +33,7 @@ from agent_factory.redaction import redact
 _CHANGE = f"""
 ALTER TABLE af_db.journal
     ADD COLUMN IF NOT EXISTS version_schema text, ADD COLUMN IF NOT EXISTS version_table text,
-    ADD COLUMN IF NOT EXISTS arguments text[];
+    ADD COLUMN IF NOT EXISTS arguments text[], ADD COLUMN IF NOT EXISTS checklist text[];
 COMMENT ON TABLE af_db.journal IS '{REMARK}';
 """
 """From format 1 to 2, and what came to 2 later. Old rows keep NULL in the first two until it is known which
@@ -64,7 +64,8 @@ CREATE TABLE IF NOT EXISTS af_db.journal (
     error text,
     version_schema text,
     version_table text,
-    arguments text[]
+    arguments text[],
+    checklist text[]
 );
 COMMENT ON TABLE af_db.journal IS '{REMARK}';
 CREATE TABLE IF NOT EXISTS af_db.environment (
@@ -75,7 +76,7 @@ CREATE TABLE IF NOT EXISTS af_db.environment (
 );
 """
 
-_ORIGIN_TYPES = {"git_dirty": "boolean", "arguments": "text[]"}
+_ORIGIN_TYPES = {"git_dirty": "boolean", "arguments": "text[]", "checklist": "text[]"}
 
 _COLUMNS = {
     "run_id": "uuid",

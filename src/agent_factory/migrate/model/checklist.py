@@ -44,6 +44,9 @@ class Line:
     next_step: str = ""
     is_required: bool = False
 
+    def __str__(self) -> str:
+        return f"{self.name}: {self.verdict}: {self.evidence}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checklist:

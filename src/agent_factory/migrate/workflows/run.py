@@ -103,7 +103,7 @@ def run(
                 return _nothing_to_do(target, prepared.plan, prepared.before)
             confirm(prepared.plan, prepared.warnings, _result(prepared), prepared.checklist)
         plan, rehearsed = prepared.plan, prepared.rehearsed
-        origin = find_origin(project.root, project.setup, ci_url)
+        origin = find_origin(project.root, project.setup, ci_url, prepared.checklist)
         with alembic_project.real_run(functools.partial(_announce, emit, plan)):
             applied = run_plan(
                 project,
