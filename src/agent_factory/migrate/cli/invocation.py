@@ -405,6 +405,10 @@ def _render_plan(result: "PlanResult", form: str) -> str:
         from agent_factory.migrate.report.html import render_html
 
         return render_html(result)
+    if form == "announcement":
+        from agent_factory.migrate.report.announcement import render_announcement
+
+        return render_announcement(result)
     from agent_factory.migrate.report.sql import render_sql
 
     return render_sql(result)

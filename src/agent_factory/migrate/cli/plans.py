@@ -20,6 +20,7 @@ class PlanForm(StrEnum):
     MARKDOWN = "markdown"
     HTML = "html"
     SQL = "sql"
+    ANNOUNCEMENT = "announcement"
 
 
 def add_plan_command(app: typer.Typer, open_target: OpenTarget) -> None:

@@ -8,9 +8,9 @@ from datetime import datetime
 class Origin:
     """What the journal keeps about a run besides the revision; None where it cannot be known.
 
-    ``arguments`` are what was typed for env.py: ``-x tenant=a``, ``-n sales``. ``checklist`` are the lines that
-    stood above the question: ``backup: said: 02:10``. Both are None where an af-db wrote the row that kept
-    none.
+    ``arguments`` are what was typed for env.py: ``-x tenant=a``, ``-n sales``. ``checklist`` are the lines
+    that stood above the question: ``backup: said: 02:10``. Both are None where an af-db wrote the row that
+    kept none.
     """
 
     os_user: str | None

@@ -11,6 +11,10 @@ class Direction(StrEnum):
     UPGRADE = "upgrade"
     DOWNGRADE = "downgrade"
 
+    @property
+    def opposite(self) -> "Direction":
+        return Direction.DOWNGRADE if self is Direction.UPGRADE else Direction.UPGRADE
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
