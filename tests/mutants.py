@@ -45,6 +45,8 @@ EQUIVALENT = {
     "@dataclass(frozen=True, slots=False, kw_only=True)": "slots save memory",
     "if now - stopping_since >= ABORT_AFTER_CANCELLING_S:": "no clock stands still at this moment",
     "time.sleep( 1.2)": "the same answer a second later",
+    "ended: TransactionEndedError | None = field(default=None, init=True)": "nobody gives it",
+    'return self.state == "applied" and self.direction >= Direction.UPGRADE': "there are two directions",
     "/,": "parameters are given by their names, in their order",
     "DROP_LOCK_TIMEOUT_S = 61.0": "a patience of a minute, in a fault that is proven with less",
 }

@@ -215,6 +215,7 @@ def test_nothing_is_sent_after_an_end_that_nobody_has_heard(
 
     assert tables_made(postgresql_url) == set()
     assert (ended.code, ended.error["revisions"]) == (8, [{"revision": "002", "outcome": "unknown"}])
+    assert "ends its transaction itself" in ended.error["message"]
 
 
 @pytest.mark.parametrize(
