@@ -4,6 +4,7 @@ import pytest
 
 from tests.commands import CommandLine
 from tests.env_py_files import A_TRANSACTION_AROUND
+from tests.env_py_files import HEAD as ENGINE
 from tests.integration.tables import tables_made
 from tests.projects import AlembicProject
 
@@ -26,6 +27,12 @@ with connection.begin():
         context.run_migrations()
 """
 
+ALEMBICS_OWN = """
+context.configure(connection=connection, target_metadata=None)
+with context.begin_transaction():
+    context.run_migrations()
+"""
+
 AUTOBEGUN = """
 import sqlalchemy as sa
 connection.execute(sa.text("SELECT 1"))
@@ -41,7 +48,15 @@ with context.begin_transaction():
     context.run_migrations()
 """
 
+CLOSED = """
+with connection:
+    context.configure(connection=connection, target_metadata=None)
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+
 FORMS = {
+    "closed": CLOSED,
     "commit": A_TRANSACTION_AROUND,
     "with": BLOCK,
     "both": BLOCK_AROUND_ALEMBICS,
@@ -196,3 +211,40 @@ def test_a_run_in_autocommit_moves_the_version_with_each_revision(
         assert outcome.code == 0, outcome.err
         current = af_db("current", cwd=project.root, url=postgresql_url)
         assert current.out.split()[0] == revision
+
+
+ENDED_BY_ITSELF = """
+transaction = connection.begin()
+context.configure(connection=connection, target_metadata=None)
+context.run_migrations()
+transaction.{how}()
+"""
+
+
+@pytest.mark.parametrize("head", [HEAD, f"{ENGINE}connection = engine.connect()\n"], ids=["given", "lent"])
+def test_an_env_py_that_tries_revisions_and_rolls_back_runs_none(
+    af_db: CommandLine, project: AlembicProject, database_url: str, head: str
+) -> None:
+    project.env_py.write_text(head + ENDED_BY_ITSELF.format(how="rollback"))
+
+    for arguments in (("current",), ("local", "plan"), ("local", "upgrade")):
+        outcome = af_db(*arguments, "--json", cwd=project.root, url=database_url)
+
+        assert (outcome.code, outcome.error["code"]) == (2, "env-py-contract")
+        assert "rolls back after run_migrations()" in outcome.error["message"]
+    assert tables_made(database_url) == set()
+
+    project.env_py.write_text(head + ENDED_BY_ITSELF.format(how="commit"))
+
+    assert af_db("local", "upgrade", cwd=project.root, url=database_url).code == 0
+
+
+@pytest.mark.parametrize("head", [HEAD, f"{ENGINE}connection = engine.connect()\n"], ids=["given", "lent"])
+def test_a_rollback_of_what_env_py_does_afterwards_is_nothing_to_the_revisions(
+    af_db: CommandLine, project: AlembicProject, database_url: str, head: str
+) -> None:
+    after = "\nconnection.execute(sa.text('SELECT 1'))\nconnection.rollback()\nconnection.close()\n"
+    project.env_py.write_text(f"import sqlalchemy as sa\n{head}{ALEMBICS_OWN}{after}")
+
+    assert af_db("local", "upgrade", cwd=project.root, url=database_url).code == 0
+    assert tables_made(database_url) == {"t001", "t002", "t003"}

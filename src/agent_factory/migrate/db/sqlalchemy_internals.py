@@ -6,6 +6,7 @@ tests/unit/migrate/db/test_sqlalchemy_internals.py. Read in SQLAlchemy 2.0.25, 2
 
 import contextlib
 import functools
+import inspect
 import sqlite3
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
@@ -141,6 +142,31 @@ def _after_begin(heard: Callable[[sa.Connection], None]) -> Callable[[sa.Connect
             driver.is_beginning = False
 
     return hear
+
+
+@contextlib.contextmanager
+def rollbacks_noted(connection: sa.Connection) -> Iterator[list[str]]:
+    """Hand out a list to which a rollback is added that somebody asks for of the transaction open now.
+
+    A connection that is closed rolls back too, by itself.
+    """
+    asked: list[str] = []
+    transaction = connection.get_transaction()
+
+    def note(_connection: sa.Connection) -> None:
+        frame = inspect.currentframe() if connection.get_transaction() is transaction else None
+        while frame is not None and frame.f_code.co_name != "close":
+            is_of_sqlalchemy = frame.f_globals.get("__name__") == sa.Connection.__module__
+            if frame.f_code.co_name == "rollback" and is_of_sqlalchemy:
+                asked.append("rollback")
+                return
+            frame = frame.f_back
+
+    sa.event.listen(connection, "rollback", note)
+    try:
+        yield asked
+    finally:
+        sa.event.remove(connection, "rollback", note)
 
 
 def give_listeners(engine: sa.Engine, other: sa.Engine) -> None:

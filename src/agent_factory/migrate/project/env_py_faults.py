@@ -138,6 +138,20 @@ def has_savepoint(project: Project) -> UsageError:
     )
 
 
+def rolls_back(project: Project) -> UsageError:
+    """What is wrong with an env.py that rolls back what the migrations did, to try them."""
+    return UsageError(
+        "env-py-contract",
+        f"{shown_env_py(project)} rolls back after run_migrations(), and af-db commits each revision",
+        state=NOT_TOUCHED,
+        next_steps=(
+            "to try what is pending without changing anything: af-db prod plan, or af-db local plan",
+            "to run it: have env.py commit, or leave that to af-db",
+        ),
+        file=Path(project.script.env_py_location).absolute(),
+    )
+
+
 def runs_again(project: Project, tables: Sequence[str]) -> UsageError:
     """What is wrong with an env.py that migrates several schemas, or tables, in one command."""
     return UsageError(

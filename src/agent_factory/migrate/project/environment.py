@@ -18,7 +18,7 @@ from alembic.script import ScriptDirectory
 
 from agent_factory.migrate.db.driver import watched_connection
 from agent_factory.migrate.db.roles import back_to_login, switches_noted
-from agent_factory.migrate.db.sqlalchemy_internals import begins_noted, commit_and_begin
+from agent_factory.migrate.db.sqlalchemy_internals import begins_noted, commit_and_begin, rollbacks_noted
 from agent_factory.migrate.db.transactions import is_idle
 from agent_factory.migrate.db.version_tables import refuse_other_rows
 from agent_factory.migrate.model.plan import Direction, Plan, Revision
@@ -44,6 +44,7 @@ from agent_factory.migrate.project.env_py_faults import (
     env_py_errors,
     has_savepoint,
     ignores_connection,
+    rolls_back,
     runs_again,
 )
 from agent_factory.migrate.project.functions import require_run
@@ -222,12 +223,13 @@ def read_configured(project: Project, connection: sa.Connection) -> Configured:
     """Run env.py without a step, and return what it configures.
 
     Nothing is written, and the transaction is left open. Raises UsageError when env.py does not take the
-    shared connection, or runs migrations more than once; RefusedError where this role may not see every row
-    of the version table, or where it is not Alembic's.
+    shared connection, runs migrations more than once, or rolls back what they did; RefusedError where this
+    role may not see every row of the version table, or where it is not Alembic's.
     """
     found: list[Configured] = []
     given: dict[str, Any] = {}
     tables: list[VersionTable] = []
+    noted: list[list[str]] = []
 
     def resolve_first(run_migrations: Callable[..., None]) -> Callable[..., None]:
         def resolved(**arguments: Any) -> None:
@@ -245,11 +247,13 @@ def read_configured(project: Project, connection: sa.Connection) -> Configured:
         return []
 
     def note_options(configure: Callable[..., None]) -> Callable[..., None]:
-        def noted(*arguments: Any, **options: Any) -> None:
+        def configure_noted(*arguments: Any, **options: Any) -> None:
             given.update(inspect.signature(configure).bind(*arguments, **options).arguments)
+            if isinstance(outer := given.get("connection"), sa.Connection) and outer.in_transaction():
+                noted.append(undo.enter_context(rollbacks_noted(outer)))
             configure(*arguments, **options)
 
-        return noted
+        return configure_noted
 
     with _handing_over(project, connection) as lent:
         environment = _build_environment(project, connection, lent, None, {"fn": remember, **WRITES_NOTHING})
@@ -260,6 +264,7 @@ def read_configured(project: Project, connection: sa.Connection) -> Configured:
             env_py_errors(project),
             guarded(project, connection, read_only=True),
             switches_noted(connection) as switches,
+            contextlib.ExitStack() as undo,
         ):
             doing(project.script.env_py_location)
             try:
@@ -268,6 +273,8 @@ def read_configured(project: Project, connection: sa.Connection) -> Configured:
                 if not (found and is_not_there(error)):  # else a revision makes it, and none runs here
                     raise
             project.code.keep()
+            if any(noted):
+                raise rolls_back(project)
             if not found:  # it configures nothing, or runs nothing
                 raise ignores_connection(project)
     if len(found) > 1:
@@ -287,9 +294,11 @@ def _handing_over(project: Project, connection: sa.Connection) -> Iterator[Lendi
     """Have env.py find the connection for this block, and keep stdout clean.
 
     It takes it as ENV_PY_CONTRACT says, or makes an engine of its own, which borrows it. What is printed on a
-    throwaway database says so: the run prints the same once more.
+    throwaway database says so: the run prints the same once more. It may close the connection, which ends the
+    transaction that is open, and nothing else.
     """
     connection.connect = connection.engine.connect  # type: ignore[attr-defined] # an older recipe hands an engine over
+    connection.close = functools.partial(_end_open_transaction, connection)  # type: ignore[method-assign]
     project.config.attributes["connection"] = connection
     try:
         with (
@@ -301,7 +310,12 @@ def _handing_over(project: Project, connection: sa.Connection) -> Iterator[Lendi
             yield lent
     finally:
         del project.config.attributes["connection"]
-        del connection.connect  # type: ignore[attr-defined]
+        del connection.connect, connection.close  # type: ignore[attr-defined]
+
+
+def _end_open_transaction(connection: sa.Connection) -> None:
+    if not connection.invalidated and (transaction := connection.get_transaction()) is not None:
+        transaction.close()
 
 
 @contextlib.contextmanager
