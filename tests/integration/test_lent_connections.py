@@ -175,6 +175,11 @@ def test_a_map_of_schemas_that_hides_the_version_table_from_alembic_is_refused(
             "its engine has a `creator`",
         ),
         (
+            'sa.create_engine(URL)\nother = engine.connect()\nother.execute(sa.text("SELECT 1"))\n'
+            'engine = sa.create_engine("sqlite:///other.db")',
+            "its engine is for sqlite other.db, and a command works on one database",
+        ),
+        (
             'sa.create_engine(URL)\nother = engine.connect()\nother.execute(sa.text("SELECT 1"))',
             "lent at env.py, line 10, which is in a transaction, and has not been given",
         ),
@@ -185,6 +190,7 @@ def test_a_map_of_schemas_that_hides_the_version_table_from_alembic_is_refused(
         "options",
         "class of cursors",
         "creator",
+        "another database beside one in a transaction",
         "another one in a transaction",
     ],
 )

@@ -137,6 +137,11 @@ class Lending:
             )
         if has_own_creator(given.engine):
             return "its engine has a `creator`, which opens another", ("make the engine without `creator`",)
+        if other := _of_another_database(given, self._connection):
+            return (
+                f"its engine is for {other}, and a command works on one database",
+                ('let env.py run the one that the environment names: os.environ["DATABASE_URL"]',),
+            )
         for record, place in self._borrowers.items():
             if record.in_use:
                 return (
@@ -214,6 +219,16 @@ class Lending:
         self._driver.is_lent = False
         if isinstance(self._driver, ReadOnlyConnection):
             self._driver.note_unsent = None
+
+
+def _of_another_database(given: sa.Connection, lent: sa.Connection) -> str:
+    """Return the name of the database that it is connected to, empty where that is no other."""
+    own, other = lent.engine.url.database or "", given.engine.url.database or ""
+    if lent.dialect.name != given.dialect.name:
+        return f"{given.dialect.name} {other}"
+    if lent.dialect.name == "sqlite":  # a file that is not there yet is read as a database in memory
+        own, other = (os.path.realpath(name) if name else "" for name in (own, other))
+    return other if own and other and own != other else ""
 
 
 def user_of(parameters: Mapping[str, Any]) -> str:
