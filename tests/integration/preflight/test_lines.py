@@ -3,11 +3,14 @@
 import contextlib
 import threading
 import time
+import uuid
+from dataclasses import replace
 from typing import Any
 
 import psycopg2
 import pytest
 
+from agent_factory.url import parse_url
 from tests.integration.preflight.conftest import ADDS, DROPS, Site
 from tests.projects import AlembicProject
 
@@ -80,6 +83,7 @@ class TestStaging:
 
         assert (found["verdict"], "002 has not run" in found["evidence"]) == ("fail", True)
 
+    @pytest.mark.slow
     def test_another_file(self, site: Site, staging: str) -> None:
         assert site.run("upgrade", "--yes", "--environment", "staging", url=staging).code == 0
         site.write(ADDS.replace("Text()", "String(20)"), DROPS)
@@ -88,6 +92,7 @@ class TestStaging:
 
         assert (found["verdict"], "another file of 002" in found["evidence"]) == ("fail", True)
 
+    @pytest.mark.slow
     def test_drift(self, site: Site, staging: str) -> None:
         assert site.run("upgrade", "--yes", "--environment", "staging", url=staging).code == 0
         Site(af_db=site.af_db, project=site.project, url=staging).execute("CREATE TABLE by_hand (a int)")
@@ -96,6 +101,7 @@ class TestStaging:
 
         assert (found["verdict"], "1 differences" in found["evidence"]) == ("fail", True)
 
+    @pytest.mark.slow
     def test_no_such_server(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("STAGING_DATABASE_URL", "postgresql://u:hush-hush@127.0.0.1:1/d")
 
@@ -158,6 +164,7 @@ class TestReviewed:
 
         assert (found["verdict"], "not as committed: 002" in found["evidence"]) == ("warn", True)
 
+    @pytest.mark.slow
     def test_approved(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("AF_DB_APPROVED_BY", "Bea")
 
@@ -174,35 +181,32 @@ class TestReviewed:
         assert "runs the plan saved at 20" in outcome.err
 
 
-def test_rights_that_are_lacking(site: Site, server_url: object) -> None:
+def test_rights_that_are_lacking(site: Site) -> None:
+    role = f"preflight_{uuid.uuid4().hex[:8]}"
     site.execute(
-        "CREATE ROLE preflight_owner",
-        "CREATE ROLE preflight_role LOGIN PASSWORD 'preflight'",
-        "ALTER TABLE users OWNER TO preflight_owner",
-        "GRANT SELECT ON users, alembic_version TO preflight_role",
-        "GRANT USAGE ON SCHEMA af_db TO preflight_role",
-        "GRANT SELECT ON ALL TABLES IN SCHEMA af_db TO preflight_role",
+        f"CREATE ROLE {role}_owner",
+        f"CREATE ROLE {role} LOGIN PASSWORD 'preflight'",
+        f"ALTER TABLE users OWNER TO {role}_owner",
+        f"GRANT SELECT ON users, alembic_version TO {role}",
+        f"GRANT USAGE ON SCHEMA af_db TO {role}",
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA af_db TO {role}",
     )
+    url = parse_url(site.url)
+    other = replace(site, url=f"postgresql://{role}:preflight@{url.host}:{url.port}/{url.database}")
     try:
-        host = site.url.rpartition("@")[2]
-        other = Site(
-            af_db=site.af_db,
-            project=site.project,
-            url=f"postgresql://preflight_role:preflight@{host}",
-        )
         found = other.preflight()["room"]
     finally:
         site.execute(
             "ALTER TABLE users OWNER TO CURRENT_USER",
-            "DROP OWNED BY preflight_role",
-            "DROP ROLE preflight_role, preflight_owner",
+            f"DROP OWNED BY {role}",
+            f"DROP ROLE {role}, {role}_owner",
         )
 
     assert found["verdict"] == "fail"
-    assert "public.users is preflight_owner's, and this role may not change it" in found["evidence"]
+    assert f"public.users is {role}_owner's, and this role may not change it" in found["evidence"]
 
 
-def test_an_invalid_index_and_few_connections(site: Site) -> None:
+def test_an_invalid_index(site: Site) -> None:
     site.execute(
         "CREATE INDEX ix ON users (id)",
         "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'ix'::regclass",
@@ -297,3 +301,33 @@ def test_the_journal_keeps_what_stood_above_the_question(site: Site, monkeypatch
     assert "announced: said: #ops informed, ticket 812" in kept
     assert "reviewed: said: approved by Bea" in kept
     assert any(line.startswith("way-back: not known: back: af-db prod downgrade 001") for line in kept)
+
+
+def test_a_role_that_sees_no_other_session(site: Site) -> None:
+    role = f"preflight_{uuid.uuid4().hex[:8]}"
+    site.execute(
+        f"CREATE ROLE {role} LOGIN PASSWORD 'preflight'",
+        f"GRANT ALL ON SCHEMA public, af_db TO {role}",
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA public, af_db TO {role}",
+    )
+    url = parse_url(site.url)
+    other = replace(site, url=f"postgresql://{role}:preflight@{url.host}:{url.port}/{url.database}")
+    try:
+        with site.transaction("INSERT INTO users VALUES (1)"):
+            found = other.preflight()["quiet"]
+    finally:
+        site.execute(f"DROP OWNED BY {role}", f"DROP ROLE {role}")
+
+    assert found["verdict"] == "not known"
+    assert "transactions of other roles cannot be seen by this one" in found["evidence"]
+
+
+def test_two_heads_have_no_one_downgrade(site: Site) -> None:
+    site.project.add("003", "001")
+    site.project.add("004", ("002", "003"))
+    assert site.run("upgrade", "003", "--yes", "--no-rehearsal").code == 0
+    assert site.run("upgrade", "002", "--yes", "--no-rehearsal").code == 0
+
+    found = site.preflight()["way-back"]
+
+    assert (found["verdict"], "each branch goes back by" in found["evidence"]) == ("not known", True)

@@ -11,5 +11,5 @@ def answer(evidence: Evidence) -> Answer:
     return Answer(
         verdict=Verdict.NOT_KNOWN,
         evidence="whether there is a backup, and from when, is not known here",
-        next_step=evidence.target.again('--note "backup: 02:10, snapshot 4711"'),
+        next_step='say it: --note "backup: 02:10, snapshot 4711"',
     )

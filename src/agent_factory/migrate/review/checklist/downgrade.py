@@ -20,7 +20,10 @@ def answer(evidence: Evidence) -> Answer:
             next_step="write it, or have a backup that was restored once",
         )
     if len(plan.before) > 1:
-        to = " ".join(plan.before)
+        return Answer(
+            verdict=Verdict.NOT_KNOWN,
+            evidence=f"the database is at {to}: each branch goes back by a downgrade of its own",
+        )
     command = evidence.target.command(f"downgrade {to}")
     if trip is None:
         return _not_tried(evidence, command)

@@ -11,5 +11,5 @@ def answer(evidence: Evidence) -> Answer:
     return Answer(
         verdict=Verdict.NOT_KNOWN,
         evidence="who watches the application after the run is not known here",
-        next_step=evidence.target.again('--note "watched: dashboard, by whom"'),
+        next_step='say it: --note "watched: by whom, on which dashboard"',
     )
