@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     af_db_rehearsal: bool = True
     """Whether plans are rehearsed; false is what ``--no-rehearsal`` says."""
 
+    af_db_environment: str | None = None
+    """The environment name that the database of ``af-db prod`` must have, as ``--environment`` says it."""
     af_db_approved_by: str | None = None
     """Who has approved a run, as the CI job that runs it says."""
     staging_database_url: SecretStr | None = None

@@ -10,8 +10,9 @@ from typing import Any
 import psycopg2
 import pytest
 
-from agent_factory.url import parse_url
+from agent_factory.url import DatabaseURL, parse_url
 from tests.integration.preflight.conftest import ADDS, DROPS, Site
+from tests.postgres import new_database
 from tests.projects import AlembicProject
 
 
@@ -331,3 +332,23 @@ def test_two_heads_have_no_one_downgrade(site: Site) -> None:
     found = site.preflight()["way-back"]
 
     assert (found["verdict"], "each branch goes back by" in found["evidence"]) == ("not known", True)
+
+
+@pytest.mark.parametrize("by", ["variable", "project"])
+def test_a_job_for_staging_need_not_repeat_its_name(
+    site: Site, server_url: DatabaseURL, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    settings = '[tool.af-db.preflight]\nrequire = ["staging"]\n'
+    if by == "variable":
+        monkeypatch.setenv("AF_DB_ENVIRONMENT", "staging")
+    else:
+        settings = '[tool.af-db]\nenvironment = "staging"\n' + settings
+    (site.project.root / "pyproject.toml").write_text(settings)
+    with new_database(server_url) as url:
+        assert site.run("upgrade", "--yes", url=url).code == 0, "what must pass is for production"
+        assert site.run("environment", url=url).out.split()[-1] == "staging"
+        assert site.run("check", url=url).code == 0
+
+    refused = site.run("upgrade", "--yes", "--json")
+
+    assert (refused.code, refused.error["code"]) == (4, "wrong-environment")

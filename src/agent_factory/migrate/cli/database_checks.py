@@ -14,7 +14,7 @@ def add_check_command(app: typer.Typer, open_target: OpenTarget) -> None:
 
     @app.command()
     @takes(*REHEARSAL, ENVIRONMENT, *OUTPUT)
-    def check(context: typer.Context, form: Form = CheckForm.TEXT, *, environment: str | None) -> None:
+    def check(context: typer.Context, form: Form = CheckForm.TEXT) -> None:
         """Compare the database with its migrations and its journal: drift, leftovers, edited revisions.
 
         Nothing is written to it; a role that may only read is enough. Exits 3 when something is found.
@@ -28,6 +28,6 @@ def add_check_command(app: typer.Typer, open_target: OpenTarget) -> None:
                 check_database,
                 target,
                 options=invocation.rehearsal_options(),
-                environment=environment,
+                environment=invocation.environment,
             )
             invocation.show_check(result, form)

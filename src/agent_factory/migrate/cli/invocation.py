@@ -81,6 +81,7 @@ class Invocation:
         self._called = called(chosen, self._section, self._x)
         self._typed = tuple(words_typed(context))
         self._url: DatabaseURL | None = None
+        self._is_production = False
         self._undo = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -172,6 +173,7 @@ class Invocation:
         from agent_factory.migrate.model.target import production_target
 
         self.settings = _read_settings(None)
+        self._is_production = True
         url = self.settings.database_url
         target = production_target(
             url.get_secret_value() if url else self._url_of_command("prod"),
@@ -203,6 +205,19 @@ class Invocation:
         self._undo.callback(os.environ.pop, "DATABASE_URL", None)
         return text
 
+    @property
+    def environment(self) -> str | None:
+        """The environment name that the database must have: as typed, and for ``prod`` as it is set.
+
+        The job that upgrades staging by ``af-db prod`` need not repeat it.
+        """
+        typed: str | None = self._given.get("environment")
+        if typed or not self._is_production:
+            return typed
+        from agent_factory.migrate.project.configuration import read_configuration
+
+        return self.settings.af_db_environment or read_configuration(self._settings_folder).environment
+
     def path(self, given: Path) -> Path:
         """Return a path that was typed where the command began; the working directory is another now."""
         return self._started_in / given
@@ -211,7 +226,7 @@ class Invocation:
         """The options of a run, as they were typed or set."""
         from agent_factory.migrate.cli.limits import run_options
 
-        return run_options(self._given, self.settings)
+        return run_options({**self._given, "environment": self.environment}, self.settings)
 
     def rehearsal_options(self, known: "Sequence[str] | None" = None) -> "RehearsalOptions":
         """Whether, where and how long a plan is rehearsed; ``known`` are the names that --allow takes."""

@@ -50,8 +50,6 @@ def add_plan_command(app: typer.Typer, open_target: OpenTarget) -> None:
             str, typer.Option("--valid-for", metavar="DURATION", help="How long the saved plan is valid.")
         ] = "7d",
         form: Annotated[PlanForm, typer.Option("--format", help="How it is printed.")] = PlanForm.TEXT,
-        *,
-        environment: str | None,
     ) -> None:
         """Rehearse what is pending and show it: what each statement locks, for how long, what is at risk.
 
@@ -81,7 +79,7 @@ def add_plan_command(app: typer.Typer, open_target: OpenTarget) -> None:
                 direction,
                 to,
                 options=invocation.rehearsal_options(),
-                environment=environment,
+                environment=invocation.environment,
                 save_to=invocation.path(out) if out else None,
                 valid_for_s=parse_limit("--valid-for", valid_for),
             )

@@ -47,5 +47,6 @@ def add_preflight_command(app: typer.Typer, open_target: OpenTarget) -> None:
                 to,
                 rehearsal=invocation.rehearsal_options(),
                 options=invocation.preflight_options(),
+                environment=invocation.environment,
             )
             invocation.show_preflight(result, form)

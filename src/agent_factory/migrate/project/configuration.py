@@ -48,7 +48,8 @@ class Configuration:
     ``attributes`` is a function whose dict env.py finds in ``config.attributes``, ``flask_app`` what Flask
     takes for the name of the application in whose context env.py runs. ``required_lines`` of the checklist
     have to pass before production is changed; ``answers_all_lines``: those that take a wait too, at each run.
-    ``quiet_hours`` are those in which production is to be changed.
+    ``quiet_hours`` are those in which production is to be changed. ``environment`` is the name that the
+    database of ``af-db prod`` must have.
     """
 
     require_rehearsal: bool = False
@@ -65,6 +66,7 @@ class Configuration:
     required_lines: tuple[LineName, ...] = ()
     answers_all_lines: bool = False
     quiet_hours: QuietHours | None = None
+    environment: str | None = None
 
 
 _KEYS = (
@@ -80,6 +82,7 @@ _KEYS = (
     "flask-app",
     "preflight",
     "quiet-hours",
+    "environment",
 )
 _HOURS = re.compile(r"((?:[01]\d|2[0-3]):[0-5]\d)\s*-\s*((?:[01]\d|2[0-3]):[0-5]\d)\s+([A-Za-z][\w+/-]*)")
 _DATABASES = ("postgresql", "sqlite")
@@ -132,6 +135,7 @@ def _from_table(table: Mapping[str, Any], path: Path) -> Configuration:
         baseline=_baseline(table["baseline"]) if "baseline" in table else None,
         **_preflight(table.get("preflight", "quick")),
         quiet_hours=_quiet_hours(table["quiet-hours"]) if "quiet-hours" in table else None,
+        environment=_environment(table["environment"]) if "environment" in table else None,
         **_url_commands(table.get("database-url-command", {})),
     )
 
@@ -178,6 +182,12 @@ def _lends(given: object) -> bool:
 def _baseline(given: object) -> str:
     if not isinstance(given, str) or not (given.endswith(".sql") or _FUNCTION.fullmatch(given)):
         raise _wrong('baseline in [tool.af-db] must be a file, "schema.sql", or "package.module:function"')
+    return given
+
+
+def _environment(given: object) -> str:
+    if not isinstance(given, str) or not given:
+        raise _wrong('environment in [tool.af-db] must be a name: "staging"')
     return given
 
 

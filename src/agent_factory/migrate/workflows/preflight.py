@@ -50,8 +50,12 @@ def preflight(
     *,
     rehearsal: RehearsalOptions,
     options: PreflightOptions,
+    environment: str | None,
 ) -> PreflightResult:
-    """Answer every line for the plan to ``revision``; the databases are only read."""
+    """Answer every line for the plan to ``revision``; the databases are only read.
+
+    ``environment`` is the name that the database must have.
+    """
     with connect(target, read_only=True) as read_connection:
         position = alembic_project.read_position(project, read_connection)
         plan = alembic_project.plan(project, target, direction, revision, position.rows)
@@ -68,6 +72,7 @@ def preflight(
             saved=None,
             rehearsal=rehearsal,
             options=replace(options, wants_all=True),
+            environment=environment,
         )
     return PreflightResult(
         database=str(target),
