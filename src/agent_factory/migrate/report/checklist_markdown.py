@@ -2,7 +2,7 @@
 
 from agent_factory.migrate.model.checklist import PreflightResult, Verdict
 from agent_factory.migrate.report.cleaning import cleaned
-from agent_factory.migrate.report.markup import code_in_table, prose
+from agent_factory.migrate.report.markup import prose
 
 _MARKS = {
     Verdict.PASS: "✅",
@@ -18,7 +18,7 @@ def render_markdown(result: PreflightResult) -> str:
     result = cleaned(result)
     rows = [
         f"| {_MARKS[line.verdict]} {line.verdict} | {line.name}{' (must pass)' if line.is_required else ''}"
-        f" | {prose(line.evidence)} | {code_in_table(line.next_step) if line.next_step else ''} |"
+        f" | {prose(line.evidence)} | {prose(line.next_step)} |"
         for line in result.checklist.lines
     ]
     to = ", ".join(result.after) or "base"
