@@ -8,7 +8,7 @@ import pytest
 
 from agent_factory.migrate.checks.throwaway import Looked
 from agent_factory.migrate.workflows import check
-from tests.commands import CommandLine
+from tests.commands import CommandLine, run_process
 from tests.projects import AlembicProject, make_project
 
 BASE = """
@@ -543,3 +543,19 @@ def test_two_conditions_that_allow_the_same_rows_are_no_difference(
     found = [item for item in differences(af_db, bare) if "on PostgreSQL" in item["message"]]
 
     assert [item["object"] for item in found] == ([] if is_same else ["public.things.ck"])
+
+
+def test_what_another_library_compares_is_said_to_be_left_out(
+    project: AlembicProject,
+) -> None:
+    project.write_models(BASE)
+    (project.root / "replaceable.py").write_text(
+        "from alembic.autogenerate import comparators\n\n\n"
+        "@comparators.dispatch_for('schema')\n"
+        "def compare_views(autogen_context, upgrade_ops, schemas):\n    pass\n"
+    )
+    project.env_py.write_text(f"import replaceable\n{project.env_py.read_text()}")
+
+    outcome = run_process("check", "--json", cwd=project.root, environment={"PYTHONPATH": str(project.root)})
+
+    assert "models: what replaceable has Alembic compare besides tables" in outcome.document["skipped"]

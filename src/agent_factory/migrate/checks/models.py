@@ -71,9 +71,10 @@ def check_models(
     found: list[tuple[str, tuple[Finding, ...]]] = []
     broken: list[tuple[str, tuple[Finding, ...]]] = []
     skipped: list[str] = []
+    others: dict[str, None] = {}
     for backend in (POSTGRESQL, SQLITE):
         try:
-            found.append((backend, _compare_on(backend, project, databases, schemas)))
+            found.append((backend, _compare_on(backend, project, databases, schemas, others)))
         except alembic_project.BaselineFailedError as error:
             skipped.append(not_there(error, backend, uses_sqlite=uses_sqlite))
         except (CannotCheckError, ScratchUnavailableError) as error:
@@ -88,16 +89,23 @@ def check_models(
                 found.append((backend, (finding("models-fail", text_of(error)),)))
     if not (found or broken):
         raise CannotCheckError(*skipped)
+    skipped += [f"what {name} has Alembic compare besides tables" for name in others]
     return Looked(findings=reported_once([*found, *broken]), skipped=tuple(skipped), made=bool(found))
 
 
 def _compare_on(
-    backend: str, project: Project, databases: ThrowawayDatabases, schemas: Schemas
+    backend: str,
+    project: Project,
+    databases: ThrowawayDatabases,
+    schemas: Schemas,
+    others: dict[str, None],
 ) -> tuple[Finding, ...]:
+    """``others`` takes the packages that compare something besides."""
     with contextlib.ExitStack() as stack:
         target = stack.enter_context(databases.empty(backend))
         with connect(target) as connection:
             models = alembic_project.read_models(project, connection)
+        others.update(dict.fromkeys(models.others_compare))
         if not models.tables:
             raise CannotCheckError("env.py gives Alembic no models (target_metadata)")
         try:

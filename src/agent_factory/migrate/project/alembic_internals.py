@@ -15,6 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import command
+from alembic.autogenerate import comparators
 from alembic.config import CommandLine
 from alembic.operations.batch import ApplyBatchImpl, BatchOperationsImpl
 from alembic.runtime.environment import EnvironmentContext
@@ -41,6 +42,17 @@ RELATIVE = re.compile(r"\w*[+-]\d")
 WRITES_NOTHING: Mapping[str, Any] = {"dont_mutate": True}
 """The option with which Alembic's own ``current`` makes its EnvironmentContext. Without it, Alembic makes the
 version table before it calls any function of ours; no documented option keeps it from that."""
+
+
+def comparing_libraries() -> tuple[str, ...]:
+    """Return the packages that have registered something for autogenerate to compare besides tables.
+
+    ``comparators.dispatch_for()`` is public; what was registered by it cannot be asked for.
+    """
+    registered = [each for entry in comparators._registry.values() for each in entry]
+    functions = [each[0] if isinstance(each, tuple) else each for each in registered]
+    packages = {str(getattr(function, "__module__", "")).partition(".")[0] for function in functions}
+    return tuple(sorted(packages - {"alembic", ""}))
 
 
 @contextlib.contextmanager

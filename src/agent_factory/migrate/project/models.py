@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from agent_factory.migrate.project.alembic_internals import comparing_libraries
 from agent_factory.migrate.project.environment import read_configured
 from agent_factory.migrate.project.history import Project
 
@@ -16,13 +17,14 @@ class Models:
 
     ``includes`` says of a table or a column whether env.py's ``include_name`` and ``include_object`` let
     autogenerate see it. ``compares_defaults`` is False where env.py switches the comparison of server
-    defaults off by name.
+    defaults off by name. ``others_compare`` are the packages that compare something besides tables.
     """
 
     metadatas: tuple[sa.MetaData, ...]
     version_table: str
     compares_defaults: bool
     includes: Callable[[sa.Table | sa.Column[Any], bool], bool]
+    others_compare: tuple[str, ...] = ()
 
     @property
     def tables(self) -> tuple[sa.Table, ...]:
@@ -49,6 +51,7 @@ def read_models(project: Project, connection: sa.Connection) -> Models:
         # Alembic's own default is not to compare them; one who writes False means it.
         compares_defaults=given.get("compare_server_default") is not False,
         includes=_includes(given.get("include_name"), given.get("include_object")),
+        others_compare=comparing_libraries(),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from alembic import command
-from alembic.autogenerate import RevisionContext
+from alembic.autogenerate import RevisionContext, comparators
 from alembic.config import Config
 from alembic.operations import Operations
 from alembic.runtime.environment import EnvironmentContext
@@ -385,3 +385,15 @@ def test_parsed_command_is_what_alembics_own_program_hands_to_env_py() -> None:
 )
 def test_parsed_command_needs_nothing_more_for(name: str) -> None:
     assert internals.parsed_command(name).cmd[0].__name__ == name
+
+
+def test_comparators_have_a_registry_of_what_libraries_compare(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert internals.comparing_libraries() == (), "what Alembic registers itself is of another package"
+
+    monkeypatch.setattr(comparators, "_registry", {("schema", "default"): [compare_nothing]})
+
+    assert internals.comparing_libraries() == ("tests",), "Dispatcher._registry has no lists of functions"
+
+
+def compare_nothing() -> None:
+    """What a library would register by ``comparators.dispatch_for()``."""
