@@ -205,6 +205,19 @@ class Invocation:
         self._undo.callback(os.environ.pop, "DATABASE_URL", None)
         return text
 
+    def wait_for_time(self, target: "Target", *, is_asked: bool) -> None:
+        """Wait for the time of day of ``--not-before``, where it was typed."""
+        typed: str | None = self._given.get("not_before")
+        if typed is None:
+            return
+        from agent_factory.migrate.project.configuration import read_configuration
+        from agent_factory.migrate.workflows.not_before import parse_time_of_day, wait_for
+
+        hours = read_configuration(self._settings_folder).quiet_hours
+        at = parse_time_of_day(typed, hours.zone if hours else None)
+        wait_for(target, at, is_asked=is_asked, emit=self.emit, show=self.report.waiting)
+        self.report.stop()
+
     @property
     def environment(self) -> str | None:
         """The environment name that the database must have: as typed, and for ``prod`` as it is set.

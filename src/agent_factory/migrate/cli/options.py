@@ -137,7 +137,9 @@ NOTE = texts(
     "What a person knows of a line of the checklist; without LINE, whom they have informed.",
 )
 PREFLIGHT = flag("--preflight", meaning="Answer the lines of the checklist that take a wait, too.")
-RUN = (YES, *LIMITS, ALLOW, PLAN, *REHEARSAL, PREFLIGHT, NOTE, ENVIRONMENT, PROGRESS, SHOW_VALUES, *OUTPUT)
+NOT_BEFORE = text("--not-before", "TIME", 'Wait for this time of day first: 02:00, "02:00 Europe/Berlin".')
+BEFORE_A_RUN = (ALLOW, PLAN, *REHEARSAL, PREFLIGHT, NOTE, NOT_BEFORE, ENVIRONMENT)
+RUN = (YES, *LIMITS, *BEFORE_A_RUN, PROGRESS, SHOW_VALUES, *OUTPUT)
 
 UPGRADE_HELP = """Upgrade to a revision; the default is the newest.
 

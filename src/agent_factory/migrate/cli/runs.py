@@ -68,6 +68,7 @@ def _run_command(open_target: OpenTarget, direction: Direction, revision_type: A
             gc.set_threshold(20_000)  # not all 700 objects: an operation of Alembic's makes hundreds
             gc.enable()
             target = open_target(invocation)
+            invocation.wait_for_time(target, is_asked=not yes)
             saved = _read_plan(direction, invocation.path(plan)) if plan else None
             to = _revision(direction, revision, saved, target)
             result = run(

@@ -209,6 +209,21 @@ def read_local_time(connection: sa.Connection, zone: str) -> str | None:
     return str(text)
 
 
+def read_seconds_until(connection: sa.Connection, time: str, zone: str | None) -> float | None:
+    """Return the seconds from now to this time of the same day in this zone, or in the session's; negative
+    for one that is past. None where the server knows no such zone."""
+    query = """
+    SELECT extract(epoch FROM date_trunc('day', now.here) + %(time)s::interval - now.here)::float8
+    FROM (SELECT clock_timestamp() AT TIME ZONE coalesce(%(zone)s, current_setting('TimeZone'))) AS now (here)
+    """
+    try:
+        ((seconds,),) = _values(connection, query, {"time": time, "zone": zone})
+    except psycopg2.errors.InvalidParameterValue:
+        connection.rollback()
+        return None
+    return float(seconds)
+
+
 def _values(connection: sa.Connection, query: str, values: Values | None = None) -> Sequence[tuple[Any, ...]]:
     with own_cursor(connection) as cursor:
         cursor.execute(query, values)

@@ -96,6 +96,11 @@ class Report:
         rows += [("  next" if number == 0 else "", step) for number, step in enumerate(error.next_steps)]
         self._err.facts(rows)
 
+    def waiting(self, text: str) -> None:
+        """Show on a terminal what is waited for."""
+        if self._live:
+            self._err.move(text)
+
     def plan_result(self, result: "PlanResult") -> None:
         """Print a plan that is not run."""
         from agent_factory.migrate.report.plan_text import show_plan
