@@ -168,6 +168,22 @@ class Invocation:
         self._url = target.url
         return target
 
+    def local_target_anywhere(self) -> "Target":
+        """The same; where there is no project, the database of the environment."""
+        try:
+            _ = self.config_path
+        except UsageError as error:
+            self.settings = _read_settings(None)
+            given = self.settings.database_url
+            if error.code != "no-project" or given is None:
+                raise
+            from agent_factory.migrate.model.target import local_target
+
+            target = local_target(given.get_secret_value(), command=self._called, typed=self._typed)
+            self._url = target.url
+            return target
+        return self.local_target()
+
     def production_target(self) -> "Target":
         """The database of the real environment, else of the project's command, and of nothing else."""
         from agent_factory.migrate.model.target import production_target

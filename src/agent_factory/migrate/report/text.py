@@ -83,6 +83,16 @@ class Report:
                 self._schema(result)
             case AdoptResult():
                 self._adopted(result)
+            case _:
+                self._diagnosed(result)
+
+    def _diagnosed(self, result: Result) -> None:
+        from agent_factory.migrate.model.diagnosis import WaitResult
+
+        if isinstance(result, WaitResult):
+            from agent_factory.migrate.report.wait_text import summary
+
+            self._out.line((summary(result), ""))
 
     def error(self, error: MigrationError) -> None:
         """Print what happened, which state the database is in, and what to type next."""
