@@ -84,6 +84,25 @@ def read_settings(env_file: Path | None = None) -> Settings:
     return settings
 
 
+def read_sources(env_file: Path | None = None) -> dict[str, str]:
+    """Return for each variable of ``read_settings`` that is set where it was found, in words."""
+    of_environment = {name.upper() for name in Settings().model_fields_set}
+    of_file: set[str] = set()
+    if env_file is not None and env_file.is_file():
+        from dotenv import dotenv_values
+
+        of_file = {
+            name.upper() for name, value in dotenv_values(env_file, interpolate=False).items() if value
+        }
+    sources = {}
+    for name in map(str.upper, Settings.model_fields):
+        if name in of_environment & of_file:
+            sources[name] = "the environment, which wins over .env"
+        elif name in of_environment | of_file:
+            sources[name] = "the environment" if name in of_environment else ".env"
+    return sources
+
+
 def _check(env_file: Path) -> None:
     """Raise MalformedEnvFileError for a line that python-dotenv would leave out."""
     from dotenv.parser import parse_stream  # 15 ms, and `af-db prod` reads no file

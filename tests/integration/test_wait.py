@@ -56,6 +56,7 @@ def test_after_the_timeout_the_cause_of_the_last_try_is_the_error(
     assert text.err.count("waiting for u@127.0.0.1:1/db, for at most 2.5 s: no server answers") == 1
     assert text.err.count("no server answers") == 2, "once when it begins, once as the error"
     assert "gave up after" in text.err
+    assert "af-db prod doctor" in text.err
     assert SECRET not in text.err + text.out
 
     document = af_db("prod", "wait", "--timeout", "0s", "--json", cwd=project.root, url=NOWHERE)

@@ -17,10 +17,13 @@ from pathlib import Path
 from typing import TypedDict
 
 import psycopg2
+import pytest
 
+from agent_factory.migrate.rehearsal.scratch.own_server import ServerNotStartedError
 from agent_factory.url import parse_url
 from tests.acceptance.faults.waiting import until
-from tests.postgres import Server
+from tests.certificates import OPENSSL, KeyPair, self_signed
+from tests.postgres import SETTINGS, Server, server_folders, throwaway_server
 from tests.temporary import short_folder
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
@@ -160,6 +163,33 @@ def standby(primary: Server) -> Iterator[Server]:
         with _serving(arguments, folder, folder / "log", end=signal.SIGINT):
             until(lambda: _answers(server.url("postgres")), "the standby's first answer")
             yield server
+
+
+@contextlib.contextmanager
+def tls_server(name: str, *, ends: str = "21200101") -> Iterator[tuple[Server, KeyPair]]:
+    """Start a server with a self-signed certificate for this name; skips where none here speaks TLS."""
+    if OPENSSL is None:
+        pytest.skip("openssl is not installed")
+    with _folder("tls") as folder:
+        pair = self_signed(folder / "pair", name, ends=ends)
+        pair.key.chmod(0o600)
+        if os.geteuid() == 0:
+            shutil.chown(pair.key.parent, "nobody")
+            shutil.chown(pair.key, "nobody")
+        named = {"ssl_cert_file": str(pair.certificate), "ssl_key_file": str(pair.key)}
+        for major in sorted(server_folders()):
+            with contextlib.ExitStack() as stack:
+                try:
+                    server = stack.enter_context(
+                        throwaway_server(major, settings={**SETTINGS, "ssl": "on", **named})
+                    )
+                except ServerNotStartedError as error:
+                    if "SSL is not supported" not in str(error):
+                        raise
+                    continue
+                yield server, pair
+                return
+        pytest.skip("no PostgreSQL of this machine speaks TLS (apt-get install postgresql)")
 
 
 def limit_file_size(pid: int, size: int) -> None:

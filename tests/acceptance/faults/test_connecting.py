@@ -130,10 +130,11 @@ def answering(answer: bytes | None) -> Iterator[int]:
             while not done.is_set():
                 client, _address = listener.accept()
                 clients.append(client)
-                if answer is not None:
-                    client.recv(1024)
-                    client.sendall(answer)
-                    client.shutdown(socket.SHUT_RDWR)
+                with contextlib.suppress(OSError):  # of who has gone meanwhile
+                    if answer is not None:
+                        client.recv(1024)
+                        client.sendall(answer)
+                        client.shutdown(socket.SHUT_RDWR)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=serve, daemon=True)

@@ -8,6 +8,7 @@ import typer
 from agent_factory.migrate.cli import options
 from agent_factory.migrate.cli.adoptions import add_adopt_command
 from agent_factory.migrate.cli.database_checks import add_check_command
+from agent_factory.migrate.cli.doctor import add_doctor_command
 from agent_factory.migrate.cli.invocation import Invocation
 from agent_factory.migrate.cli.plans import add_plan_command
 from agent_factory.migrate.cli.runs import add_run_commands
@@ -30,6 +31,7 @@ add_status_commands(app, Invocation.local_target)
 add_check_command(app, Invocation.local_target)
 add_schema_command(app, Invocation.local_target)
 add_adopt_command(app, Invocation.local_target)
+add_doctor_command(app, Invocation.local_target_anywhere)
 add_wait_command(app, Invocation.local_target_anywhere)
 
 

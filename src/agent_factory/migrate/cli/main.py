@@ -8,6 +8,7 @@ import typer
 
 from agent_factory.migrate.cli import local, options, prod
 from agent_factory.migrate.cli.checks import add_project_check
+from agent_factory.migrate.cli.doctor import add_doctor_command
 from agent_factory.migrate.cli.invocation import Invocation, show_bug
 from agent_factory.migrate.cli.typer_internals import context_of, has_no_reader, is_help, takes, unknown_word
 from agent_factory.migrate.cli.waits import add_wait_command
@@ -69,6 +70,7 @@ def current(
 
 
 add_project_check(app)
+add_doctor_command(app, Invocation.local_target_anywhere)
 add_wait_command(app, Invocation.local_target_anywhere)
 
 

@@ -4,6 +4,7 @@ import typer
 
 from agent_factory.migrate.cli.adoptions import add_adopt_command
 from agent_factory.migrate.cli.database_checks import add_check_command
+from agent_factory.migrate.cli.doctor import add_doctor_command
 from agent_factory.migrate.cli.invocation import Invocation
 from agent_factory.migrate.cli.plans import add_plan_command
 from agent_factory.migrate.cli.preflights import add_preflight_command
@@ -20,4 +21,5 @@ add_status_commands(app, Invocation.production_target)
 add_check_command(app, Invocation.production_target)
 add_schema_command(app, Invocation.production_target)
 add_adopt_command(app, Invocation.production_target)
+add_doctor_command(app, Invocation.production_target, is_production=True)
 add_wait_command(app, Invocation.production_target)

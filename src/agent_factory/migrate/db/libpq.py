@@ -1,5 +1,7 @@
 """How this tool connects through libpq, whoever asks: SQLAlchemy, psycopg2 or pg_dump."""
 
+import re
+import shlex
 from collections.abc import Mapping
 
 from agent_factory.url import DatabaseURL
@@ -41,3 +43,26 @@ def keywords(url: DatabaseURL) -> dict[str, str]:
         "dbname": url.database,
     }
     return {name: value for name, value in named.items() if value} | dict(url.options)
+
+
+_SHOWN_OPTIONS = (
+    *("sslmode", "sslrootcert", "sslcert", "sslkey", "sslnegotiation", "channel_binding", "gssencmode"),
+    "target_session_attrs",
+)
+"""Options that decide whether a connection is made, and hold no secret."""
+
+
+def psql_command(url: DatabaseURL) -> str:
+    """Return the command line by which psql tries the same connection; it asks for the password itself."""
+    options = {name: value for name, value in url.options if name in _SHOWN_OPTIONS}
+    words = {name: value for name, value in keywords(url).items() if name not in dict(url.options)}
+    words = {name: value for name, value in words.items() if name != "password"} | options
+    said = " ".join(f"{name}={_as_conninfo(value)}" for name, value in words.items())
+    return f"psql {shlex.quote(said)}"
+
+
+def _as_conninfo(value: str) -> str:
+    if re.fullmatch(r"[^\s'\\]+", value):
+        return value
+    escaped = value.replace("\\", r"\\").replace("'", r"\'")
+    return f"'{escaped}'"

@@ -9,7 +9,7 @@ from agent_factory.migrate.model.plan import Plan, Revision
 
 if TYPE_CHECKING:
     from agent_factory.migrate.model.checklist import Checklist, PreflightResult
-    from agent_factory.migrate.model.diagnosis import WaitResult
+    from agent_factory.migrate.model.diagnosis import DoctorResult, WaitResult
     from agent_factory.migrate.model.findings import CheckResult
     from agent_factory.migrate.model.origin import AppliedBy
     from agent_factory.migrate.model.written import (
@@ -159,5 +159,6 @@ Result = Union[
     "AdoptResult",
     "CheckResult",
     "PreflightResult",
+    "DoctorResult",
     "WaitResult",
 ]

@@ -19,6 +19,7 @@ from agent_factory.migrate.project.commands import (
     prepare,
     read_current,
     read_position,
+    read_position_and_manner,
     run,
     stamp,
 )
@@ -95,6 +96,7 @@ __all__ = [
     "read_history_files",
     "read_models",
     "read_position",
+    "read_position_and_manner",
     "real_run",
     "refused_in",
     "render_offline",

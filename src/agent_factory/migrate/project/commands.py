@@ -34,6 +34,13 @@ def read_position(project: Project, connection: sa.Connection) -> Position:
     return configured.position
 
 
+def read_position_and_manner(project: Project, connection: sa.Connection) -> tuple[Position, bool]:
+    """Return the same, and whether env.py makes an engine of its own, which is lent the connection."""
+    configured = read_configured(project, connection)
+    end_reading(connection, configured)
+    return configured.position, configured.borrows
+
+
 def read_current(project: Project, connection: sa.Connection) -> tuple[str, ...]:
     """Return the rows alone, as ``read_position`` does."""
     return read_position(project, connection).rows

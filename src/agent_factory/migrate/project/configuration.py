@@ -101,6 +101,23 @@ def read_configuration(root: Path) -> Configuration:
     path = root / "pyproject.toml"
     if not path.is_file():
         return Configuration()
+    text, table = _read_table(path)
+    configuration = _from_table(table, path)
+    lines = _lines_of_ignores(text)
+    if len(lines) != len(configuration.ignore):
+        return configuration
+    located = (replace(item, line=line) for item, line in zip(configuration.ignore, lines, strict=True))
+    return replace(configuration, ignore=tuple(located))
+
+
+def read_keys(root: Path) -> tuple[str, ...]:
+    """Return the keys of the table, as they are written there. Raises UsageError where it cannot be read."""
+    path = root / "pyproject.toml"
+    return tuple(_read_table(path)[1]) if path.is_file() else ()
+
+
+def _read_table(path: Path) -> tuple[str, dict[str, Any]]:
+    """Return the file's text, and the table that it has."""
     try:
         text = path.read_text(encoding="utf-8")
         table = tomllib.loads(text).get("tool", {}).get("af-db", {})
@@ -108,12 +125,7 @@ def read_configuration(root: Path) -> Configuration:
         raise _wrong(f"it cannot be read ({type(error).__name__})") from None
     if not isinstance(table, dict):
         raise _wrong("[tool.af-db] must be a table")
-    configuration = _from_table(table, path)
-    lines = _lines_of_ignores(text)
-    if len(lines) != len(configuration.ignore):
-        return configuration
-    located = (replace(item, line=line) for item, line in zip(configuration.ignore, lines, strict=True))
-    return replace(configuration, ignore=tuple(located))
+    return text, table
 
 
 def _from_table(table: Mapping[str, Any], path: Path) -> Configuration:

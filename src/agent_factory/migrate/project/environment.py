@@ -210,13 +210,15 @@ class _OuterTransaction:
 class Configured:
     """What env.py configures: where the database is by the version table that it names, and its options.
 
-    ``switches_role``: it may have switched the session's role on the way.
+    ``switches_role``: it may have switched the session's role on the way. ``borrows``: it has made an engine
+    of its own, which was lent the connection.
     """
 
     position: Position
     context: MigrationContext
     given: Mapping[str, Any]
     switches_role: bool = False
+    borrows: bool = False
 
 
 def read_configured(project: Project, connection: sa.Connection) -> Configured:
@@ -279,7 +281,7 @@ def read_configured(project: Project, connection: sa.Connection) -> Configured:
                 raise ignores_connection(project)
     if len(found) > 1:
         raise runs_again(project, [str(each.position.table) for each in found])
-    return replace(found[0], switches_role=bool(switches))
+    return replace(found[0], switches_role=bool(switches), borrows=lent.is_used)
 
 
 def end_reading(connection: sa.Connection, configured: Configured) -> None:

@@ -87,12 +87,17 @@ class Report:
                 self._diagnosed(result)
 
     def _diagnosed(self, result: Result) -> None:
-        from agent_factory.migrate.model.diagnosis import WaitResult
+        from agent_factory.migrate.model.diagnosis import DoctorResult, WaitResult
 
-        if isinstance(result, WaitResult):
-            from agent_factory.migrate.report.wait_text import summary
+        match result:
+            case WaitResult():
+                from agent_factory.migrate.report.wait_text import summary
 
-            self._out.line((summary(result), ""))
+                self._out.line((summary(result), ""))
+            case DoctorResult():
+                from agent_factory.migrate.report.doctor_text import show_examination
+
+                show_examination(self._out, result)
 
     def error(self, error: MigrationError) -> None:
         """Print what happened, which state the database is in, and what to type next."""

@@ -95,7 +95,7 @@ def _wait(target: Target, timeout_s: float, tell: Callable[[str], None], look: L
         found.code,
         f"gave up after {show_duration(took)} and {tried}: {found.message}",
         state=found.state,
-        next_steps=found.next_steps,
+        next_steps=(*found.next_steps, f"see each stage of the connection: {target.command('doctor')}"),
     )
 
 

@@ -1,0 +1,88 @@
+"""What a role may do in a database, as far as migrations need it: asked of the catalog, and not tried."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from agent_factory.migrate.db.cursors import named_rows, own_cursor
+from agent_factory.migrate.db.rights import MAY_READ, MAY_WRITE
+from agent_factory.migrate.model.version_table import VersionTable
+
+_TABLES = f"""
+SELECT count(*) AS tables, count(*) FILTER (WHERE NOT {MAY_READ}) AS unreadable,
+       count(*) FILTER (WHERE NOT pg_has_role(c.relowner, 'USAGE')) AS of_others,
+       (array_agg(format('%%I.%%I', n.nspname, c.relname) ORDER BY n.nspname, c.relname)
+           FILTER (WHERE NOT {MAY_READ}))[:3] AS examples
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND n.nspname = ANY (%(schemas)s)
+"""  # noqa: S608 - constants
+
+_SCHEMAS = r"""
+SELECT nspname AS name FROM pg_namespace
+WHERE nspname NOT LIKE 'pg\_%' AND nspname <> 'information_schema'
+"""
+
+_VERSION_TABLE = f"""
+SELECT (SELECT {MAY_WRITE} AND has_table_privilege(c.oid, 'DELETE') FROM pg_class c
+        WHERE c.oid = to_regclass(format('%%I.%%I', %(schema)s::text, %(name)s::text))) AS may_write,
+       (SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = %(schema)s) AS may_create
+"""  # noqa: S608 - constants
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableRights:
+    """Of ``tables``, how many this role may not read, with ``examples``, and how many it may not alter."""
+
+    tables: int
+    unreadable: int
+    of_others: int
+    examples: tuple[str, ...]
+
+
+def read_schemas(connection: sa.Connection) -> tuple[str, ...]:
+    """Return the schemas of the database that are not the system's."""
+    with own_cursor(connection) as cursor:
+        cursor.execute(_SCHEMAS)
+        return tuple(row["name"] for row in named_rows(cursor))
+
+
+def read_roles(connection: sa.Connection) -> tuple[str, ...]:
+    """Return the names of the server's roles."""
+    with own_cursor(connection) as cursor:
+        cursor.execute("SELECT rolname AS name FROM pg_roles")
+        return tuple(row["name"] for row in named_rows(cursor))
+
+
+def read_table_rights(connection: sa.Connection, schemas: Collection[str]) -> TableRights:
+    """Return what this role may do with the tables of these schemas."""
+    with own_cursor(connection) as cursor:
+        cursor.execute(_TABLES, {"schemas": list(schemas)})
+        (row,) = named_rows(cursor)
+    return TableRights(**{**row, "examples": tuple(row["examples"] or ())})
+
+
+def may_create_schemas(connection: sa.Connection) -> bool:
+    """Say whether this role may make a schema here, such as that of the journal."""
+    with own_cursor(connection) as cursor:
+        cursor.execute("SELECT has_database_privilege(current_database(), 'CREATE') AS may")
+        ((may,),) = (row.values() for row in named_rows(cursor))
+    return bool(may)
+
+
+def may_write_version_table(connection: sa.Connection, table: VersionTable) -> bool:
+    """Say whether this role may write the version table, or make it where it is not there yet."""
+    with own_cursor(connection) as cursor:
+        cursor.execute(_VERSION_TABLE, {"schema": table.schema, "name": table.name})
+        (row,) = named_rows(cursor)
+    return bool(row["may_create"] if row["may_write"] is None else row["may_write"])
+
+
+def read_clock(connection: sa.Connection) -> tuple[float, str]:
+    """Return the server's time, in seconds since 1970, and the session's time zone."""
+    with own_cursor(connection) as cursor:
+        cursor.execute(
+            "SELECT extract(epoch FROM clock_timestamp())::float8 AS now, current_setting('TimeZone') AS zone"
+        )
+        (row,) = named_rows(cursor)
+    return float(row["now"]), str(row["zone"])
