@@ -1,8 +1,9 @@
 """Settings; this module is the reader of the environment and of ``.env``."""
 
+import os
 from pathlib import Path
 
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from agent_factory.redaction import register_secret
@@ -69,15 +70,27 @@ class MalformedEnvFileError(ValueError):
         super().__init__(f"{path}, line {line} is no NAME=value: is a quote not closed?")
 
 
+class InvalidSettingError(ValueError):
+    """A setting has a value that it cannot have; the value is not shown, since it may hold a secret."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        super().__init__(f"{', '.join(names)} cannot have the value that it has")
+        self.names = names
+
+
 def read_settings(env_file: Path | None = None) -> Settings:
     """Read the environment and, for what it leaves unset, ``env_file`` when one is given and exists.
 
-    Raises MalformedEnvFileError.
+    Raises MalformedEnvFileError and InvalidSettingError.
     """
     if env_file is not None and env_file.is_file():
         _check(env_file)
-    # The leading underscore is how pydantic-settings names its per-call overrides.
-    settings = Settings(_env_file=env_file, _env_file_encoding="utf-8")
+    try:
+        # The leading underscore is how pydantic-settings names its per-call overrides.
+        settings = Settings(_env_file=env_file, _env_file_encoding="utf-8")
+    except ValidationError as error:
+        wrong = tuple(str(each["loc"][0]).upper() for each in error.errors(include_input=False))
+        raise InvalidSettingError(wrong) from None
     for key in (settings.supabase_anon_key, settings.supabase_service_role_key):
         if key is not None:
             register_secret(key.get_secret_value())
@@ -86,7 +99,7 @@ def read_settings(env_file: Path | None = None) -> Settings:
 
 def read_sources(env_file: Path | None = None) -> dict[str, str]:
     """Return for each variable of ``read_settings`` that is set where it was found, in words."""
-    of_environment = {name.upper() for name in Settings().model_fields_set}
+    of_environment = {name.upper() for name, value in os.environ.items() if value}
     of_file: set[str] = set()
     if env_file is not None and env_file.is_file():
         from dotenv import dotenv_values

@@ -38,6 +38,7 @@ COMMANDS = st.sampled_from(
         *(("local", "plan", "--format", "html"), ("local", "plan", "--json")),
         *(("local", "upgrade", "--json", "--progress", "json"), ("local", "history", "--json")),
         *(("local", "plan", "--format", "markdown"), ("local", "history", "--diff")),
+        *(("doctor",), ("doctor", "--json"), ("wait", "--at-head", "--timeout", "0s")),
     ]
 )
 AFTERWARDS = (("local", "upgrade", "--json"), ("local", "history", "--diff"))

@@ -1,14 +1,16 @@
 """``doctor``: what is configured and from where, what env.py does, and that it works without any of it."""
 
 import re
+import signal
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent_factory.url import DatabaseURL
-from tests.commands import CommandLine, Outcome, run_process
+from tests.commands import CommandLine, Outcome, run_process, start_process
 from tests.env_py_files import BY_ITSELF
 from tests.postgres import administering
 from tests.projects import AlembicProject
@@ -269,3 +271,57 @@ def test_a_read_only_default_of_the_role_is_found(
     outcome = af_db("doctor", "--json", cwd=project.root, url=postgresql_url)
 
     assert (outcome.code, examined(outcome, "primary")["code"]) == (3, "read-only")
+
+
+def test_a_setting_that_cannot_be_so_is_no_bug(
+    af_db: CommandLine, project: AlembicProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AF_DB_REHEARSAL", SECRET)
+
+    outcome = af_db("doctor", "--json", cwd=project.root)
+    assert (outcome.code, examined(outcome, "database")["code"]) == (2, "bad-setting")
+    plan = af_db("local", "plan", "--json", cwd=project.root)
+    assert (plan.code, plan.error["code"]) == (2, "bad-setting")
+    assert "AF_DB_REHEARSAL" in plan.error["message"]
+    assert SECRET not in outcome.out + plan.out
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "verdict", "code"), [(0.0, "ok", 0), (-10.0, "note", 0), (600.0, "finding", 3)]
+)
+def test_the_clocks_are_compared(
+    af_db: CommandLine,
+    project: AlembicProject,
+    postgresql_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    ahead_s: float,
+    verdict: str,
+    code: int,
+) -> None:
+    right = time.time
+    monkeypatch.setattr(time, "time", lambda: right() + ahead_s)
+
+    outcome = af_db("doctor", "--json", cwd=project.root, url=postgresql_url)
+
+    assert (examined(outcome, "clock")["verdict"], outcome.code) == (verdict, code)
+    said = {"ok": "differ by", "note": "10 s ahead of", "finding": "10 min behind"}[verdict]
+    assert said in examined(outcome, "clock")["what"]
+
+
+def test_a_signal_ends_it_while_a_server_says_nothing(project: AlembicProject) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://u:{SECRET}@127.0.0.1:{silent.getsockname()[1]}/db?sslmode=disable"
+        process = start_process("doctor", cwd=project.root, url=url)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        with process.stdout, process.stderr:
+            try:
+                silent.accept()[0].close()  # the stage TCP
+                client, _address = silent.accept()  # the login
+                with client:
+                    began = time.monotonic()
+                    process.send_signal(signal.SIGTERM)
+                    assert process.wait(20) == 128 + signal.SIGTERM
+                    assert time.monotonic() - began < 3, "libpq would go on for 5 s"
+            finally:
+                process.kill()

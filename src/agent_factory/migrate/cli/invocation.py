@@ -484,7 +484,7 @@ def show_bug(error: BaseException) -> None:
 
 
 def _read_settings(env_file: Path | None) -> "Settings":
-    from agent_factory.settings import MalformedEnvFileError, read_settings
+    from agent_factory.settings import InvalidSettingError, MalformedEnvFileError, read_settings
     from agent_factory.url import let_the_url_decide
 
     let_the_url_decide()
@@ -496,6 +496,13 @@ def _read_settings(env_file: Path | None) -> "Settings":
             str(error),
             state=NOT_TOUCHED,
             next_steps=("correct that line, or set DATABASE_URL in the environment",),
+        ) from None
+    except InvalidSettingError as error:
+        raise UsageError(
+            "bad-setting",
+            str(error),
+            state=NOT_TOUCHED,
+            next_steps=(f"correct it, or take it away: unset {' '.join(error.names)}",),
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(

@@ -57,6 +57,8 @@ def psql_command(url: DatabaseURL) -> str:
     options = {name: value for name, value in url.options if name in _SHOWN_OPTIONS}
     words = {name: value for name, value in keywords(url).items() if name not in dict(url.options)}
     words = {name: value for name, value in words.items() if name != "password"} | options
+    if url.host:
+        words.setdefault("port", "5432")  # PGPORT of the shell is not af-db's
     said = " ".join(f"{name}={_as_conninfo(value)}" for name, value in words.items())
     return f"psql {shlex.quote(said)}"
 

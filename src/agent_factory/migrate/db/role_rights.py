@@ -13,7 +13,8 @@ _TABLES = f"""
 SELECT count(*) AS tables, count(*) FILTER (WHERE NOT {MAY_READ}) AS unreadable,
        count(*) FILTER (WHERE NOT pg_has_role(c.relowner, 'USAGE')) AS of_others,
        (array_agg(format('%%I.%%I', n.nspname, c.relname) ORDER BY n.nspname, c.relname)
-           FILTER (WHERE NOT {MAY_READ}))[:3] AS examples
+           FILTER (WHERE NOT {MAY_READ}))[:3] AS examples,
+       array_agg(DISTINCT quote_ident(n.nspname)) FILTER (WHERE NOT {MAY_READ}) AS schemas
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND n.nspname = ANY (%(schemas)s)
 """  # noqa: S608 - constants
@@ -32,12 +33,16 @@ SELECT (SELECT {MAY_WRITE} AND has_table_privilege(c.oid, 'DELETE') FROM pg_clas
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableRights:
-    """Of ``tables``, how many this role may not read, with ``examples``, and how many it may not alter."""
+    """Of ``tables``, how many this role may not read, and how many it may not alter.
+
+    ``examples`` are some that it may not read, and ``schemas`` those that these are in, as SQL has them.
+    """
 
     tables: int
     unreadable: int
     of_others: int
     examples: tuple[str, ...]
+    schemas: tuple[str, ...]
 
 
 def read_schemas(connection: sa.Connection) -> tuple[str, ...]:
@@ -59,7 +64,8 @@ def read_table_rights(connection: sa.Connection, schemas: Collection[str]) -> Ta
     with own_cursor(connection) as cursor:
         cursor.execute(_TABLES, {"schemas": list(schemas)})
         (row,) = named_rows(cursor)
-    return TableRights(**{**row, "examples": tuple(row["examples"] or ())})
+    lists = {name: tuple(row[name] or ()) for name in ("examples", "schemas")}
+    return TableRights(**{**row, **lists})
 
 
 def may_create_schemas(connection: sa.Connection) -> bool:

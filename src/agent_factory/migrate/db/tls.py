@@ -129,7 +129,7 @@ def _without_tls(target: Target, mode: str, answer: bytes) -> Examined:
         said = f"what takes connections at {where} closes them, or says nothing"
         steps = ("is the server behind it up? A proxy, a tunnel or a load balancer may answer in its place",)
         return failed(TLS, CannotConnectError("no-answer", said, next_steps=steps), target)
-    said = f"what answers at {where} is not PostgreSQL: its first byte is {answer!r}"
+    said = f"what answers at {where} is not PostgreSQL: it begins with {answer.decode('latin-1')!r}"
     steps = ("check the port in DATABASE_URL: PostgreSQL's is 5432",)
     return failed(TLS, CannotConnectError("not-postgresql", said, next_steps=steps), target)
 

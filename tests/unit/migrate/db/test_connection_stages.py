@@ -71,7 +71,7 @@ def test_sockets_and_addresses_need_no_name(url: str) -> None:
             f"postgresql://u:{SECRET}@h:6543/my%20db?sslmode=require&sslpassword={SECRET}",
             """psql 'host=h port=6543 user=u dbname='"'"'my db'"'"' sslmode=require'""",
         ),
-        (f"postgresql://u:{SECRET}@h/db?password=another", "psql 'host=h user=u dbname=db'"),
+        (f"postgresql://u:{SECRET}@h/db?password=another", "psql 'host=h user=u dbname=db port=5432'"),
         ("postgresql:///db", "psql dbname=db"),
     ],
 )

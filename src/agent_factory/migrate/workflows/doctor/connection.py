@@ -120,7 +120,7 @@ def _not_logged_in(
     index = _LOGIN.index(at)
     # The server itself asks for the password first; a pooler may know the database before.
     by_pooler = at == DATABASE and "no such database" in error.message
-    unknown = "not known: the answer came before it, or was no answer to it"
+    unknown = "not known: the session has failed for another reason"
     passed = [
         examined(name, Verdict.NOT_TRIED, unknown)
         if by_pooler or at == SESSION

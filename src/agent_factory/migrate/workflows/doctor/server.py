@@ -1,13 +1,16 @@
 """What ``doctor`` says of a server that was reached: standby, pooler, rights, clock; it reads only."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
+import psycopg2
 import sqlalchemy as sa
 
 from agent_factory.migrate.catalog.platforms import own_schemas
 from agent_factory.migrate.db import role_rights, server
+from agent_factory.migrate.db.cursors import is_of_session
+from agent_factory.migrate.db.failures import message_of
 from agent_factory.migrate.db.sql import quoted
 from agent_factory.migrate.engine.preflight import check_server
 from agent_factory.migrate.journal.records import find as find_journal
@@ -26,10 +29,19 @@ def examine_server(
     connection: sa.Connection, facts: server.ServerFacts, target: Target
 ) -> Iterator[Examined]:
     """Yield what would be in the way of a migration there, and what would not."""
-    yield _ask_primary(facts, target)
-    yield _ask_pooler(facts, target)
-    yield from _ask_rights(connection, facts, target)
-    yield from _ask_clock(connection)
+    questions: tuple[tuple[str, Callable[[], Iterable[Examined]]], ...] = (
+        ("primary", lambda: [_ask_primary(facts, target)]),
+        ("pooler", lambda: [_ask_pooler(facts, target)]),
+        ("rights", lambda: _ask_rights(connection, facts, target)),
+        ("clock", lambda: _ask_clock(connection)),
+    )
+    for name, ask in questions:
+        try:
+            yield from ask()
+        except psycopg2.Error as error:
+            if is_of_session(error):
+                raise
+            yield _of_server(name, Verdict.NOTE, f"the server does not say: {message_of(error)}")
 
 
 def _ask_primary(facts: server.ServerFacts, target: Target) -> Examined:
@@ -62,14 +74,14 @@ def _ask_rights(connection: sa.Connection, facts: server.ServerFacts, target: Ta
     schemas = own_schemas(role_rights.read_schemas(connection), role_rights.read_roles(connection))
     tables = role_rights.read_table_rights(connection, schemas)
     if tables.unreadable:
-        some = ", ".join(tables.examples)
+        some, their_schemas = ", ".join(tables.examples), ", ".join(tables.schemas)
         yield _of_server(
             "tables",
             Verdict.FINDING,
             f"{role} may not read {tables.unreadable} of {tables.tables} tables: {some}",
             code="tables-not-read",
             next_steps=(
-                f"let their owner run: GRANT SELECT ON ALL TABLES IN SCHEMA ... TO {role}",
+                f"let their owner run: GRANT SELECT ON ALL TABLES IN SCHEMA {their_schemas} TO {role}",
                 "or use the role that migrates this database",
             ),
         )
@@ -122,7 +134,9 @@ def _ask_clock(connection: sa.Connection) -> Iterator[Examined]:
             "clock", Verdict.OK, f"the server's and this machine's differ by {show_duration(abs(apart))}"
         )
         return
-    said = f"the server's is {show_duration(abs(apart))} {'ahead' if apart > 0 else 'behind'} this machine's"
+    said = (
+        f"the server's is {show_duration(abs(apart))} {'ahead of' if apart > 0 else 'behind'} this machine's"
+    )
     if abs(apart) < _CLOCK_FINDING_S:
         yield _of_server("clock", Verdict.NOTE, said)
         return
