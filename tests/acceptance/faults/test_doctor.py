@@ -172,6 +172,19 @@ def test_a_role_that_may_only_read_some_of_it(
     assert "public.hidden" in examined(outcome.document, "tables")["what"]
 
 
+def test_a_version_table_that_may_not_be_read(
+    project: AlembicProject, database: Database, migrator: Database
+) -> None:
+    assert run_process("local", "upgrade", "--yes", cwd=project.root, url=database.url).code == 0
+
+    outcome = doctor(project, migrator.url)
+
+    assert outcome.code == 3
+    found = examined(outcome.document, "version table")
+    assert (found["verdict"], found["code"]) == ("finding", "hidden-rows")
+    assert any("GRANT SELECT" in step for step in found["next_steps"])
+
+
 def test_a_standby(project: AlembicProject, own_server: Server) -> None:
     with standby(own_server) as following:
         outcome = doctor(project, following.url("postgres"))

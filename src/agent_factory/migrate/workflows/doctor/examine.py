@@ -83,7 +83,7 @@ def _project(request: DoctorRequest, reached: Target | None) -> tuple[Examined, 
                 code=error.code,
                 next_steps=error.next_steps,
             ),
-            replace(_NOT_RUN, what="the files of the project cannot be read"),
+            replace(_NOT_RUN, what="the project cannot be opened"),
         )
 
 

@@ -10,7 +10,7 @@ from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.db.role_rights import may_write_version_table
 from agent_factory.migrate.model.diagnosis import Examined, Group, Verdict
-from agent_factory.migrate.model.errors import MigrationError
+from agent_factory.migrate.model.errors import MigrationError, RefusedError
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.model.version_table import Position
 from agent_factory.migrate.project import Project
@@ -42,6 +42,14 @@ def _examine(project: Project, target: Target | None) -> Iterator[Examined]:
             )
             yield _of_project("env.py", Verdict.OK, f"{shown} {how}")
             yield _version_table(project, connection, position)
+    except RefusedError as error:  # env.py has led to the version table, and that is not as it has to be
+        yield _of_project(
+            "version table",
+            Verdict.FINDING,
+            error.message,
+            code=error.code,
+            next_steps=error.next_steps,
+        )
     except MigrationError as error:
         place = f"{shown}, line {error.line}: " if error.line and shown not in error.message else ""
         yield _of_project(
