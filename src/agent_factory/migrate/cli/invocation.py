@@ -146,7 +146,9 @@ class Invocation:
 
     def local_settings(self) -> "Settings":
         """Read the environment, and for what it leaves unset the project's .env."""
-        self.settings = _read_settings(root_of(self.config_path) / ".env")
+        from agent_factory.migrate.cli.given_settings import settings_of
+
+        self.settings = settings_of(root_of(self.config_path) / ".env")
         return self.settings
 
     def local_target(self) -> "Target":
@@ -173,7 +175,9 @@ class Invocation:
         try:
             _ = self.config_path
         except UsageError as error:
-            self.settings = _read_settings(None)
+            from agent_factory.migrate.cli.given_settings import settings_of
+
+            self.settings = settings_of(None)
             given = self.settings.database_url
             if error.code != "no-project" or given is None:
                 raise
@@ -186,9 +190,10 @@ class Invocation:
 
     def production_target(self) -> "Target":
         """The database of the real environment, else of the project's command, and of nothing else."""
+        from agent_factory.migrate.cli.given_settings import settings_of
         from agent_factory.migrate.model.target import production_target
 
-        self.settings = _read_settings(None)
+        self.settings = settings_of(None)
         self._is_production = True
         url = self.settings.database_url
         target = production_target(
@@ -481,33 +486,3 @@ def show_bug(error: BaseException) -> None:
 
     typer.echo(redact("".join(traceback.format_exception(error))), err=True)
     typer.echo(redact(render_report()), err=True)
-
-
-def _read_settings(env_file: Path | None) -> "Settings":
-    from agent_factory.settings import InvalidSettingError, MalformedEnvFileError, read_settings
-    from agent_factory.url import let_the_url_decide
-
-    let_the_url_decide()
-    try:
-        return read_settings(env_file)
-    except MalformedEnvFileError as error:
-        raise UsageError(
-            "malformed-env-file",
-            str(error),
-            state=NOT_TOUCHED,
-            next_steps=("correct that line, or set DATABASE_URL in the environment",),
-        ) from None
-    except InvalidSettingError as error:
-        raise UsageError(
-            "bad-setting",
-            str(error),
-            state=NOT_TOUCHED,
-            next_steps=(f"correct it, or take it away: unset {' '.join(error.names)}",),
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            "unreadable-env-file",
-            f"{env_file} cannot be read ({type(error).__name__})",
-            state=NOT_TOUCHED,
-            next_steps=("make it readable UTF-8 text, or set DATABASE_URL in the environment",),
-        ) from None
