@@ -85,6 +85,7 @@ class LackingRight:
     may_switch: bool
 
 
+# The type of a session that may not be seen is null, and so are its state and its transaction.
 _ACTIVITY = """
 WITH held AS (
     SELECT DISTINCT ON (l.pid) l.pid, asked.name
@@ -94,9 +95,10 @@ WITH held AS (
     ORDER BY l.pid, asked.name)
 SELECT o.pid, o.usename::text AS user, nullif(o.application_name, '') AS application,
        extract(epoch FROM clock_timestamp() - o.xact_start)::float8 AS age_s, held.name AS table,
-       o.state = 'active' AS is_active
+       coalesce(o.state = 'active', false) AS is_active
 FROM pg_stat_activity o LEFT JOIN held USING (pid)
-WHERE o.datname = current_database() AND o.backend_type = 'client backend' AND o.pid <> pg_backend_pid()
+WHERE o.datname = current_database() AND coalesce(o.backend_type, 'client backend') = 'client backend'
+  AND o.pid <> pg_backend_pid()
 ORDER BY o.xact_start NULLS LAST, o.pid
 """
 
@@ -114,7 +116,9 @@ FROM pg_stat_all_tables s JOIN unnest(%(tables)s::text[]) AS asked (name) ON s.r
 _SEES_ALL = "SELECT pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')"
 
 _ROOM = """
-WITH client AS (SELECT datid, usesysid FROM pg_stat_activity WHERE backend_type = 'client backend')
+WITH client AS (
+    SELECT datid, usesysid FROM pg_stat_activity
+    WHERE coalesce(backend_type, 'client backend') = 'client backend' AND datid IS NOT NULL)
 SELECT least(
     current_setting('max_connections')::int - (SELECT count(*) FROM client)
         - CASE WHEN r.rolsuper THEN 0 ELSE current_setting('superuser_reserved_connections')::int
