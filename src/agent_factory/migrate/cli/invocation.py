@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Concatenate, ParamSpec, TypeVar
 
+    from agent_factory.migrate.db.health import Health
     from agent_factory.migrate.model.checklist import PreflightOptions, PreflightResult
     from agent_factory.migrate.model.events import Event
     from agent_factory.migrate.model.findings import CheckResult
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from agent_factory.migrate.model.results import Result
     from agent_factory.migrate.model.setup import Setup
     from agent_factory.migrate.model.target import Target
+    from agent_factory.migrate.model.watched import WatchResult
     from agent_factory.migrate.project import Project
     from agent_factory.migrate.report.text import Report
     from agent_factory.migrate.review.build import PlanResult
@@ -299,6 +301,28 @@ class Invocation:
                 typer.echo(render_event(event), err=True)
             else:
                 self.report.event(event)
+
+    def duration(self, option: str, name: str) -> float | None:
+        """Return the seconds that were typed for this option, or None. Raises UsageError."""
+        from agent_factory.migrate.cli.limits import parse_limit
+
+        given = self._given.get(name)
+        return parse_limit(option, given) if given else None
+
+    def watch_lines(self, database: str) -> "Callable[[Health], None]":
+        """Return what tells of a database that is watched: on stdout, unless that is for the one document."""
+        if self.tells_machines:
+            from agent_factory.migrate.report.json import render_health
+
+            return lambda health: typer.echo(render_health(health), err=self._json)
+        return self.report.watching(database, is_result=not self._json)
+
+    def show_watched(self, result: "WatchResult") -> None:
+        """End the command; a person has seen all of it."""
+        if self._json:
+            self.show(result)
+        self.report.stop()
+        raise typer.Exit(int(result.exit_code))
 
     def show(self, result: "Result") -> None:
         """Print the result and end the command with the result's exit code.

@@ -16,6 +16,7 @@ from agent_factory.migrate.cli.schemas import add_schema_command
 from agent_factory.migrate.cli.statuses import add_status_commands
 from agent_factory.migrate.cli.typer_internals import takes
 from agent_factory.migrate.cli.waits import add_wait_command
+from agent_factory.migrate.cli.watches import add_watch_command
 
 app = typer.Typer(help="Migrate the database of a developer's machine.", no_args_is_help=True)
 
@@ -28,6 +29,7 @@ MessageOption = Annotated[
 add_plan_command(app, Invocation.local_target)
 add_run_commands(app, Invocation.local_target)
 add_status_commands(app, Invocation.local_target)
+add_watch_command(app, Invocation.local_target)
 add_check_command(app, Invocation.local_target)
 add_schema_command(app, Invocation.local_target)
 add_adopt_command(app, Invocation.local_target)

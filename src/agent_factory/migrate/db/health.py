@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from agent_factory.migrate.db.cursors import named_rows, own_cursor
 from agent_factory.migrate.db.driver import Values
+from agent_factory.migrate.db.readiness import Room, read_room
 from agent_factory.migrate.model.session import Session
 
 LONGEST = 5
@@ -84,6 +85,30 @@ class StatementTimes:
     text: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """All of it at one moment. ``runs`` are the sessions in which af-db runs revisions; ``rates`` is None
+    where nothing was counted before. ``sees_all``: this role may see what others do."""
+
+    at_s: float
+    sees_all: bool
+    sessions: tuple[SessionCount, ...]
+    runs: tuple[Session, ...]
+    longest: tuple[Session, ...]
+    waits: tuple[LockWaiter, ...]
+    progress: tuple[CommandProgress, ...]
+    counters: Counters
+    room: Room
+    rates: Rates | None = None
+
+    @property
+    def lag_s(self) -> float | None:
+        """How far the standby is that is furthest behind; None where there is none, or it may not be seen."""
+        return max(
+            (one.lag_s or 0.0 for one in self.room.standbys if one.lag_bytes is not None), default=None
+        )
+
+
 _OTHERS = """
 FROM pg_stat_activity
 WHERE datid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND pid <> pg_backend_pid()
@@ -106,6 +131,8 @@ SELECT pid, usename::text AS user,
 """
 
 _LONGEST = _SESSION + _OTHERS + "AND xact_start IS NOT NULL ORDER BY xact_start, pid LIMIT %(limit)s"
+
+_RUNS = _SESSION + _OTHERS + "AND application_name LIKE 'af-db/%%' ORDER BY backend_start, pid"
 
 _WAITING = """
 SELECT l.pid, l.mode, CASE WHEN d.datname IS NOT NULL THEN c.oid::regclass::text END AS table,
@@ -176,6 +203,11 @@ def longest_transactions(connection: sa.Connection, limit: int = LONGEST) -> tup
     return tuple(Session(**row) for row in _rows(connection, _LONGEST, {"limit": limit}))
 
 
+def find_runs(connection: sa.Connection) -> tuple[Session, ...]:
+    """Return the sessions of the database in which af-db runs revisions, by the name that it gives them."""
+    return tuple(Session(**row) for row in _rows(connection, _RUNS, {}))
+
+
 def read_waits(connection: sa.Connection) -> tuple[LockWaiter, ...]:
     """Return the sessions of the database that wait for a lock, the longest wait first."""
     found = _rows(connection, _WAITING, {"limit": WAITING})
@@ -238,6 +270,24 @@ def read_statements(connection: sa.Connection) -> dict[int, StatementTimes] | No
             GROUP BY queryid""",  # noqa: S608 - a name as PostgreSQL quotes it
     )
     return {row.pop("queryid"): StatementTimes(**row) for row in rows}
+
+
+def read_health(connection: sa.Connection, *, room: Room | None = None) -> Health:
+    """Return all of this, but for rates: in one transaction, so that it is of one moment, which commits: a
+    rollback would count as one of the database's. ``room`` is what was read of it a moment ago."""
+    with connection.begin():
+        counters = read_counters(connection)
+        return Health(
+            at_s=counters.at_s,
+            sees_all=sees_all(connection),
+            sessions=count_sessions(connection),
+            runs=find_runs(connection),
+            longest=longest_transactions(connection),
+            waits=read_waits(connection),
+            progress=read_progress(connection),
+            counters=counters,
+            room=room or read_room(connection),
+        )
 
 
 def _unseen(pid: int) -> Session:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from agent_factory.migrate.model.diagnosis import DoctorResult, WaitResult
     from agent_factory.migrate.model.findings import CheckResult
     from agent_factory.migrate.model.origin import AppliedBy
+    from agent_factory.migrate.model.watched import WatchResult
     from agent_factory.migrate.model.written import (
         AdoptResult,
         CreateResult,
@@ -161,4 +162,5 @@ Result = Union[
     "PreflightResult",
     "DoctorResult",
     "WaitResult",
+    "WatchResult",
 ]

@@ -15,6 +15,7 @@ from agent_factory.plain_text import text_of
 from agent_factory.redaction import redact
 
 if TYPE_CHECKING:
+    from agent_factory.migrate.db.health import Health
     from agent_factory.migrate.model.events import Event
     from agent_factory.migrate.review.build import PlanResult
 
@@ -67,6 +68,12 @@ def render_event(event: "Event") -> str:
     name = {"warned": "warning"}.get(name, name)
     at = datetime.now().astimezone().isoformat(timespec="milliseconds")
     return _write({"event": name, "at": at, **facts})
+
+
+def render_health(health: "Health") -> str:
+    """Return what a server says of itself as one line, with the server's time."""
+    at = datetime.fromtimestamp(health.at_s).astimezone().isoformat(timespec="milliseconds")
+    return _write({"event": "health", "at": at, **asdict(health)})
 
 
 def render_bug(command: str, error: BaseException) -> str:

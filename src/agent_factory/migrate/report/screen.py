@@ -69,6 +69,10 @@ class Screen:
     def move(self, text: str) -> None:
         """Show a line that moves while something takes its time; not here."""
 
+    def redraw(self, lines: Iterable[Sequence[Part]]) -> None:
+        """Show these lines in place of those that were shown so last; here below each other."""
+        self.lines(lines)
+
     def stop(self) -> None:
         """End the moving line."""
 

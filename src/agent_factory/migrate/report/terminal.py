@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.prompt import Confirm, Prompt
 from rich.table import Column, Table
@@ -31,6 +32,7 @@ class TerminalScreen(Screen):
         # Rich draws boxes that the terminal's encoding has, but not spinners.
         self._spinner = "line" if self._console.options.ascii_only else "dots"
         self._progress: Progress | None = None
+        self._redrawn: Live | None = None
 
     def _clean(self, text: str) -> str:
         return clean(text, values=self.shows_values)
@@ -85,7 +87,21 @@ class TerminalScreen(Screen):
         self._progress.add_task(" ".join(self._clean(text).split()), total=None)
         self._progress.start()
 
+    def redraw(self, lines: Iterable[Sequence[Part]]) -> None:
+        texts = [Text.assemble(*((self._clean(text), style) for text, style in parts)) for parts in lines]
+        for text in texts:
+            text.no_wrap, text.overflow = True, "ellipsis"
+        if self._redrawn is None:
+            self._redrawn = Live(
+                console=self._console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
+            )
+            self._redrawn.start()
+        self._redrawn.update(Group(*texts), refresh=True)
+
     def stop(self) -> None:
+        if self._redrawn is not None:
+            self._redrawn.stop()
+            self._redrawn = None
         if self._progress is not None:
             self._progress.stop()
             self._progress = None

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +12,10 @@ from agent_factory.migrate.model.plan import Plan
 from agent_factory.migrate.model.results import CurrentResult, HistoryEntry, HistoryResult, Result, RunResult
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.report.heads import describe, show_heads, show_revisions
-from agent_factory.migrate.report.screen import clean, open_screen, warning_line
+from agent_factory.migrate.report.screen import Screen, clean, open_screen, warning_line
 
 if TYPE_CHECKING:
+    from agent_factory.migrate.db.health import Health
     from agent_factory.migrate.model.checklist import Checklist, PreflightResult
     from agent_factory.migrate.model.events import Event
     from agent_factory.migrate.model.findings import CheckResult
@@ -42,6 +43,7 @@ class Report:
         self._paths_from = paths_from
         self._live = live and self._err.is_terminal
         self._progress: ProgressLines | None = None
+        self._watched: Screen | None = None
 
     def result(self, result: Result) -> None:
         """Print what a command found or did."""
@@ -115,6 +117,14 @@ class Report:
         """Show on a terminal what is waited for."""
         if self._live:
             self._err.move(text)
+
+    def watching(self, database: str, *, is_result: bool) -> "Callable[[Health], None]":
+        """Return what shows how a database is: a screen on a terminal, a line each time elsewhere."""
+        from agent_factory.migrate.report.watch_text import WatchLines
+
+        self._watched = self._out if is_result else self._err
+        live = self._live and self._watched.is_terminal
+        return WatchLines(self._watched, database, live=live).show
 
     def plan_result(self, result: "PlanResult") -> None:
         """Print a plan that is not run."""
@@ -218,8 +228,10 @@ class Report:
         self._progress.show(event)
 
     def stop(self) -> None:
-        """End the moving line."""
+        """End the moving line, and what is drawn again and again."""
         self._err.stop()
+        if self._watched is not None:
+            self._watched.stop()
 
     def database(self, database: str) -> None:
         """Say which database is read."""
