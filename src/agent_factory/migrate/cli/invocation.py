@@ -281,6 +281,7 @@ class Invocation:
                 parse_url(staging.get_secret_value())  # from here on its password is a secret
         return PreflightOptions(
             wants_all=bool(self._given.get("preflight")),
+            watches_s=self.duration("--watch", "watch"),
             notes=parse_notes(self._given.get("note") or ()),
             approved_by=self.settings.af_db_approved_by,
             staging_url=staging.get_secret_value() if staging else None,

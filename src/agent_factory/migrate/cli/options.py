@@ -138,8 +138,11 @@ NOTE = texts(
 )
 PREFLIGHT = flag("--preflight", meaning="Answer the lines of the checklist that take a wait, too.")
 NOT_BEFORE = text("--not-before", "TIME", 'Wait for this time of day first: 02:00, "02:00 Europe/Berlin".')
+WATCH = _duration(
+    "--watch", "Watch for so long after the run whether rollbacks rise, sessions wait, queries get slower."
+)
 BEFORE_A_RUN = (ALLOW, PLAN, *REHEARSAL, PREFLIGHT, NOTE, NOT_BEFORE, ENVIRONMENT)
-RUN = (YES, *LIMITS, *BEFORE_A_RUN, PROGRESS, SHOW_VALUES, *OUTPUT)
+RUN = (YES, *LIMITS, *BEFORE_A_RUN, WATCH, PROGRESS, SHOW_VALUES, *OUTPUT)
 
 UPGRADE_HELP = """Upgrade to a revision; the default is the newest.
 

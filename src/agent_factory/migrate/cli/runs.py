@@ -81,6 +81,7 @@ def _run_command(open_target: OpenTarget, direction: Direction, revision_type: A
                     rehearsal=invocation.rehearsal_options(),
                     saved=saved,
                     preflight=invocation.preflight_options(),
+                    watch_s=invocation.duration("--watch", "watch"),
                 ),
                 ci_url=invocation.settings.ci_url,
                 confirm=confirmation(invocation, target, yes=yes),

@@ -4,13 +4,18 @@ import contextlib
 import functools
 import re
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import psycopg2
 import psycopg2.extensions
 import sqlalchemy as sa
-from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_INTRANS
+from psycopg2.extensions import (
+    TRANSACTION_STATUS_IDLE,
+    TRANSACTION_STATUS_INERROR,
+    TRANSACTION_STATUS_INTRANS,
+)
 
 if TYPE_CHECKING:
     from psycopg2.sql import Composable
@@ -23,6 +28,11 @@ FORGETS_PREPARED = re.compile(r"\b(DEALLOCATE|DISCARD)\b", re.IGNORECASE)
 
 _SETS_MODE = re.compile(r"\s*SET\s+TRANSACTION\b", re.IGNORECASE)
 """What has to come before the first query of a transaction."""
+
+
+rolled_back: Counter[tuple[str, int, str]] = Counter()
+"""How many transactions this process has rolled back, by host, port and database: the server counts them
+among those of everybody."""
 
 
 NOTHING_TO_DO = contextlib.nullcontext()
@@ -120,6 +130,8 @@ class WatchedConnection(psycopg2.extensions.connection):
 
     def abandon(self) -> None:
         """Roll back without telling the listener."""
+        if self.info.transaction_status in (TRANSACTION_STATUS_INTRANS, TRANSACTION_STATUS_INERROR):
+            count_rolled_back(self.info)
         self.pending_sql = b""
         self.defer_next = self.begin_after_commit = False
         super().rollback()
@@ -296,6 +308,20 @@ def _announcing(factory: type[Any]) -> type[Any]:
         if issubclass(factory, AnnouncingCursor)
         else type(factory.__name__, (AnnouncingCursor, factory), {})
     )
+
+
+def _place_of(login: psycopg2.extensions.ConnectionInfo) -> tuple[str, int, str]:
+    return (login.host or "", login.port, login.dbname)
+
+
+def count_rolled_back(login: psycopg2.extensions.ConnectionInfo) -> None:
+    """Count one more transaction as rolled back by af-db, where this login leads."""
+    rolled_back[_place_of(login)] += 1
+
+
+def rolled_back_beside(connection: sa.Connection, counted: Counter[tuple[str, int, str]]) -> int:
+    """Return how many of these rolled back transactions were in the database of this connection."""
+    return counted[_place_of(psycopg2_connection(connection).info)]
 
 
 def psycopg2_connection(connection: sa.Connection) -> WatchedConnection:

@@ -82,13 +82,15 @@ class PreflightOptions:
     """What was typed and set for the checklist. ``notes`` are what was said, by line.
 
     ``wants_all``: the lines that take a wait are answered too. ``staging_url`` is the database on which
-    revisions run first, ``approved_by`` who the CI job says has approved this one.
+    revisions run first, ``approved_by`` who the CI job says has approved this one, ``watches_s`` for how
+    long af-db watches after the run.
     """
 
     wants_all: bool = False
     notes: Mapping[LineName, str] = field(default_factory=dict)
     approved_by: str | None = None
     staging_url: str | None = None
+    watches_s: float | None = None
 
 
 def parse_notes(texts: Sequence[str]) -> dict[LineName, str]:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from agent_factory.migrate.model.diagnosis import DoctorResult, WaitResult
     from agent_factory.migrate.model.findings import CheckResult
     from agent_factory.migrate.model.origin import AppliedBy
-    from agent_factory.migrate.model.watched import WatchResult
+    from agent_factory.migrate.model.watched import RunWatched, WatchResult
     from agent_factory.migrate.model.written import (
         AdoptResult,
         CreateResult,
@@ -134,6 +134,7 @@ class RunResult:
     """An upgrade or downgrade that was done; ``applied`` is empty when there was nothing to do.
 
     ``checklist`` is what was known before; None where nothing was to be known, as on a developer's database.
+    ``watched`` is how the database was afterwards; None where that was not asked for.
     """
 
     database: str
@@ -142,6 +143,7 @@ class RunResult:
     after: tuple[CurrentHead, ...]
     applied: tuple[AppliedRevision, ...]
     checklist: "Checklist | None" = None
+    watched: "RunWatched | None" = None
 
     @property
     def exit_code(self) -> ExitCode:

@@ -306,6 +306,9 @@ class Report:
             self._out.line((f"nothing to do: {result.database} is at {after}", ""))
             return
         self._out.line((f"{before} -> ", ""), (after, "bold green"))
+        if (watched := result.watched) is not None:
+            style = "" if watched.is_well else "yellow"
+            self._out.line((f"watched for {show_duration(watched.seconds)}: {watched}", style))
 
     def _written(self, path: Path | None, notes: Iterable[str], why_none: str) -> None:
         for note in notes:

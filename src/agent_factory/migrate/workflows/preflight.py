@@ -114,6 +114,7 @@ def make_checklist(
         commits={step.id: commits[step.path] for step in plan.steps} if commits is not None else None,
         approved_by=options.approved_by,
         notes=options.notes,
+        watches_s=options.watches_s,
         is_full=is_full,
     )
     if plan.steps and (is_full or LineName.STAGING in required):

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from agent_factory.migrate import project as alembic_project
 from agent_factory.migrate.db import server
 from agent_factory.migrate.db.connection import ReconnectedError, connect
+from agent_factory.migrate.db.driver import rolled_back, rolled_back_beside
 from agent_factory.migrate.engine import preflight, run_plan
 from agent_factory.migrate.journal.origin import find_origin
 from agent_factory.migrate.journal.read import Entry, ran_outside
@@ -40,6 +41,7 @@ class RunRequest:
     """What is asked of a run: where ``revision`` leads this database, within which limits and consents.
 
     With a ``saved`` plan nothing else than it is run. ``preflight`` is what the checklist is made with.
+    ``watch_s``: for so long it is watched afterwards how the database is.
     """
 
     target: Target
@@ -49,6 +51,7 @@ class RunRequest:
     rehearsal: RehearsalOptions
     saved: "SavedPlan | None" = None
     preflight: PreflightOptions = field(default_factory=PreflightOptions)
+    watch_s: float | None = None
 
     @property
     def is_rehearsed(self) -> bool:
@@ -61,7 +64,8 @@ class _Prepared:
     """A run before its question. ``rehearsed`` is None where nothing was rehearsed and no plan was saved.
 
     ``begins_with_baseline`` says that the baseline comes first, ``is_nothing`` that there is nothing to do;
-    ``read`` is what the files held. ``checklist`` is production's.
+    ``read`` is what the files held. ``checklist`` is production's. ``rolled_back`` counts the
+    transactions that the process which has planned has rolled back there.
     """
 
     plan: Plan
@@ -73,6 +77,7 @@ class _Prepared:
     is_nothing: bool = False
     read: FilesRead | None = None
     checklist: Checklist | None = None
+    rolled_back: int = 0
 
 
 def run(
@@ -87,6 +92,11 @@ def run(
     a success; and so is a schema that is not the rehearsal's.
     """
     target = request.target
+    first = before = None
+    if request.watch_s is not None:
+        from agent_factory.migrate.workflows.after_run import look_first, rollbacks_before, watch_after
+
+        first = look_first(target)
     with contextlib.ExitStack() as stack:
         if request.is_rehearsed:
             prepared = on_project(setup, target.url, _prepare_apart, request)
@@ -103,6 +113,8 @@ def run(
                 return _nothing_to_do(target, prepared.plan, prepared.before)
             confirm(prepared.plan, prepared.warnings, _result(prepared), prepared.checklist)
         plan, rehearsed = prepared.plan, prepared.rehearsed
+        if first is not None:
+            before = rollbacks_before(target, first, of_child=prepared.rolled_back)
         origin = find_origin(project.root, project.setup, ci_url, prepared.checklist)
         with alembic_project.real_run(functools.partial(_announce, emit, plan)):
             applied = run_plan(
@@ -130,6 +142,9 @@ def run(
         )
     if rehearsed is not None:
         rehearsed.check_reached(applied)
+    watched = None
+    if request.watch_s is not None:
+        watched = watch_after(target, plan, before=before, for_s=request.watch_s, emit=emit)
     return RunResult(
         database=str(target),
         plan=plan,
@@ -137,13 +152,15 @@ def run(
         after=describe(project, reached),
         applied=applied,
         checklist=prepared.checklist,
+        watched=watched,
     )
 
 
 def _prepare_apart(project: Project, request: RunRequest) -> _Prepared:
     with connect(request.target, read_only=True) as connection:
         prepared = _prepare(project, connection, request)
-    return prepared if prepared.is_nothing else replace(prepared, read=files_read(project))
+        count = rolled_back_beside(connection, rolled_back) if request.watch_s is not None else 0
+    return prepared if prepared.is_nothing else replace(prepared, read=files_read(project), rolled_back=count)
 
 
 def _prepare(project: Project, connection: sa.Connection, request: RunRequest) -> _Prepared:

@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import psycopg2.extensions
 
+from agent_factory.migrate.db.driver import count_rolled_back
 from agent_factory.migrate.db.libpq import APPLICATION_NAME, CONNECT_TIMEOUT_S, LIBPQ_OPTIONS
 from agent_factory.url import DatabaseURL
 
@@ -89,6 +90,7 @@ def dump_schema(
             raise CannotCopyError(f"pg_dump did not finish in {DUMP_TIMEOUT_S:g} s") from None
         except OSError as error:
             raise CannotCopyError(f"pg_dump cannot be run: {error}") from error
+    count_rolled_back(login)  # pg_dump leaves without ending its transaction
     if finished.returncode != 0:
         raise _refusal(finished.stderr.decode(errors="replace"), role or login.user)
     return finished.stdout.decode("utf-8", "surrogateescape")
