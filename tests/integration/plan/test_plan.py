@@ -178,6 +178,8 @@ def test_a_revision_that_fails_at_the_rehearsal_is_stopped_before_production(pro
     assert (outcome.code, outcome.error["code"]) == (4, "rehearsal-failed")
     assert "002" in outcome.error["message"]
     assert "002_step_002.py, line" in outcome.error["message"]
+    assert outcome.error["next_steps"][0] == "correct alembic/versions/002_step_002.py, line 12"
+    assert "--no-rehearsal" not in str(outcome.error["next_steps"]), "it would run what is broken"
     assert production("history").out.count("not by af-db") == 0
 
 
@@ -187,8 +189,9 @@ def test_what_cannot_run_in_a_transaction_is_told_with_its_safe_form(production:
     outcome = production("plan", "--json")
 
     assert (outcome.code, outcome.error["code"]) == (4, "rehearsal-failed")
-    assert "with op.get_context().autocommit_block():" in outcome.error["next_steps"][0]
-    assert "ix_name" in outcome.error["next_steps"][0]
+    assert outcome.error["next_steps"][0] == "correct alembic/versions/002_step_002.py, line 12"
+    assert "with op.get_context().autocommit_block():" in outcome.error["next_steps"][1]
+    assert "ix_name" in outcome.error["next_steps"][1]
 
 
 def test_an_index_that_a_killed_run_has_finished_is_no_obstacle(production: Production) -> None:

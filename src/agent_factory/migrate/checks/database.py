@@ -178,7 +178,9 @@ def check_environment(target: Target, name: str | None, expected: str | None) ->
     if name == expected or (expected is None and name != preflight.PRODUCTION):
         return ()
     said = f", not {expected}" if expected else "; this command is for a developer's database"
-    return (finding("wrong-environment", f"the environment name of the database is {name}{said}"),)
+    remedy = target.again(f"--environment {name}") if expected else None
+    message = f"the environment name of the database is {name}{said}"
+    return (finding("wrong-environment", message, remedy=remedy),)
 
 
 def _ancestors(project: Project, revision: str) -> frozenset[str]:

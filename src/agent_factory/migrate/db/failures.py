@@ -20,12 +20,14 @@ from agent_factory.row_values import value
 class Cause:
     """A cause by its name for machines, in words, and what to do.
 
-    ``{...}`` are filled from the target and from the database's message.
+    ``{...}`` are filled from the target and from the database's message. ``is_outside`` says that the cause
+    is outside of the revision, which can run as it is once that has gone.
     """
 
     code: str
     what: str
     next_steps: tuple[str, ...]
+    is_outside: bool = False
 
 
 _DATA = "correct or remove the rows that violate it, in a revision of its own before this one"
@@ -33,7 +35,7 @@ _DATA = "correct or remove the rows that violate it, in a revision of its own be
 STATEMENT_CAUSES: dict[str, Cause] = {
     "42701": Cause(
         code="column-exists",
-        what="the column already exists: added by hand, or by a run that was cut short",
+        what="the column already exists",
         next_steps=(
             "show it: {show}",
             "if it is what the revision adds: add it only where sa.inspect(op.get_bind()) has none",
@@ -42,7 +44,7 @@ STATEMENT_CAUSES: dict[str, Cause] = {
     ),
     "42P07": Cause(
         code="object-exists",
-        what="a table or index of that name already exists: made by hand, or by Base.metadata.create_all",
+        what="a table or index of that name already exists",
         next_steps=(
             "show it: {show}",
             "if it is what the revision makes: make it only where sa.inspect(op.get_bind()) has none",
@@ -55,12 +57,12 @@ STATEMENT_CAUSES: dict[str, Cause] = {
     ),
     "42P01": Cause(
         code="no-such-table",
-        what="the table does not exist: dropped by hand, or of another schema than search_path names",
+        what="there is no table of that name in the schemas that search_path names",
         next_steps=("list the tables: {show_all}",),
     ),
     "42P01 file": Cause(
         code="no-such-table",
-        what="the table does not exist: dropped by hand, or its name is another",
+        what="there is no table of that name",
         next_steps=("list the tables: {show_all}",),
     ),
     "3F000": Cause(
@@ -79,8 +81,8 @@ STATEMENT_CAUSES: dict[str, Cause] = {
     ),
     "42703": Cause(
         code="no-such-column",
-        what="the column does not exist: dropped or renamed by hand",
-        next_steps=("show it: {show}",),
+        what="there is no column of that name",
+        next_steps=("see which there are: {show}",),
     ),
     "42501": Cause(
         code="permission-denied",
@@ -91,6 +93,7 @@ STATEMENT_CAUSES: dict[str, Cause] = {
             "for the journal and the environment name: GRANT CREATE ON DATABASE {database} TO {user}",
             "a table may be altered only by its owner: ALTER TABLE ... OWNER TO {user}",
         ),
+        is_outside=True,
     ),
     "23502": Cause(
         code="data-violates-not-null",
@@ -121,6 +124,7 @@ STATEMENT_CAUSES: dict[str, Cause] = {
         code="statement-cancelled",
         what="an administrator cancelled the statement",
         next_steps=("ask who did, then run the command again",),
+        is_outside=True,
     ),
     "57014 timeout": Cause(
         code="statement-timeout",
@@ -129,26 +133,31 @@ STATEMENT_CAUSES: dict[str, Cause] = {
             "allow it more time: --statement-timeout 4h",
             "or split what it does over several revisions",
         ),
+        is_outside=True,
     ),
     "55P03": Cause(
         code="lock-timeout",
         what="a lock was not granted in time: another transaction uses the table",
         next_steps=("see who: SELECT pid, state, query FROM pg_stat_activity WHERE state <> 'idle'",),
+        is_outside=True,
     ),
     "40P01": Cause(
         code="deadlock",
         what="the statement and another transaction waited for each other",
         next_steps=("run the command again when the application is less busy",),
+        is_outside=True,
     ),
     "25006": Cause(
         code="read-only",
         what="this is a replica, or a read-only session",
         next_steps=("set DATABASE_URL to the primary",),
+        is_outside=True,
     ),
     "53100": Cause(
         code="disk-full",
         what="the server's disk is full",
         next_steps=("free or add space, then run the command again",),
+        is_outside=True,
     ),
     "55P04": Cause(
         code="enum-value-in-use",
@@ -205,6 +214,8 @@ _SQLITE_CAUSES: tuple[tuple[str, str], ...] = (
 )
 
 
+_OUTSIDE_CLASSES = ("08", "40", "53", "57", "58", "XX")
+"""SQLSTATE classes: connection, rollback, resources, an operator, the system, an error within the server."""
 _RAISES = ("exec_stmt_raise", "exec_stmt_assert")
 """The server's functions behind RAISE and ASSERT of PL/pgSQL."""
 _SHOWS_THE_ROW = ("23502", "23514")
@@ -224,14 +235,7 @@ def explain_statement_failure(
     """Return the cause's code, the sentence that says what happened, and the next steps."""
     said = message_of(error)
     original = getattr(error, "orig", error)
-    sqlstate = getattr(original, "pgcode", None) or next(
-        (state for pattern, state in _SQLITE_CAUSES if re.search(pattern, said)), None
-    )
-    if sqlstate == "57014" and "statement timeout" in said:
-        sqlstate = "57014 timeout"
-    if sqlstate == "3F000" and "selected" in said:
-        sqlstate = "3F000 none"
-    cause = STATEMENT_CAUSES.get(sqlstate or "")
+    cause = STATEMENT_CAUSES.get(_state_of(error, said))
     if cause is None:
         return "statement-failed", said, ()
     named = _RELATION.search(said)
@@ -247,12 +251,31 @@ def explain_statement_failure(
     return cause.code, f"{fill(cause.what)} ({said})", tuple(map(fill, cause.next_steps))
 
 
+def is_outside_of_revision(error: Exception) -> bool:
+    """Say whether a statement has failed for something that no other text of its revision would change."""
+    state = _state_of(error, message_of(error))
+    cause = STATEMENT_CAUSES.get(state)
+    return cause.is_outside if cause else state[:2] in _OUTSIDE_CLASSES
+
+
+def _state_of(error: Exception, said: str) -> str:
+    """Return the key in STATEMENT_CAUSES of an error, or its SQLSTATE; empty for one that has none."""
+    state = getattr(getattr(error, "orig", error), "pgcode", None) or next(
+        (state for pattern, state in _SQLITE_CAUSES if re.search(pattern, said)), ""
+    )
+    if state == "57014" and "statement timeout" in said:
+        return "57014 timeout"
+    if state == "3F000" and "selected" in said:
+        return "3F000 none"
+    return str(state)
+
+
 def _marked(match: re.Match[str]) -> str:
     return value(match[0])
 
 
 def message_of(error: Exception) -> str:
-    """The database's own words, on one line, without its position marks."""
+    """The database's own words, its hint too, on one line, without its position marks."""
     original = getattr(error, "orig", error)
     diagnostics = getattr(original, "diag", None)
     primary = getattr(diagnostics, "message_primary", None)
@@ -260,18 +283,21 @@ def message_of(error: Exception) -> str:
         return own_words[1]
     if primary:
         detail = getattr(diagnostics, "message_detail", None) or ""
+        hint = getattr(diagnostics, "message_hint", None) or ""
         sqlstate = getattr(diagnostics, "sqlstate", None) or ""
         statement = getattr(error, "statement", None) or ""
         if masked_sql(statement) != statement:  # what is wrong in it may be the password
             primary = _QUOTED_VALUE.sub(f'"{MASK}"', primary)
         if getattr(diagnostics, "source_function", None) in _RAISES:
             # Somebody's own words: what of them is a value, nobody can tell.
-            primary, detail = value(primary), value(detail) if detail else ""
+            primary, detail, hint = value(primary), detail and value(detail), hint and value(hint)
         elif sqlstate.startswith("22"):
-            primary, detail = _QUOTED_VALUE.sub(_marked, primary), value(detail) if detail else ""
+            primary, detail = _QUOTED_VALUE.sub(_marked, primary), detail and value(detail)
+            hint = _QUOTED_VALUE.sub(_marked, hint)
         elif sqlstate in _SHOWS_THE_ROW:
-            detail = value(detail) if detail else ""
-        return f"{primary}: {detail}" if detail else str(primary)
+            detail = detail and value(detail)
+        said = f"{primary}: {detail}" if detail else str(primary)
+        return " ".join(f"{said}; hint: {hint}".split()) if hint else said
     return " ".join(text_of(original).split())
 
 

@@ -4,7 +4,8 @@
 where that is safe; the main thread owns the signals, the watchdog and the display.
 """
 
-from agent_factory.migrate.engine.failure import explain, place_in_revision
+from agent_factory.migrate.engine.failure import explain
+from agent_factory.migrate.engine.place import is_raised_by, place_in_revision, steps_in_revision
 from agent_factory.migrate.engine.run import run_plan
 
-__all__ = ["explain", "place_in_revision", "run_plan"]
+__all__ = ["explain", "is_raised_by", "place_in_revision", "run_plan", "steps_in_revision"]

@@ -1,15 +1,15 @@
 """From what went wrong to the error that reports it: the cause, where the database is, what to do."""
 
 import traceback
-from pathlib import Path
 
 import psycopg2
 import sqlalchemy as sa
 
 from agent_factory.migrate.db.connection import ReconnectedError
 from agent_factory.migrate.db.failures import explain_statement_failure
-from agent_factory.migrate.db.spelled_secrets import masked_source, masked_sql
+from agent_factory.migrate.db.spelled_secrets import masked_sql
 from agent_factory.migrate.engine.database_state import DatabaseState, read_state_after_failure
+from agent_factory.migrate.engine.place import place_in_revision, steps_in_revision
 from agent_factory.migrate.engine.run_state import RunState, StoppedError
 from agent_factory.migrate.engine.running_revision import RunningRevision, TransactionEndedError
 from agent_factory.migrate.model.errors import (
@@ -20,12 +20,11 @@ from agent_factory.migrate.model.errors import (
     RevisionOutcome,
     RolledBackError,
 )
-from agent_factory.migrate.model.plan import Plan, Revision
+from agent_factory.migrate.model.plan import Direction, Plan
 from agent_factory.migrate.model.session import Session
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.project import Project
 from agent_factory.migrate.project.env_py_faults import line_in_env_py
-from agent_factory.migrate.revisions.normalise import source_line
 from agent_factory.plain_text import text_of
 
 
@@ -88,6 +87,8 @@ class RunFailedError(Exception):
                 error.next_steps = self._undo(target, plan)
             return error
         code, cause, next_steps = explain(self.cause, target, self.role)
+        in_its_file = self._in_its_file(project)
+        next_steps = (*in_its_file, *next_steps)
         if self.lost_session is not None:
             code = "connection-lost"
             cause = f"the connection was lost ({cause})"
@@ -117,9 +118,32 @@ class RunFailedError(Exception):
             code,
             message,
             state=state,
-            next_steps=(*next_steps, f"{'then' if next_steps else 'again'}: {target.command(plan.command)}"),
+            next_steps=(
+                *next_steps,
+                f"{'then' if next_steps else 'again'}: "
+                f"{self._again(target, plan, ended, is_to_be_corrected=bool(in_its_file))}",
+            ),
             revisions=ended,
         )
+
+    def _in_its_file(self, project: Project) -> tuple[str, ...]:
+        running = self.running
+        if running is None or self.lost_session is not None:
+            return ()
+        return steps_in_revision(self.cause, running.revision, project.root)
+
+    def _again(
+        self, target: Target, plan: Plan, ended: tuple[RevisionOutcome, ...], *, is_to_be_corrected: bool
+    ) -> str:
+        """Return the command that goes on; a saved plan is right only for the place that it was made at."""
+        has_journal = target.url.backend == "postgresql"
+        if is_to_be_corrected and self.running and plan.direction is Direction.DOWNGRADE and has_journal:
+            # The file of an applied revision: what was corrected in it has to be accepted by name.
+            return target.command(f"{plan.command} --accept-edited {self.running.revision.id}")
+        is_as_planned = not any(item.outcome is Outcome.APPLIED for item in ended)
+        if is_as_planned and not is_to_be_corrected and _has_saved_plan(target):
+            return target.again()
+        return target.command(plan.command)
 
     def _what_failed(self, ended: tuple[RevisionOutcome, ...]) -> str:
         if self.running is None:
@@ -217,6 +241,10 @@ def explain(
     return _explain_by_itself(error)
 
 
+def _has_saved_plan(target: Target) -> bool:
+    return any(word.startswith("--plan ") for word in target.typed)
+
+
 def _explain_by_itself(error: BaseException) -> tuple[str, str, tuple[str, ...]]:
     """What an exception of a revision says; one with a ``code`` and a ``hint`` speaks for itself."""
     if isinstance(error, SystemExit):
@@ -233,22 +261,3 @@ def _place_in_env_py(error: BaseException, project: Project) -> str:
     """Return the line of env.py that an exception passed through, as the beginning of a message."""
     line = line_in_env_py(project, traceback.extract_tb(error.__traceback__))
     return f"env.py, line {line}: " if line else ""
-
-
-def place_in_revision(error: BaseException, revision: Revision | None) -> str:
-    """The line of the revision file that failed, and its statement when there is one."""
-    lines = []
-    if revision is not None:
-        frames = [
-            frame
-            for frame in traceback.extract_tb(error.__traceback__)
-            if Path(frame.filename) == revision.path
-        ]
-        if frames:
-            line = frames[-1].lineno
-            lines.append(
-                f"at {revision.path.name}, line {line}: {source_line(revision.path, line, masked_source)}"
-            )
-    if isinstance(error, sa.exc.DBAPIError) and error.statement:
-        lines.append("SQL: " + " ".join(masked_sql(error.statement).split()))
-    return "\n".join(lines)

@@ -209,12 +209,19 @@ def check_environment(name: str | None, target: Target, options: RunOptions) -> 
             + (f", not {expected}" if expected else "; `af-db local` does not touch production"),
             state=UNCHANGED,
             next_steps=(
+                *_if_meant(name, target),
                 "is DATABASE_URL right?",
                 "if it is a copy of another database, rename it: "
                 + target.command(f"environment {expected or 'development'}"),
             ),
         )
     return None
+
+
+def _if_meant(name: str, target: Target) -> tuple[str, ...]:
+    if target.environment is not Environment.PROD:
+        return ()
+    return (f"if you mean the database that is called {name}: {target.again(f'--environment {name}')}",)
 
 
 def expected_environment(target: Target, options: RunOptions) -> str | None:
@@ -234,7 +241,8 @@ def check_edited(
             f"{item.file_sha256[:12]} now)"
             for item in refused
         )
-        accept = " ".join(f"--accept-edited {item.revision}" for item in refused)
+        names = (*options.accept_edited, *(item.revision for item in refused))
+        accept = target.again(" ".join(f"--accept-edited {name}" for name in names))
         raise RefusedError(
             "edited-revision",
             named,

@@ -18,6 +18,7 @@ from agent_factory.migrate.db.spelled_secrets import masked_sql
 from agent_factory.migrate.db.transaction_control import may_change_transaction
 from agent_factory.migrate.db.transactions import is_idle
 from agent_factory.migrate.db.watched_file import watched_file
+from agent_factory.migrate.engine.notices import hear as hear_notices
 from agent_factory.migrate.engine.run_state import RunState
 from agent_factory.migrate.engine.running_revision import RunningRevision
 from agent_factory.migrate.engine.sqlite_marks import SqliteMarks
@@ -86,6 +87,7 @@ class Watch:
             self.transactions = SqliteMarks(driver=file)
             return
         driver.when_committed = self.run_state.end_statement
+        hear_notices(driver, lambda: self._revision_sending(connection), self.run_state.emit)
         self.transactions = TransactionWatch(
             connection=connection,
             driver=driver,
@@ -99,6 +101,10 @@ class Watch:
 
     def _hear_role(self, sql: str) -> None:
         self.may_have_role = self.may_have_role or may_switch_role(sql)
+
+    def _revision_sending(self, connection: sa.Connection) -> str | None:
+        running = self._whose(connection)
+        return running.revision.id if running is not None else None
 
     def _whose(self, connection: sa.Connection) -> RunningRevision | None:
         """The revision that runs, where what is sent now is its own."""

@@ -84,6 +84,18 @@ class Warned:
     message: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerNotice:
+    """What the server has said by the way of a revision's statement: a NOTICE or a WARNING, in its language.
+
+    A ``message`` that may hold values of rows is marked as a value.
+    """
+
+    revision: str
+    severity: str
+    message: str
+
+
 Event = (
     RunStarted
     | WaitingForRun
@@ -94,6 +106,7 @@ Event = (
     | Progress
     | RevisionApplied
     | Warned
+    | ServerNotice
 )
 Emit = Callable[[Event], None]
 ConfirmName = Callable[[str | None, str], None]

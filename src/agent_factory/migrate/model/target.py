@@ -7,6 +7,11 @@ from enum import StrEnum
 from agent_factory.migrate.model.errors import NOT_TOUCHED, RefusedError, UsageError
 from agent_factory.url import DatabaseURL, MalformedURLError, parse_url
 
+_OF_ONE_PLAN = frozenset({"--plan"})
+"""Options that are right for the plan alone that they were typed for."""
+_ENVIRONMENT = "--environment"
+_TAKE_ENVIRONMENT = frozenset({"check", "downgrade", "plan", "upgrade"})
+
 
 class Environment(StrEnum):
     LOCAL = "local"
@@ -36,8 +41,22 @@ class Target:
         return self.url.database
 
     def command(self, arguments: str) -> str:
-        """Return the command line that does something else with this target."""
-        return f"{self.af_db} {self.environment} {arguments}"
+        """Return the command line that does something else with this target.
+
+        For the command that was typed the options that were typed are kept, but for those that ``arguments``
+        has itself; for another one the environment name, where it takes that.
+        """
+        command, *others = arguments.split(" ")
+        named = {word for word in others if word.startswith("--")} | _OF_ONE_PLAN
+        is_typed = self.typed[:1] == (f"{self.environment} {command}",)
+        kept = [
+            word
+            for word in self.typed[1:]
+            if (name := word.partition(" ")[0]).startswith("--")
+            and name not in named
+            and (is_typed or (name == _ENVIRONMENT and command in _TAKE_ENVIRONMENT))
+        ]
+        return " ".join((self.af_db, str(self.environment), arguments, *kept))
 
     def again(self, option: str = "") -> str:
         """Return the command line as it was typed, with this option in place of what was typed of it."""

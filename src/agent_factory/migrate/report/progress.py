@@ -12,11 +12,12 @@ from agent_factory.migrate.model.events import (
     RevisionApplied,
     RevisionStarted,
     RunStarted,
+    ServerNotice,
     StatementStarted,
     WaitingForRun,
     Warned,
 )
-from agent_factory.migrate.report.screen import Screen, warning_line
+from agent_factory.migrate.report.screen import Screen, clean, warning_line
 from agent_factory.redaction import redact
 
 SHOWN_SQL = 120
@@ -32,15 +33,25 @@ class ProgressLines:
         self._screen = screen
         self._live = live
         self._revision = ""
+        self._said: set[str] = set()
 
     def show(self, event: Event) -> None:
         """Print what has happened."""
         if isinstance(event, StatementStarted) and _LOOKS.search(event.sql):
             return
+        if isinstance(event, ServerNotice):
+            said = clean(_text(event), values=self._screen.shows_values)
+            if said in self._said:  # those whose values are hidden look the same
+                return
+            self._said.add(said)
         if not self._live:
             self._screen.line((f"{time.strftime('%H:%M:%S')} {_text(event)}", ""))
         elif isinstance(event, Warned):
             self._screen.line(*warning_line(event.message))
+        elif isinstance(event, ServerNotice):
+            self._screen.line(
+                (f"{event.severity.lower()}: ", "dim"), (f"{event.revision}: {event.message}", "")
+            )
         elif isinstance(event, RevisionApplied):
             self._screen.stop()
             seconds = show_duration(event.seconds)
@@ -76,6 +87,8 @@ def _text(event: Event) -> str:
             return f"progress {event.phase} {event.percent:.0f} %"
         case Warned():
             return f"warning  {event.message}"
+        case ServerNotice():
+            return f"{event.severity.lower():<8} {event.revision}: {event.message}"
 
 
 def _shortened(sql: str) -> str:

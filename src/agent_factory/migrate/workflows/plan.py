@@ -14,11 +14,11 @@ from agent_factory.migrate.checks.drift import drift_notes, find_drift
 from agent_factory.migrate.db.connection import connect
 from agent_factory.migrate.db.sent_statements import with_salt
 from agent_factory.migrate.db.sizes import table_sizes
-from agent_factory.migrate.engine import explain, place_in_revision, preflight
+from agent_factory.migrate.engine import preflight
 from agent_factory.migrate.journal.read import Entry
 from agent_factory.migrate.journal.records import find as find_journal
 from agent_factory.migrate.journal.records import read_if_any, read_records
-from agent_factory.migrate.model.errors import UNCHANGED, RefusedError
+from agent_factory.migrate.model.errors import RefusedError
 from agent_factory.migrate.model.events import Warned
 from agent_factory.migrate.model.options import RehearsalOptions, RunOptions
 from agent_factory.migrate.model.plan import Direction, Plan
@@ -43,9 +43,9 @@ from agent_factory.migrate.review.hazards import (
     Hazard,
     count_hits,
     find_own_connections,
-    find_refused,
 )
 from agent_factory.migrate.review.saved_arguments import save_arguments
+from agent_factory.migrate.workflows.failed_rehearsal import not_rehearsed, rehearsal_failed
 from agent_factory.migrate.workflows.status import describe
 
 SAVED_SCOPE = Scope(leave_out_kinds=frozenset({"comment", "populated"}))
@@ -232,15 +232,15 @@ def _review_with(
         )
     except ScratchUnavailableError as error:
         if options.required:
-            raise _required(target, found, error) from error
+            raise not_rehearsed(target, found, error) from error
         return _without_rehearsal(project, found, error.reasons), None
     except NotRehearsedError as error:
         if options.required:
-            raise _required(target, found, error) from error
+            raise not_rehearsed(target, found, error) from error
         hazards = tuple(find_own_connections(error.revision, error.connections))
         return _without_rehearsal(project, found, error.reasons, hazards), None
     except RehearsalFailedError as error:
-        raise _failed(target, found, error) from error
+        raise rehearsal_failed(target, found, error, project.root) from error
     sizes = table_sizes(read_connection) if target.url.backend == "postgresql" else {}
     counted = count_hits(read_connection, rehearsal.revisions)
     reviewed = build_review(found, rehearsal, sizes, counted)
@@ -347,40 +347,3 @@ def needed_consents(reviewed: Review, target: Target) -> tuple[str, ...]:
     if reviewed.baseline is not None and target.environment is Environment.PROD:
         needed[BASELINE] = None
     return tuple(needed)
-
-
-def _required(
-    target: Target, found: Plan, error: ScratchUnavailableError | NotRehearsedError
-) -> RefusedError:
-    return RefusedError(
-        "rehearsal-required",
-        "[tool.af-db] requires a rehearsal of every plan, and it is not possible: "
-        + "; ".join(error.reasons),
-        state=UNCHANGED,
-        next_steps=(
-            "pip install 'agent-factory[rehearsal]'",
-            f"or name a PostgreSQL to use: {target.command(found.command)} --scratch-url URL",
-        ),
-    )
-
-
-def _failed(target: Target, found: Plan, error: RehearsalFailedError) -> RefusedError:
-    step = next((step for step in found.steps if step.id == error.revision), None)
-    cause = error.cause
-    _code, said, next_steps = explain(cause, target)
-    lines = [f"at the rehearsal, revision {error.revision} failed: {said}"]
-    lines += [line for line in place_in_revision(cause, step).splitlines() if line]
-    lines += [f"the copy differs: {note}" for note in error.notes]
-    if isinstance(cause, sa.exc.DBAPIError):
-        hazard = find_refused(error.revision, cause.statement or "", getattr(cause.orig, "pgcode", None))
-        next_steps = (hazard.remedy,) if hazard else next_steps
-    return RefusedError(
-        "rehearsal-failed",
-        "\n".join(lines),
-        state=UNCHANGED,
-        next_steps=(
-            *next_steps,
-            "if only the copy is the cause, use a server that has what it lacks: --scratch-url URL",
-            f"or run without a rehearsal: {target.command(found.command)} --no-rehearsal",
-        ),
-    )

@@ -2,6 +2,7 @@ import pytest
 
 from agent_factory.migrate.model.errors import ExitCode, MigrationError
 from agent_factory.migrate.model.target import (
+    Target,
     local_target,
     on_this_machine,
     production_target,
@@ -84,3 +85,35 @@ def test_production_needs_a_postgresql_url(url: str | None, code: str, exit_code
     assert caught.value.state
     assert caught.value.next_steps
     assert "canary" not in str(caught.value)
+
+
+def production_of(*typed: str) -> Target:
+    return production_target("postgresql://u@db.example.com/db", command="af-db -c x.ini", typed=typed)
+
+
+def test_the_same_command_keeps_the_options_that_were_typed() -> None:
+    target = production_of("prod upgrade", "+1", "--yes", "--allow deletes-data", "--environment staging")
+
+    assert (
+        target.command("upgrade 003")
+        == "af-db -c x.ini prod upgrade 003 --yes --allow deletes-data --environment staging"
+    )
+
+
+def test_an_option_that_is_advised_replaces_the_one_that_was_typed() -> None:
+    target = production_of("prod upgrade", "--yes", "--resume 002")
+
+    assert target.command("upgrade 003 --resume 003") == "af-db -c x.ini prod upgrade 003 --resume 003 --yes"
+
+
+def test_another_command_keeps_the_environment_where_it_takes_one() -> None:
+    target = production_of("prod upgrade", "--yes", "--environment staging")
+
+    assert target.command("downgrade 001") == "af-db -c x.ini prod downgrade 001 --environment staging"
+    assert target.command("history") == "af-db -c x.ini prod history"
+
+
+def test_a_saved_plan_is_not_advised_for_another_place() -> None:
+    target = production_of("prod upgrade", "--plan plan.json", "--yes")
+
+    assert target.command("upgrade 003") == "af-db -c x.ini prod upgrade 003 --yes"
