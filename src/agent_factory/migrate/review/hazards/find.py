@@ -1,6 +1,7 @@
 """From traced statements and production's facts to hazards."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from agent_factory.migrate.db.sizes import TableSize
 from agent_factory.migrate.model.plan import Direction
@@ -31,7 +32,7 @@ def find_hazards(
     order = {rehearsed.revision.id: number for number, rehearsed in enumerate(revisions)}
     return tuple(
         sorted(
-            dict.fromkeys(_find(evidence)),
+            dict.fromkeys(_for(direction, hazard) for hazard in _find(evidence)),
             key=lambda hazard: (
                 order[hazard.revision],
                 hazard.statement or 0,
@@ -39,6 +40,14 @@ def find_hazards(
             ),
         )
     )
+
+
+def _for(direction: Direction, hazard: Hazard) -> Hazard:
+    """Return the hazard with a remedy that can be followed: an applied revision is not to be edited."""
+    on_downgrade = RULES[hazard.code].on_downgrade
+    if direction is Direction.UPGRADE or not on_downgrade:
+        return hazard
+    return replace(hazard, remedy=on_downgrade)
 
 
 def _find(evidence: Evidence) -> Iterator[Hazard]:

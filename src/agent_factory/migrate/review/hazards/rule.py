@@ -50,7 +50,9 @@ class HazardRule:
     ``code`` is what people allow, search for and write into continuous integration: it never changes.
     ``number`` is its place in lists, ``rank`` is the lower the worse it is; no two rules share one.
     ``text``: what it is. ``high``: when its severity is high. ``remedy``: what to do instead, in general;
-    where a safe form of the very statement is known, that is shown.
+    where a safe form of the very statement is known, that is shown. ``on_downgrade``: what to do instead of
+    both where the revision is applied and being undone, so that its file has to stay as it is; empty where
+    the hazard is worded for each direction.
 
     The rest finds it, one or several; each is called with every thing of its kind that a plan has.
     ``in_counted_rows``: rows that production was asked to count, unless there are none.
@@ -65,6 +67,7 @@ class HazardRule:
     text: str
     high: str
     remedy: str
+    on_downgrade: str = ""
     in_counted_rows: Callable[[CountedRows, Evidence], Iterator[Hazard]] = _nothing
     in_uncounted_rows: Callable[[RehearsedStatement, Evidence], Iterator[Hazard]] = _nothing
     in_locks: Callable[[StatementLocks, LockedTable, Evidence], Iterator[Hazard]] = _nothing
@@ -75,6 +78,8 @@ class HazardRule:
         for name, said in (("text", self.text), ("high", self.high), ("remedy", self.remedy)):
             if not said or said[-1] in ". ":
                 raise ValueError(f"{self.code}: {name} is empty, or ends in a full stop or a space")
+        if self.on_downgrade[-1:] in (".", " "):
+            raise ValueError(f"{self.code}: on_downgrade ends in a full stop or a space")
         counts = (self.in_counted_rows, self.in_uncounted_rows)
         if {*counts, self.in_locks, self.in_revision, self.in_statement} == {_nothing}:
             raise ValueError(f"{self.code}: nothing finds it")

@@ -24,5 +24,6 @@ BLOCKS_READS = HazardRule(
     text="nobody can read or write a table while the statement works through its rows",
     high=f"for an estimated {HIGH_S:g} s or more",
     remedy="do the long part under a weaker lock first, so that the strong one is held for an instant",
+    on_downgrade="run it when few use the table; the file of an applied revision stays as it is",
     in_locks=_in_locks,
 )

@@ -48,5 +48,6 @@ BLOCKS_WRITES = HazardRule(
     text="nobody can write to a table, or to the rows that an UPDATE changes, while the statement works",
     high=f"for an estimated {HIGH_S:g} s or more; {HIGH_ROWS_S:g} s where only single rows are locked",
     remedy="do the long part under a weaker lock first, or in batches that are committed one by one",
+    on_downgrade="run it when few use the table; the file of an applied revision stays as it is",
     in_locks=_in_locks,
 )

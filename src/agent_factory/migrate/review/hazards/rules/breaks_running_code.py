@@ -31,11 +31,12 @@ def _of_change(
     size = evidence.sizes.get(table)
     severity = Severity.HIGH if size is not None and size.rows else Severity.NOTICE
     rows = f" ({size})" if size is not None else ""
+    is_empty = size is not None and not size.rows  # then few lines are enough: there is nothing to carry over
     left = evidence.names_left[statement.revision.id]
     match change.kind:
         case ChangeKind.RENAME_TABLE if (change.table, None) not in left:
             said = f"renames {table}{rows} to {change.after}: running code knows only the old name"
-            remedy = _rename_table(change.table, change.after or "").text
+            remedy = "" if is_empty else _rename_table(change.table, change.after or "").text
             yield BREAKS_RUNNING_CODE.hazard(statement, severity, table, said, remedy)
         case ChangeKind.RENAME_COLUMN if (change.table, change.before) not in left:
             column = statement.renames.column(table, change.before or "")
@@ -44,7 +45,7 @@ def _of_change(
             new = quoted(change.after or "")
             said = f"renames {table}.{quoted(column)} to {new}{rows}: running code knows only the old name"
             type_ = evidence.counted.types.get((table, column))
-            remedy = _rename_column(change, type_).text if type_ else ""
+            remedy = _rename_column(change, type_).text if type_ and not is_empty else ""
             yield BREAKS_RUNNING_CODE.hazard(statement, severity, table, said, remedy)
         case ChangeKind.DROP_TABLE if (change.table, None) not in left:
             said = f"drops {table}{rows}: is there running code that uses it?"
@@ -106,5 +107,6 @@ BREAKS_RUNNING_CODE = HazardRule(
     text="running code, until the next deployment, uses what is renamed or dropped",
     high="for a rename in a table that has rows, when nothing takes the old name's place",
     remedy="expand and contract: add the new, deploy code that uses it, and only then drop the old",
+    on_downgrade="deploy the code of the revision that it goes back to first, or stop what uses it meanwhile",
     in_statement=_in_statement,
 )

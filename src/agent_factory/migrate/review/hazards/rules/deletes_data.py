@@ -1,10 +1,13 @@
 """deletes-data: rows or values that production has are gone when the statement has run."""
 
+import re
+import shlex
 from collections.abc import Iterator
 
 from agent_factory.migrate.db.clauses import row_change
 from agent_factory.migrate.db.sql import bare, quoted
 from agent_factory.migrate.model.locks import LockMode
+from agent_factory.migrate.model.plan import Direction
 from agent_factory.migrate.rehearsal.trace import Change, ChangeKind
 from agent_factory.migrate.review.hazards.evidence import (
     Counted,
@@ -16,7 +19,13 @@ from agent_factory.migrate.review.hazards.evidence import (
     queries_of,
 )
 from agent_factory.migrate.review.hazards.rule import Hazard, HazardRule, Severity
-from agent_factory.migrate.review.hazards.safe_forms import MigrationStep, SafeRewrite, in_schema_of, new_type
+from agent_factory.migrate.review.hazards.safe_forms import (
+    MigrationStep,
+    SafeRewrite,
+    by_hand,
+    in_schema_of,
+    new_type,
+)
 
 _GONE = {CountKind.ROWS, CountKind.VALUES, CountKind.ALTERED}
 
@@ -41,7 +50,11 @@ def _in_counted_rows(rows: CountedRows, evidence: Evidence) -> Iterator[Hazard]:
     else:
         said, remedy = _dropped_rows(rows, change, successor)
         severity = Severity.NOTICE if successor else Severity.HIGH
-    yield DELETES_DATA.hazard(rows.statement, severity, rows.query.target.table, said, remedy.text)
+    table = rows.query.target.table
+    if change is not None and evidence.direction is Direction.DOWNGRADE:  # by the names before all of it
+        column = rows.statement.renames.column(table, change.name) if change.name else None
+        remedy = _keep_column(table, column, evidence.counted) if column else _keep_rows(table)
+    yield DELETES_DATA.hazard(rows.statement, severity, table, said, _kept(remedy, table, evidence))
 
 
 def _in_uncounted_rows(statement: RehearsedStatement, evidence: Evidence) -> Iterator[Hazard]:
@@ -53,7 +66,17 @@ def _in_uncounted_rows(statement: RehearsedStatement, evidence: Evidence) -> Ite
         size = evidence.size(table)
         if table and size and effect.lock is LockMode.ROW_EXCLUSIVE:
             said = f"deletes up to about {size.rows:,} rows (not counted) of {table}"
-            yield DELETES_DATA.hazard(statement, Severity.HIGH, table, said, _keep_rows(effect.table).text)
+            remedy = _kept(_keep_rows(effect.table), table, evidence)
+            yield DELETES_DATA.hazard(statement, Severity.HIGH, table, said, remedy)
+
+
+def _kept(remedy: SafeRewrite, table: str, evidence: Evidence) -> str:
+    """Return how to keep what goes: in the revision, or before the downgrade of one that is applied."""
+    if evidence.direction is Direction.UPGRADE:
+        return remedy.text
+    file = re.sub(r"\W+", "_", table).strip("_")
+    dump = f'pg_dump --data-only -t {shlex.quote(table)} "$DATABASE_URL" > {file}.sql'
+    return f"{by_hand(remedy)}\nor keep a file of them: {dump}"
 
 
 def _deleted(rows: CountedRows) -> tuple[str, SafeRewrite]:

@@ -72,5 +72,6 @@ DEPENDS_ON_DATA = HazardRule(
     "stopped there",
     remedy="let one statement do it, as UPDATE ... FROM or INSERT ... SELECT, or write the values into the "
     "revision",
+    on_downgrade="read what it prints: the copy has no rows, so the run may do something else",
     in_revision=_in_revision,
 )

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from agent_factory.migrate.db.definitions import column_parts, foreign_key, index_keys, is_column
 from agent_factory.migrate.db.sizes import TableSize
 from agent_factory.migrate.db.sql import bare, quoted
+from agent_factory.migrate.model.plan import Direction
 from agent_factory.migrate.rehearsal.trace import Change, ChangeKind
 from agent_factory.migrate.review.hazards.evidence import (
     Answer,
@@ -22,6 +23,7 @@ from agent_factory.migrate.review.hazards.safe_forms import (
     not_null,
 )
 
+_ON_DOWNGRADE = "go forward by a new revision instead: the file of an applied one stays as it is"
 _UNIQUE = {ChangeKind.ADD_INDEX, ChangeKind.ADD_UNIQUE, ChangeKind.ADD_PRIMARY_KEY}
 _REFUSED = {
     CountKind.NULLS,
@@ -33,16 +35,16 @@ _REFUSED = {
 }
 
 
-def _in_counted_rows(rows: CountedRows, _evidence: Evidence) -> Iterator[Hazard]:
+def _in_counted_rows(rows: CountedRows, evidence: Evidence) -> Iterator[Hazard]:
     """Find rows that a constraint, an index or a type refuses; a notice where that is not known."""
     answer = rows.answer
     if answer.error is not None:
-        yield _fails(rows, f"PostgreSQL says: {answer.error}", Severity.HIGH)
+        yield _fails(rows, f"PostgreSQL says: {answer.error}", Severity.HIGH, evidence.direction)
     elif rows.query.target.kind in _REFUSED and answer.rows is not None:
-        yield _fails(rows, _violation(rows, answer), Severity.HIGH)
+        yield _fails(rows, _violation(rows, answer), Severity.HIGH, evidence.direction)
     elif rows.query.target.kind in _REFUSED and not answer.needs_plan:
         said = f"whether {_violation(rows, None)} is unknown ({answer.why})"
-        yield _fails(rows, said, Severity.NOTICE)
+        yield _fails(rows, said, Severity.NOTICE, evidence.direction)
 
 
 def _in_uncounted_rows(statement: RehearsedStatement, evidence: Evidence) -> Iterator[Hazard]:
@@ -52,12 +54,16 @@ def _in_uncounted_rows(statement: RehearsedStatement, evidence: Evidence) -> Ite
         size = evidence.size(table)
         found = _new_column(statement, change, table, size) if table and size and change.name else None
         if found is not None:
-            yield FAILS_ON_DATA.hazard(statement, Severity.HIGH, table, f"fails: {found[0]}", found[1])
+            remedy = found[1] if evidence.direction is Direction.UPGRADE else _ON_DOWNGRADE
+            yield FAILS_ON_DATA.hazard(statement, Severity.HIGH, table, f"fails: {found[0]}", remedy)
 
 
-def _fails(rows: CountedRows, said: str, severity: Severity) -> Hazard:
+def _fails(rows: CountedRows, said: str, severity: Severity, direction: Direction) -> Hazard:
     change, table = rows.query.change, rows.query.target.table
     verb = "fails" if severity is Severity.HIGH else "may fail"
+    if direction is Direction.DOWNGRADE:
+        remedy = f"fix them first, by psql; to see them: {rows.query.sample}"
+        return FAILS_ON_DATA.hazard(rows.statement, severity, table, f"{verb}: {said}", remedy)
     remedy = f"fix them in an earlier revision; to see them: {rows.query.sample}"
     if change and change.kind in (ChangeKind.ADD_CHECK, ChangeKind.ADD_FOREIGN_KEY):
         remedy += "\n" + _unchecked(change.table, change.name or "", change.after or "").text

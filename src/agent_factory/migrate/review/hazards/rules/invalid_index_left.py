@@ -36,5 +36,6 @@ INVALID_INDEX_LEFT = HazardRule(
     text="an index that is built CONCURRENTLY stays as INVALID when the build fails",
     high="when an INVALID index of this name is there already",
     remedy="drop it, and build it again once the cause is fixed",
+    on_downgrade="after a failure drop it by psql, and run the downgrade again",
     in_statement=_in_statement,
 )

@@ -82,5 +82,6 @@ IRREVERSIBLE = HazardRule(
     text="downgrade() is empty or raises although upgrade() changes something",
     high="never",
     remedy="write downgrade(), or have it raise and say why there is no downgrade",
+    on_downgrade="undo by psql what upgrade() did, or go forward by a new revision instead",
     in_revision=_in_revision,
 )

@@ -92,5 +92,6 @@ LOCK_HELD_THROUGH_STATEMENTS = HazardRule(
     text="a lock that one statement took is held while later ones of its transaction work",
     high=f"when reads or writes wait for an estimated {HIGH_S:g} s or more because of it",
     remedy="put the statement that takes the lock into a revision of its own, or last",
+    on_downgrade="go back one revision at a time, which commits each by itself, or when few use the table",
     in_revision=_in_revision,
 )

@@ -67,5 +67,6 @@ NEEDS_AUTOCOMMIT = HazardRule(
     text="a statement that cannot run in a transaction is in one, or beside other statements",
     high="when PostgreSQL refuses it",
     remedy="put it alone into a revision of its own, in op.get_context().autocommit_block()",
+    on_downgrade="go back to the revision before it first, and on by a command of its own",
     in_statement=_in_statement,
 )

@@ -40,5 +40,6 @@ OWN_CONNECTION = HazardRule(
     "run",
     high="always",
     remedy="use op.get_bind(), which is the connection of the run",
+    on_downgrade="undo by hand what it does there, should the downgrade fail",
     in_revision=_in_revision,
 )

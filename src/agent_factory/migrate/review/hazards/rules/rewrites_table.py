@@ -26,5 +26,6 @@ REWRITES_TABLE = HazardRule(
     text="all rows and indexes of a table are rewritten: disk space, WAL, replicas that lag",
     high=f"when reads or writes wait for an estimated {HIGH_S:g} s or more",
     remedy="add a new column, fill it in batches, and put it in the old one's place",
+    on_downgrade="run it when few use the table; the file of an applied revision stays as it is",
     in_locks=_in_locks,
 )

@@ -32,5 +32,6 @@ SCANS_TABLE = HazardRule(
     text="all rows of a table are checked while others wait for it",
     high="never: what waits, and for how long, is blocks-reads or blocks-writes",
     remedy="add the constraint as NOT VALID, and VALIDATE it in the next revision",
+    on_downgrade="run it when few use the table; the file of an applied revision stays as it is",
     in_locks=_in_locks,
 )

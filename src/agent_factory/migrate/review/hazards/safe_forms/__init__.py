@@ -4,6 +4,7 @@ from agent_factory.migrate.review.hazards.safe_forms.columns import backfill, ne
 from agent_factory.migrate.review.hazards.safe_forms.rewrite import (
     MigrationStep,
     SafeRewrite,
+    by_hand,
     in_schema_of,
 )
 from agent_factory.migrate.review.hazards.safe_forms.without_long_locks import add_constraint, safe_form
@@ -13,6 +14,7 @@ __all__ = [
     "SafeRewrite",
     "add_constraint",
     "backfill",
+    "by_hand",
     "in_schema_of",
     "new_type",
     "not_null",

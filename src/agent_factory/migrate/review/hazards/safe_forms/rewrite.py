@@ -44,6 +44,14 @@ class SafeRewrite:
         return "\n".join(lines)
 
 
+def by_hand(rewrite: SafeRewrite) -> str:
+    """Return the rewrite as what a person runs before a command, where no revision may do it any more."""
+    if not rewrite.revisions:
+        return rewrite.intro
+    statements = [f"    {step.sql};" for revision in rewrite.revisions for step in revision]
+    return "\n".join([f"{rewrite.intro}, by psql, before you run this:", *statements])
+
+
 def together(*rewrites: SafeRewrite) -> str:
     """Return the texts of these rewrites, each once; empty for none."""
     return "\n".join(dict.fromkeys(rewrite.text for rewrite in rewrites))
