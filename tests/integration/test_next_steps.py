@@ -24,7 +24,7 @@ def test_the_first_step_is_the_file_and_its_line(
     assert outcome.code == 7
     first, *_, last = outcome.error["next_steps"]
     assert first == "correct alembic/versions/004_step_004.py, line 12"
-    assert last == "then: af-db local upgrade head --yes --json"
+    assert last == "then: af-db local upgrade head --yes"
     assert "by hand" not in outcome.out, "nobody knows that"
 
 
@@ -39,7 +39,7 @@ def test_the_options_of_the_command_are_repeated(
         url=database_url,
     )
 
-    again = f"then: af-db -c {config} -x 'tenant=a b' local upgrade 004 --lock-wait 5s --json"
+    again = f"then: af-db -c {config} -x 'tenant=a b' local upgrade 004 --lock-wait 5s"
     assert outcome.error["next_steps"][-1] == again
 
 

@@ -110,5 +110,9 @@ def _revision(direction: Direction, typed: str | None, saved: "SavedPlan | None"
         "usage",
         f"the plan leads to {saved.target}, but {typed} was typed" if saved else "no REVISION to go back to",
         state=NOT_TOUCHED,
-        next_steps=(target.command(f"{direction} --help"),),
+        next_steps=(
+            (target.command(f"{direction} --help"),)
+            if saved
+            else (f"one revision back: {target.command('downgrade -1')}", target.command("history"))
+        ),
     )

@@ -10,6 +10,7 @@ from agent_factory.migrate.model.plan import Plan, Revision
 if TYPE_CHECKING:
     from agent_factory.migrate.model.checklist import Checklist, PreflightResult
     from agent_factory.migrate.model.diagnosis import DoctorResult, WaitResult
+    from agent_factory.migrate.model.events import Warned
     from agent_factory.migrate.model.findings import CheckResult
     from agent_factory.migrate.model.origin import AppliedBy
     from agent_factory.migrate.model.watched import RunWatched, WatchResult
@@ -135,6 +136,7 @@ class RunResult:
 
     ``checklist`` is what was known before; None where nothing was to be known, as on a developer's database.
     ``watched`` is how the database was afterwards; None where that was not asked for.
+    ``warnings`` and ``next_steps`` are then what a person should know of that all the same.
     """
 
     database: str
@@ -144,6 +146,8 @@ class RunResult:
     applied: tuple[AppliedRevision, ...]
     checklist: "Checklist | None" = None
     watched: "RunWatched | None" = None
+    warnings: "tuple[Warned, ...]" = ()
+    next_steps: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:

@@ -7,8 +7,8 @@ from enum import StrEnum
 from agent_factory.migrate.model.errors import NOT_TOUCHED, RefusedError, UsageError
 from agent_factory.url import DatabaseURL, MalformedURLError, parse_url
 
-_OF_ONE_PLAN = frozenset({"--plan"})
-"""Options that are right for the plan alone that they were typed for."""
+_NOT_REPEATED = frozenset({"--plan", "--json"})
+"""Options that are right for one plan alone, or say for whom the output was."""
 _ENVIRONMENT = "--environment"
 _TAKE_ENVIRONMENT = frozenset({"check", "downgrade", "plan", "upgrade"})
 
@@ -47,7 +47,7 @@ class Target:
         has itself; for another one the environment name, where it takes that.
         """
         command, *others = arguments.split(" ")
-        named = {word for word in others if word.startswith("--")} | _OF_ONE_PLAN
+        named = {word for word in others if word.startswith("--")} | _NOT_REPEATED
         is_typed = self.typed[:1] == (f"{self.environment} {command}",)
         kept = [
             word

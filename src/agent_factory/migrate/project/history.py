@@ -150,6 +150,17 @@ def is_known(project: Project, revision: str) -> bool:
     return script is not None and script.revision == revision
 
 
+def named(project: Project, typed: str) -> str | None:
+    """Return the id of the revision that is typed so, empty for base; None for a step, heads, or several."""
+    if typed in ("head", "heads") or RELATIVE.match(typed):
+        return None
+    try:
+        script = project.script.get_revision(typed)
+    except CommandError:
+        return None
+    return script.revision if script is not None else ""
+
+
 def plan(
     project: Project, target: Target, direction: Direction, revision: str, current: tuple[str, ...]
 ) -> Plan:
@@ -304,8 +315,39 @@ def _revision_errors(
                     "DELETE FROM alembic_version WHERE version_num = '...'",
                 ),
             ) from error
+        if direction is Direction.DOWNGRADE and (joined := _joined_on(project, revision, current)):
+            raise UsageError(
+                "no-such-step",
+                f"{joined[0]} joins {' and '.join(joined[1])}, so {revision} does not say which way back",
+                state=NOT_TOUCHED,
+                next_steps=_ways_back(project, target, joined[1]),
+            ) from error
         if PAST_THE_END.search(said):
             said = f"from {at}, {revision} goes past the end of the history"
         if not said or AMBIGUOUS in said:
             said = f"{revision!r} names no revision that can be reached from {at}"
         raise UsageError("no-such-step", said, state=NOT_TOUCHED, next_steps=see) from error
+
+
+def _joined_on(project: Project, typed: str, current: Sequence[str]) -> tuple[str, tuple[str, ...]] | None:
+    """Return the merge that ``-N`` would go back over, with its parents; None where there is none."""
+    if len(current) != 1 or not re.fullmatch(r"-\d+", typed):
+        return None
+    at: str | None = current[0]
+    for _step in range(int(typed[1:])):
+        parents = _parents(project.script.get_revision(at)) if at else ()
+        if len(parents) > 1:
+            return str(at), parents
+        at = parents[0] if parents else None
+    return None
+
+
+def _ways_back(project: Project, target: Target, parents: Sequence[str]) -> tuple[str, ...]:
+    """Return the commands that undo a merge, and that go back behind the branches which it joins."""
+    shared = frozenset.intersection(*(ancestors(project, [parent]) for parent in parents))
+    fork = newest(project, shared)
+    behind = fork[0] if len(fork) == 1 else "base"
+    return (
+        f"undo the merge alone, back to {' and '.join(parents)}: {target.command(f'downgrade {parents[0]}')}",
+        f"undo the branches too, back to {behind}: {target.command(f'downgrade {behind}')}",
+    )

@@ -93,7 +93,7 @@ def _look(question: "Question", started_in: Path) -> "tuple[Target, Answer] | No
             return None
         from agent_factory.migrate.quick.database import ask
 
-        found = ask(target.url, for_entries=question.is_history)
+        found = ask(target.url, for_entries=question.is_history or question.is_upgrade)
         if found is None or any(
             not re.fullmatch(r"\w+", row) for row in found.rows if row not in history.ids
         ):
@@ -127,7 +127,7 @@ def _describe(
 
         return describe_history(str(target), history, found.rows, found.entries)
     if question.is_upgrade:
-        return _nothing_to_do(target, history, found.rows)
+        return _nothing_to_do(target, history, found)
     return _current(question, target, history, found.rows)
 
 
@@ -146,13 +146,23 @@ def _current(
     )
 
 
-def _nothing_to_do(target: "Target", history: "History", rows: tuple[str, ...]) -> "RunResult | None":
-    """The result of an upgrade of a database that is at the one head; None for every other."""
+def _nothing_to_do(target: "Target", history: "History", found: "Answers") -> "RunResult | None":
+    """The result of an upgrade of a database that is at the one head; None for every other.
+
+    None as well where a revision was edited since: that is to be named.
+    """
     from agent_factory.migrate.model.plan import Direction, Plan
     from agent_factory.migrate.model.results import RunResult, describe_current
 
+    rows = found.rows
     if len(history.heads) != 1 or rows != history.heads:
         return None
+    if found.entries:
+        from agent_factory.migrate.quick.history import describe_history
+
+        described = describe_history(str(target), history, rows, found.entries)
+        if described is None or any(entry.is_edited for entry in described.entries):
+            return None
     here = describe_current(rows, heads=history.heads, known=history.ids)
     plan = Plan(direction=Direction.UPGRADE, target="head", before=rows, after=rows, steps=())
     return RunResult(database=str(target), plan=plan, before=here, after=here, applied=())

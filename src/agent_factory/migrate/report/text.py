@@ -303,7 +303,11 @@ class Report:
         self.stop()
         before, after = show_heads(result.before), show_heads(result.after)
         if not result.applied:
+            for warning in result.warnings:
+                self._err.line(*warning_line(warning.message))
             self._out.line((f"nothing to do: {result.database} is at {after}", ""))
+            for step in result.next_steps:
+                self.note(f"  next      {step}")
             return
         self._out.line((f"{before} -> ", ""), (after, "bold green"))
         if (watched := result.watched) is not None:

@@ -66,6 +66,8 @@ class _Prepared:
     ``begins_with_baseline`` says that the baseline comes first, ``is_nothing`` that there is nothing to do;
     ``read`` is what the files held. ``checklist`` is production's. ``rolled_back`` counts the
     transactions that the process which has planned has rolled back there.
+    ``next_steps`` are then what was meant, perhaps; ``read`` is what the files held. ``checklist`` is
+    production's.
     """
 
     plan: Plan
@@ -75,6 +77,7 @@ class _Prepared:
     rehearsed: "RehearsedRun | None" = None
     begins_with_baseline: bool = False
     is_nothing: bool = False
+    next_steps: tuple[str, ...] = ()
     read: FilesRead | None = None
     checklist: Checklist | None = None
     rolled_back: int = 0
@@ -101,7 +104,7 @@ def run(
         if request.is_rehearsed:
             prepared = on_project(setup, target.url, _prepare_apart, request)
             if prepared.is_nothing:
-                return _nothing_to_do(target, prepared.plan, prepared.before)
+                return _nothing_to_do(target, prepared)
             confirm(prepared.plan, prepared.warnings, _result(prepared), prepared.checklist)
             project = open_project(setup, target=target.url, read=prepared.read or FilesRead())
             read_connection = stack.enter_context(connect(target, read_only=True))
@@ -110,7 +113,7 @@ def run(
             read_connection = stack.enter_context(connect(target, read_only=True))
             prepared = _prepare(project, read_connection, request)
             if prepared.is_nothing:
-                return _nothing_to_do(target, prepared.plan, prepared.before)
+                return _nothing_to_do(target, prepared)
             confirm(prepared.plan, prepared.warnings, _result(prepared), prepared.checklist)
         plan, rehearsed = prepared.plan, prepared.rehearsed
         if first is not None:
@@ -131,7 +134,7 @@ def run(
             )
         reached = _look_again(project, target, read_connection)
     if not applied:
-        return _nothing_to_do(target, plan, describe(project, reached))
+        return _nothing_to_do(target, replace(prepared, warnings=(), before=describe(project, reached)))
     if reached != plan.after:
         raise PartiallyAppliedError(
             "not-where-planned",
@@ -182,10 +185,10 @@ def _prepare(project: Project, connection: sa.Connection, request: RunRequest) -
             steps=(),
             arguments=project.setup.arguments,
         )
-        return _Prepared(plan=done, table=table, before=here, is_nothing=True)
+        return _nothing(project, connection, position, done, request)
     plan, warnings = _plan(project, connection, position, request)
     if not plan.steps and saved is None:
-        return _Prepared(plan=plan, table=table, before=here, is_nothing=True)
+        return _nothing(project, connection, position, plan, request)
     baseline = alembic_project.find_needed_baseline(project, plan, table, connection)
     if baseline is not None:
         _require_consent(request, baseline)
@@ -336,5 +339,29 @@ def _look_again(project: Project, target: Target, read_connection: sa.Connection
     return read_current(project, target)
 
 
-def _nothing_to_do(target: Target, plan: Plan, here: tuple[CurrentHead, ...]) -> RunResult:
-    return RunResult(database=str(target), plan=plan, before=here, after=here, applied=())
+def _nothing(
+    project: Project, connection: sa.Connection, position: Position, plan: Plan, request: RunRequest
+) -> _Prepared:
+    """Return a run that has nothing to do, with what a person should know of the database all the same."""
+    from agent_factory.migrate.workflows.nothing_to_do import edited_warnings, where_it_is
+
+    return _Prepared(
+        plan=plan,
+        table=position.table,
+        before=describe(project, position.rows),
+        warnings=edited_warnings(project, connection, position, request.target, request.options),
+        next_steps=where_it_is(project, request.target, plan),
+        is_nothing=True,
+    )
+
+
+def _nothing_to_do(target: Target, prepared: _Prepared) -> RunResult:
+    return RunResult(
+        database=str(target),
+        plan=prepared.plan,
+        before=prepared.before,
+        after=prepared.before,
+        applied=(),
+        warnings=prepared.warnings,
+        next_steps=prepared.next_steps,
+    )
