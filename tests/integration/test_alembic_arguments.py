@@ -158,7 +158,10 @@ def test_what_was_typed_stands_in_the_plan_and_in_each_command_that_is_advised(
 
     assert "with          -x 'tenant=a b'\n" in plan.out
     assert "with        -x 'tenant=a b'\n" in run.err
-    assert refused.error["next_steps"] == ["af-db -x 'tenant=a b' local downgrade --help"]
+    assert refused.error["next_steps"] == [
+        "one revision back: af-db -x 'tenant=a b' local downgrade -1",
+        "af-db -x 'tenant=a b' local history",
+    ]
 
 
 def test_a_secret_among_the_arguments_is_shown_by_nothing(
@@ -262,7 +265,16 @@ def test_another_section_of_the_configuration_is_named_as_alembic_has_it(
         (("prod", "stamp", "head"), ["af-db prod adopt", "af-db prod upgrade"]),
         (("heads",), ["af-db local history"]),
         (("prod", "branches"), ["af-db prod history"]),
-        (("local", "show", "001"), ["af-db local history", "af-db local plan REVISION"]),
+        (("show", "001"), ["af-db local show", "af-db prod show"]),
+        (("prod", "create", "x"), ["af-db local create"]),
+        (("status",), ["af-db local status", "af-db prod status"]),
+        (("up",), ["af-db local upgrade", "af-db prod upgrade"]),
+        (("prod", "migrate"), ["af-db prod upgrade"]),
+        (("local", "down"), ["af-db local downgrade -1"]),
+        (("rollback",), ["af-db local downgrade -1", "af-db prod downgrade -1"]),
+        (("history",), ["af-db local history", "af-db prod history"]),
+        (("prod", "upgrade", "--dry-run"), ["af-db prod plan"]),
+        (("prod", "redo"), ["af-db local redo"]),
         (("prod", "upgrade", "head", "--sql"), ["af-db prod plan --format sql"]),
         (("local", "downgrade", "-1", "--sql"), ["af-db local plan --format sql"]),
         (("revision", "-m", "x"), ["af-db local create MESSAGE"]),
@@ -279,6 +291,7 @@ def test_a_word_of_alembics_is_answered_with_the_command_that_does_it(
     as_json = af_db(*typed, "--json", cwd=tmp_path)
 
     assert (said.code, as_json.code, as_json.error["code"]) == (2, 2, "usage")
+    assert "Did you mean" not in said.err, "what is spelled like it"
     for command in advised:
         assert command in said.err.partition("next")[2]
         assert command in " ".join(as_json.error["next_steps"])

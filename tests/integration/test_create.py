@@ -266,3 +266,24 @@ def test_a_library_that_compares_by_writing_is_refused_by_name(
     assert "CREATE VIEW tried" in outcome.error["message"]
     assert "alembic revision --autogenerate" in outcome.error["next_steps"][0]
     assert len(list(modelled.versions.glob("*.py"))) == 3
+
+
+@pytest.mark.parametrize("message", ["x", "wip", "fix", "update 2", "changes", "the new migration"])
+def test_a_message_that_says_nothing_is_questioned_and_not_refused(
+    af_db: CommandLine, project: AlembicProject, sqlite_url: str, message: str
+) -> None:
+    outcome = af_db("local", "create", "--empty", message, cwd=project.root, url=sqlite_url)
+
+    assert outcome.code == 0
+    assert f"{message!r} will not tell anybody what the revision does" in outcome.err
+
+
+@pytest.mark.parametrize(
+    "message", ["add projects", "fix null e-mails", "tags", "initial migration", "añadir"]
+)
+def test_a_message_that_says_something_is_not(
+    af_db: CommandLine, project: AlembicProject, sqlite_url: str, message: str
+) -> None:
+    outcome = af_db("local", "create", "--empty", message, "--json", cwd=project.root, url=sqlite_url)
+
+    assert outcome.document["remarks"] == []

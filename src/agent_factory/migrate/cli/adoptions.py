@@ -40,8 +40,9 @@ def add_adopt_command(app: typer.Typer, open_target: OpenTarget) -> None:
         instead_of: list[str] | None,
         allow: list[str] | None,
     ) -> None:
-        """Take over a database that has tables and no version: find its revision, and record that.
+        """Take over a database that has tables and no version.
 
+        Finds the revision that its schema is at, and records that.
         The history is run on a throwaway server, and its schema compared after each revision. Without an
         equal one, shows the nearest, what differs and the statements for it, writes nothing, and exits 3.
         """

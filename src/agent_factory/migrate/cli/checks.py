@@ -36,9 +36,10 @@ def add_project_check(app: typer.Typer) -> None:
     @app.command()
     @takes(*REHEARSAL, *OUTPUT)
     def check(context: typer.Context, against: Against = None, form: Form = CheckForm.TEXT) -> None:
-        """Check the project, for CI: a valid history, revisions that go up and down, models that match.
+        """Check the project's files, for CI; exits 3 on findings.
 
-        Nothing shared edited, no credentials. Needs no database of yours; exits 3 when something is found.
+        A valid history, revisions that go up and down, models that match, nothing shared edited, no
+        credentials. Needs no database of yours.
         """
         with Invocation(context) as invocation:
             from agent_factory.migrate.workflows.check import check as run

@@ -15,8 +15,9 @@ def add_check_command(app: typer.Typer, open_target: OpenTarget) -> None:
     @app.command()
     @takes(*REHEARSAL, ENVIRONMENT, *OUTPUT)
     def check(context: typer.Context, form: Form = CheckForm.TEXT) -> None:
-        """Compare the database with its migrations and its journal: drift, leftovers, edited revisions.
+        """Compare the database with its migrations and its journal.
 
+        Finds drift, leftovers and edited revisions.
         Nothing is written to it; a role that may only read is enough. Exits 3 when something is found.
         """
         with Invocation(context) as invocation:

@@ -11,7 +11,7 @@ from agent_factory.migrate.cli.database_checks import add_check_command
 from agent_factory.migrate.cli.doctor import add_doctor_command
 from agent_factory.migrate.cli.invocation import Invocation
 from agent_factory.migrate.cli.plans import add_plan_command
-from agent_factory.migrate.cli.runs import add_run_commands
+from agent_factory.migrate.cli.runs import add_redo_command, add_run_commands
 from agent_factory.migrate.cli.schemas import add_schema_command
 from agent_factory.migrate.cli.statuses import add_status_commands
 from agent_factory.migrate.cli.typer_internals import takes
@@ -28,6 +28,7 @@ MessageOption = Annotated[
 
 add_plan_command(app, Invocation.local_target)
 add_run_commands(app, Invocation.local_target)
+add_redo_command(app, Invocation.local_target)
 add_status_commands(app, Invocation.local_target)
 add_watch_command(app, Invocation.local_target)
 add_check_command(app, Invocation.local_target)
@@ -69,7 +70,10 @@ def create(
     depends_on: list[str] | None,
     rev_id: str | None,
 ) -> None:
-    """Write the next revision from what the models have and the database lacks."""
+    """Write the next revision, from the models or empty.
+
+    It has what the models have and the database lacks.
+    """
     message = _one_of(message, same_message)
     if message is None:
         raise typer.BadParameter("MESSAGE is missing: it becomes the file's name.")
@@ -116,7 +120,10 @@ def merge(
     ] = None,
     same_message: MessageOption = None,
 ) -> None:
-    """Write a revision that joins several heads, unless two of them change the same table."""
+    """Write a revision that joins several heads.
+
+    Unless two of them change the same table.
+    """
     message = _one_of(message, same_message)
     with Invocation(context) as invocation:
         from agent_factory.migrate.review.consents import OF_MERGES
@@ -160,8 +167,9 @@ def rebase(
     yes: bool,
     allow: list[str] | None,
 ) -> None:
-    """Put this branch's revisions behind those of another branch: new ids, file names and parents.
+    """Put this branch's revisions behind those of another branch.
 
+    They get new ids, file names and parents.
     Only what neither git has there, nor another fetched branch, nor the database at hand, is changed; that
     no other database has it, and no branch that was not fetched, is for you to know. After a pull the
     history is one line again. All files are changed, or none.

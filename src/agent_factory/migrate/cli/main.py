@@ -12,6 +12,14 @@ from agent_factory.migrate.cli.doctor import add_doctor_command
 from agent_factory.migrate.cli.invocation import Invocation, show_bug
 from agent_factory.migrate.cli.typer_internals import context_of, has_no_reader, is_help, takes, unknown_word
 from agent_factory.migrate.cli.waits import add_wait_command
+from agent_factory.migrate.cli.typer_internals import (
+    context_of,
+    has_no_reader,
+    is_help,
+    takes,
+    unknown_word,
+    without_guess,
+)
 from agent_factory.migrate.model.errors import INTERRUPTED, MEANINGS, NOT_TOUCHED, ExitCode, UsageError
 from agent_factory.migrate.model.version import describe_version
 from agent_factory.migrate.report.screen import flush_output, has_no_room, not_whole
@@ -28,6 +36,7 @@ app = typer.Typer(
     help="Alembic migrations as a runbook that executes itself.",
     epilog=EXIT_CODES,
     no_args_is_help=True,
+    context_settings={"help_option_names": ["--help", "-h"]},
     # Plain help: Rich doubles the time it takes.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -116,20 +125,23 @@ def _cut_off(error: OSError) -> ExitCode:
 def _show_usage_error(error: typer.TyperException, arguments: list[str]) -> None:
     context = context_of(error)
     command = context.command_path if context else "af-db"
+    message = error.format_message()
     next_steps: tuple[str, ...] = (f"{command} --help",)
     if word := unknown_word(error):
         from agent_factory.migrate.cli.alembic_words import commands_for
 
-        next_steps = commands_for(word, command) or next_steps
+        if found := commands_for(word, command):
+            # What is spelled like it is not what was meant.
+            message, next_steps = without_guess(message), found
     if "--json" in arguments:
         from agent_factory.migrate.report.json import render_error
 
-        usage = UsageError("usage", error.format_message(), state=NOT_TOUCHED, next_steps=next_steps)
+        usage = UsageError("usage", message, state=NOT_TOUCHED, next_steps=next_steps)
         typer.echo(render_error(command.removeprefix("af-db").strip(), usage))
         return
     if context:
         typer.echo(context.get_usage(), err=True)
-    typer.echo(redact(f"error: {error.format_message()}"), err=True)
+    typer.echo(redact(f"error: {message}"), err=True)
     for label, step in zip(("next", *[""] * len(next_steps)), next_steps, strict=False):
         typer.echo(f"  {label:<4}  {step}", err=True)
 

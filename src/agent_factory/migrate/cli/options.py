@@ -144,6 +144,8 @@ WATCH = _duration(
 BEFORE_A_RUN = (ALLOW, PLAN, *REHEARSAL, PREFLIGHT, NOTE, NOT_BEFORE, ENVIRONMENT)
 RUN = (YES, *LIMITS, *BEFORE_A_RUN, WATCH, PROGRESS, SHOW_VALUES, *OUTPUT)
 
+REDO = tuple(one for one in RUN if one not in (PLAN, *POOLERS))
+
 UPGRADE_HELP = """Upgrade to a revision; the default is the newest.
 
 Shows the target, the current revision and the plan; prod then asks. Durations are written 200ms, 5s,

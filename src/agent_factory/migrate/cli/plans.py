@@ -51,8 +51,9 @@ def add_plan_command(app: typer.Typer, open_target: OpenTarget) -> None:
         ] = "7d",
         form: Annotated[PlanForm, typer.Option("--format", help="How it is printed.")] = PlanForm.TEXT,
     ) -> None:
-        """Rehearse what is pending and show it: what each statement locks, for how long, what is at risk.
+        """Rehearse what is pending and show it, without running it.
 
+        What each statement locks, for how long, and what is at risk.
         Nothing is written to the database; a role that may only read is enough.
         """
         with Invocation(context) as invocation:

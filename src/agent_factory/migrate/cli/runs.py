@@ -39,7 +39,10 @@ def add_run_commands(app: typer.Typer, open_target: OpenTarget) -> None:
         *,
         yes: bool,
     ) -> None:
-        """Show the environment name of the database, or change it: production, staging."""
+        """Show the environment name of the database, or change it.
+
+        Such as production, or staging.
+        """
         with Invocation(context) as invocation:
             from agent_factory.migrate.cli.confirmation import name_confirmation
             from agent_factory.migrate.workflows.environment import environment as run
@@ -64,9 +67,7 @@ def _run_command(open_target: OpenTarget, direction: Direction, revision_type: A
             from agent_factory.migrate.cli.confirmation import confirmation
             from agent_factory.migrate.workflows.run import RunRequest, run
 
-            gc.freeze()  # what is imported stays; from here on there may be garbage
-            gc.set_threshold(20_000)  # not all 700 objects: an operation of Alembic's makes hundreds
-            gc.enable()
+            _collect_garbage()
             target = open_target(invocation)
             invocation.wait_for_time(target, is_asked=not yes)
             saved = _read_plan(direction, invocation.path(plan)) if plan else None
@@ -90,6 +91,45 @@ def _run_command(open_target: OpenTarget, direction: Direction, revision_type: A
             invocation.show(result)
 
     return run_command
+
+
+def add_redo_command(app: typer.Typer, open_target: OpenTarget) -> None:
+    """Add the command that runs the last revision of the database again."""
+
+    @app.command()
+    @takes(*options.REDO)
+    def redo(context: typer.Context, *, yes: bool) -> None:
+        """Go back over the last revision, and run it again.
+
+        The same as downgrade -1 and upgrade: it can lose data.
+        """
+        with Invocation(context) as invocation:
+            from agent_factory.migrate.cli.confirmation import confirmation
+            from agent_factory.migrate.workflows.redo import redo as run
+            from agent_factory.migrate.workflows.run import RunRequest
+
+            _collect_garbage()
+            target = open_target(invocation)
+            result = run(
+                invocation.setup("downgrade", revision="-1"),
+                RunRequest(
+                    target=target,
+                    direction=Direction.DOWNGRADE,
+                    revision="-1",
+                    options=invocation.run_options(),
+                    rehearsal=invocation.rehearsal_options(),
+                ),
+                ci_url=invocation.settings.ci_url,
+                confirm=confirmation(invocation, target, yes=yes),
+                emit=invocation.emit,
+            )
+            invocation.show(result)
+
+
+def _collect_garbage() -> None:
+    gc.freeze()  # what is imported stays; from here on there may be garbage
+    gc.set_threshold(20_000)  # not all 700 objects: an operation of Alembic's makes hundreds
+    gc.enable()
 
 
 def _read_plan(direction: Direction, path: Path) -> "SavedPlan":

@@ -30,8 +30,9 @@ def add_schema_command(app: typer.Typer, open_target: OpenTarget) -> None:
         *,
         json: bool,
     ) -> None:
-        """Write the schema of the database as SQL: sorted, without rows, owners and grants.
+        """Write the schema of the database as SQL.
 
+        It is sorted, and without rows, owners and grants.
         What is kept so beside the revisions is a baseline, or shows in a review what they do.
         """
         if check and out is None:

@@ -1,4 +1,4 @@
-"""``current`` and ``history``, the same for both groups but for the target; they read only."""
+"""``current``, ``status``, ``history`` and ``show``, the same for both groups but for the target."""
 
 from typing import Annotated
 
@@ -34,10 +34,42 @@ def add_status_commands(app: typer.Typer, open_target: OpenTarget) -> None:
             bool, typer.Option("--diff", help="Show what changed in revisions edited since they ran.")
         ] = False,
     ) -> None:
-        """List the revisions, newest first, which are applied, and who applied them."""
+        """List the revisions, newest first, and who applied them."""
         with Invocation(context) as invocation:
             from agent_factory.migrate.workflows import status
 
             target = open_target(invocation)
             setup = invocation.setup("history")
             invocation.show(invocation.call(setup, status.history, target, with_differences=diff))
+
+    @app.command()
+    @takes(*OUTPUT)
+    def status(context: typer.Context) -> None:
+        """Say in ten lines where the database is and what is pending.
+
+        What was edited, what is unfinished, who ran the last revision and when, and the environment name.
+        """
+        with Invocation(context) as invocation:
+            from agent_factory.migrate.workflows import inspect
+
+            target = open_target(invocation)
+            invocation.show(invocation.call(invocation.setup(), inspect.status, target))
+
+    @app.command()
+    @takes(*OUTPUT)
+    def show(
+        context: typer.Context,
+        revision: Annotated[
+            str, typer.Argument(metavar="REVISION", help="An id or its beginning, head, branch@head.")
+        ],
+    ) -> None:
+        """Show a revision: its file, its SQL, and who ran it.
+
+        The SQL is what Alembic writes without a database; plan shows what a rehearsal has seen.
+        """
+        with Invocation(context) as invocation:
+            from agent_factory.migrate.workflows import inspect
+
+            target = open_target(invocation)
+            setup = invocation.setup("show", rev=revision)
+            invocation.show(invocation.call(setup, inspect.show, target, revision))

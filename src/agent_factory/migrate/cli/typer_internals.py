@@ -80,6 +80,11 @@ def unknown_word(error: typer.TyperException) -> str:
     return (found[1] or found[2]) if found else ""
 
 
+def without_guess(message: str) -> str:
+    """Return the words of an error without the names that are spelled like the one which there is not."""
+    return re.sub(r" ?(?:Did you mean .*|\(Possible options: .*\))", "", message)
+
+
 def is_help(error: typer.TyperException) -> bool:
     """Say whether the "error" is the help of a group that was named without a command.
 

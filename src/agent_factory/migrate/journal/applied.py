@@ -27,7 +27,7 @@ def describe_past(
     outside = frozenset() if entries is None else frozenset(ran_outside(entries, there))
     edited = {item.revision for item in find_edited(entries or {}, there, sha256_of=sha256_of)}
     by = {
-        revision.id: _applied_by(entries[revision.id])
+        revision.id: applied_by(entries[revision.id])
         for revision in there
         if entries and revision.id not in outside and not entries[revision.id].is_unassigned
     }
@@ -47,7 +47,8 @@ def describe_past(
     )
 
 
-def _applied_by(entry: Entry) -> AppliedBy:
+def applied_by(entry: Entry) -> AppliedBy:
+    """Return who ran what the entry is of."""
     origin = {field.name: getattr(entry, field.name) for field in fields(Origin)}
     return AppliedBy(
         at=entry.started_at,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from agent_factory.migrate.model.diagnosis import DoctorResult, WaitResult
     from agent_factory.migrate.model.events import Warned
     from agent_factory.migrate.model.findings import CheckResult
+    from agent_factory.migrate.model.inspected import RedoResult, ShowResult, StatusResult
     from agent_factory.migrate.model.origin import AppliedBy
     from agent_factory.migrate.model.watched import RunWatched, WatchResult
     from agent_factory.migrate.model.written import (
@@ -169,4 +170,7 @@ Result = Union[
     "DoctorResult",
     "WaitResult",
     "WatchResult",
+    "StatusResult",
+    "ShowResult",
+    "RedoResult",
 ]

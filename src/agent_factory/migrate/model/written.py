@@ -30,12 +30,14 @@ class NewRevision:
 class CreateResult:
     """A new revision file; ``revision`` and ``path`` are None when there was nothing to write.
 
-    ``notes`` say what Alembic could not compare, such as an index on an expression in SQLite.
+    ``notes`` say what Alembic could not compare, such as an index on an expression in SQLite, ``remarks``
+    what of the revision might be better.
     """
 
     revision: Revision | None
     path: Path | None
     notes: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:

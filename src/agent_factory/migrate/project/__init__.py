@@ -38,7 +38,6 @@ from agent_factory.migrate.project.history import (
     env_py,
     find_branches,
     is_known,
-    named,
     newest,
     plan,
     require_known,
@@ -47,6 +46,7 @@ from agent_factory.migrate.project.history import (
     used_sha256,
     warn_of_bytecode,
 )
+from agent_factory.migrate.project.lookup import find_revision, named
 from agent_factory.migrate.project.models import Models, read_models
 from agent_factory.migrate.project.new_revision import place
 from agent_factory.migrate.project.offline import render_offline
@@ -86,6 +86,7 @@ __all__ = [
     "find_baseline",
     "find_branches",
     "find_needed_baseline",
+    "find_revision",
     "is_known",
     "merge",
     "named",

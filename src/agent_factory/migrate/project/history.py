@@ -150,17 +150,6 @@ def is_known(project: Project, revision: str) -> bool:
     return script is not None and script.revision == revision
 
 
-def named(project: Project, typed: str) -> str | None:
-    """Return the id of the revision that is typed so, empty for base; None for a step, heads, or several."""
-    if typed in ("head", "heads") or RELATIVE.match(typed):
-        return None
-    try:
-        script = project.script.get_revision(typed)
-    except CommandError:
-        return None
-    return script.revision if script is not None else ""
-
-
 def plan(
     project: Project, target: Target, direction: Direction, revision: str, current: tuple[str, ...]
 ) -> Plan:

@@ -73,6 +73,7 @@ class Report:
                 self._environment(result)
             case CreateResult():
                 notes = tuple(f"not compared: {note}" for note in result.notes)
+                notes = (*notes, *result.remarks)
                 self._written(result.path, notes, "nothing to create: the database matches the models")
             case MergeResult():
                 heads = show_revisions(result.heads)
@@ -100,6 +101,19 @@ class Report:
                 from agent_factory.migrate.report.doctor_text import show_examination
 
                 show_examination(self._out, result)
+                self._inspected(result)
+    def _inspected(self, result: Result) -> None:
+        from agent_factory.migrate.model.inspected import RedoResult, ShowResult, StatusResult
+            case StatusResult():
+                from agent_factory.migrate.report.inspected_text import show_status
+                show_status(self._out, result)
+            case ShowResult():
+                from agent_factory.migrate.report.inspected_text import show_revision
+                show_revision(self._out, result, self._shown(result.entry.revision.path))
+            case RedoResult():
+                self.stop()
+                at = show_heads(result.up.after)
+                self._out.line((f"{result.revision} down and up again: ", ""), (at, "bold green"))
 
     def error(self, error: MigrationError) -> None:
         """Print what happened, which state the database is in, and what to type next."""

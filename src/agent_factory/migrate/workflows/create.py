@@ -9,6 +9,18 @@ from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.model.written import CreateResult, NewRevision
 from agent_factory.migrate.project import Project
 
+_SHORT = 3
+"""Letters of a single word that may be one: "tags" says something, and "t" nothing."""
+_EMPTY_WORDS = frozenset(
+    {
+        *("a", "an", "the", "and", "of", "to", "some", "more", "new", "my", "it", "this", "stuff", "things"),
+        *("wip", "tmp", "temp", "test", "testing", "todo", "asdf", "foo", "bar", "misc", "debug", "try"),
+        *("fix", "fixes", "fixed", "bugfix", "hotfix", "change", "changes", "changed", "update", "updates"),
+        *("updated", "migration", "migrations", "revision", "commit", "again", "final", "cleanup"),
+    }
+)
+"""Words that stand in a message and say nothing of what the revision does."""
+
 
 def create(project: Project, target: Target, new: NewRevision) -> CreateResult:
     """Write a revision: what the models have and the database lacks, or an empty one.
@@ -21,7 +33,7 @@ def create(project: Project, target: Target, new: NewRevision) -> CreateResult:
     where = alembic_project.place(project, target, new)
     if new.is_empty:
         revision = alembic_project.create_empty(project, new.message, where)
-        return CreateResult(revision=revision, path=revision.path, notes=())
+        return CreateResult(revision=revision, path=revision.path, notes=(), remarks=_remarks(new.message))
     with connect(target, read_only=True) as connection:
         current = alembic_project.read_current(project, connection)
         alembic_project.require_known(project, current)
@@ -34,7 +46,23 @@ def create(project: Project, target: Target, new: NewRevision) -> CreateResult:
                 next_steps=(target.command("upgrade"), f"then: {target.again()}"),
             )
         written, notes = alembic_project.create(project, connection, new.message, where)
-    return CreateResult(revision=written, path=written.path if written else None, notes=notes)
+    remarks = _remarks(new.message) if written else ()
+    return CreateResult(
+        revision=written, path=written.path if written else None, notes=notes, remarks=remarks
+    )
+
+
+def says_little(message: str) -> bool:
+    """Say whether a message tells nobody what its revision does: "x", "wip", "fix 2"."""
+    words = [word for word in re.findall(r"[^\W\d_]+", message.lower()) if word not in _EMPTY_WORDS]
+    return not words or (len(words) == 1 and len(words[0]) < _SHORT)
+
+
+def _remarks(message: str) -> tuple[str, ...]:
+    if not says_little(message):
+        return ()
+    said = f"{message!r} will not tell anybody what the revision does; the message is its file's name"
+    return (f'{said}: "add nickname to users"',)
 
 
 def require_words(message: str) -> None:
