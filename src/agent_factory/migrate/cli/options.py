@@ -10,16 +10,24 @@ from typing import Annotated, Any
 
 import typer
 
+from agent_factory.migrate.cli.completions import hazards, revisions
+
 RevisionToReach = Annotated[
     str | None,
     typer.Argument(
-        metavar="REVISION", help="An id or its beginning, +1, head, heads, branch@head.", show_default="head"
+        metavar="REVISION",
+        help="An id or its beginning, +1, head, heads, branch@head.",
+        show_default="head",
+        autocompletion=revisions,
     ),
 ]
 RevisionToGoBackTo = Annotated[
     str | None,
     typer.Argument(
-        metavar="REVISION", help="An id or its beginning, -1, base, branch@base.", show_default=False
+        metavar="REVISION",
+        help="An id or its beginning, -1, base, branch@base.",
+        show_default=False,
+        autocompletion=revisions,
     ),
 ]
 
@@ -86,10 +94,11 @@ JSON = flag("--json", meaning="Print one JSON document on stdout.")
 OUTPUT = (*PROJECT, JSON)
 YES = flag("--yes", "-y", meaning="Do not ask; for CI and scripts.")
 
-ALLOW = texts(
-    "--allow",
-    "HAZARD[,...]",
-    "Consent to high hazards of the plan by their names, to drift and to a baseline.",
+ALLOW = option(
+    *(list[str] | None, "--allow"),
+    metavar="HAZARD[,...]",
+    meaning="Consent to high hazards of the plan by their names, to drift and to a baseline.",
+    autocompletion=hazards,
 )
 SCRATCH_URL = text(
     "--scratch-url",

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from agent_factory.migrate.cli.completions import revisions
 from agent_factory.migrate.cli.invocation import Invocation
 from agent_factory.migrate.cli.options import OUTPUT
 from agent_factory.migrate.cli.runs import OpenTarget
@@ -60,7 +61,12 @@ def add_status_commands(app: typer.Typer, open_target: OpenTarget) -> None:
     def show(
         context: typer.Context,
         revision: Annotated[
-            str, typer.Argument(metavar="REVISION", help="An id or its beginning, head, branch@head.")
+            str,
+            typer.Argument(
+                metavar="REVISION",
+                help="An id or its beginning, head, branch@head.",
+                autocompletion=revisions,
+            ),
         ],
     ) -> None:
         """Show a revision: its file, its SQL, and who ran it.

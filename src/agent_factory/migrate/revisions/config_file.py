@@ -95,6 +95,11 @@ def settings_folder(root: Path, start: Path) -> Path:
     return root
 
 
+def option_of(config_path: Path, name: str) -> str:
+    """Return an option of [alembic] as the file has it; empty where there is none, or no ini file."""
+    return "" if config_path.suffix == ".toml" else _option(config_path, OWN_SECTION, name)
+
+
 def databases_of(config_path: Path) -> tuple[str, ...]:
     """Return the names of a project's databases where each has a section: Alembic's template multidb."""
     if config_path.suffix == ".toml":
