@@ -17,6 +17,7 @@ help: ## Show these commands
 
 migrate: $(VENV)/.installed ## Migrate the database of DATABASE_URL, .env or ./agent_factory.db to the head
 	@$(BIN)/af-db local upgrade
+	@echo 'next: $(BIN)/af-db local status; after a change of the models: $(BIN)/af-db local create "add ..."'
 
 test: $(VENV)/.installed-test ## Run the tests, PostgreSQL included, but for slow ones and the middle of long lists
 	@$(PYTEST) -m "not slow"

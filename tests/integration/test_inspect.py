@@ -119,7 +119,7 @@ def test_redo_runs_the_last_revision_down_and_up(
 ) -> None:
     af_db("local", "upgrade", cwd=project.root, url=database_url)
 
-    outcome = af_db("local", "redo", cwd=project.root, url=database_url)
+    outcome = af_db("local", "redo", "--progress", "plain", cwd=project.root, url=database_url)
 
     assert (outcome.code, outcome.out) == (0, "003 down and up again: 003 (head)\n")
     assert outcome.err.index("DROP TABLE t003") < outcome.err.index("CREATE TABLE t003")

@@ -434,7 +434,7 @@ def test_a_view_that_is_in_the_way_is_named(af_db: CommandLine, files: AlembicPr
 
     assert (outcome.code, outcome.error["code"]) == (7, "has-dependents")
     assert "error in view seen" in outcome.error["message"]
-    assert "drop it in the revision first" in outcome.error["next_steps"][0]
+    assert "drop it in the revision first" in outcome.error["next_steps"][1]
 
 
 GENERATED = (

@@ -336,3 +336,19 @@ def test_a_foreign_key_that_sqlite_cannot_check_is_no_obstacle(
 
     assert outcome.code == 0, outcome.err
     assert af_db("local", "downgrade", "003", "--yes", cwd=project.root, url=sqlite_url).code == 0
+
+
+def test_a_log_is_short_and_names_the_statements_that_take_long(
+    af_db: CommandLine, project: AlembicProject, postgresql_url: str
+) -> None:
+    project.add("004", "003", 'op.execute("SELECT 1 AS quick")\nop.execute("SELECT pg_sleep(1.1)")')
+
+    short = af_db("local", "upgrade", cwd=project.root, url=postgresql_url)
+    af_db("local", "downgrade", "003", cwd=project.root, url=postgresql_url)
+    plain = af_db("local", "upgrade", "--progress", "plain", cwd=project.root, url=postgresql_url)
+
+    assert "sql      SELECT pg_sleep(1.1)" in short.err
+    assert "AS quick" not in short.err
+    assert "CREATE TABLE" not in short.err
+    assert "sql      SELECT 1 AS quick" in plain.err
+    assert len(short.err.splitlines()) < 25

@@ -347,7 +347,7 @@ class Invocation:
                 typer.echo(f"warning: {error.message}", err=True)
         raise typer.Exit(int(result.exit_code))
 
-    def show_plan(self, result: "PlanResult", form: str) -> None:
+    def show_plan(self, result: "PlanResult", form: str, *, full: bool) -> None:
         """Print a plan in this form, and end the command; what only a terminal needs goes to it.
 
         Raises RefusedError for SQL that would lack something and that a person does not only read.
@@ -362,7 +362,7 @@ class Invocation:
 
                 typer.echo(render_plan(self._command, result))
             elif form == "text":
-                self.report.plan_result(result)
+                self.report.plan_result(result, full=full)
             else:
                 typer.echo(_render_plan(result, form), nl=False)
             if result.saved and not self._json:

@@ -121,7 +121,7 @@ PLAN = option(
 )
 PROGRESS = option(
     *(ProgressForm, "--progress"),
-    meaning="How progress is shown: auto, plain lines, JSON lines.",
+    meaning="How progress is shown: auto, plain (each statement, a line), JSON lines.",
     default=ProgressForm.AUTO,
 )
 SHOW_VALUES = flag("--show-values", meaning="Show values of rows that an error quotes; on a terminal only.")

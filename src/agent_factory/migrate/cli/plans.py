@@ -50,6 +50,9 @@ def add_plan_command(app: typer.Typer, open_target: OpenTarget) -> None:
             str, typer.Option("--valid-for", metavar="DURATION", help="How long the saved plan is valid.")
         ] = "7d",
         form: Annotated[PlanForm, typer.Option("--format", help="How it is printed.")] = PlanForm.TEXT,
+        full: Annotated[
+            bool, typer.Option("--full", help="Show each statement whole, with its locks.")
+        ] = False,
     ) -> None:
         """Rehearse what is pending and show it, without running it.
 
@@ -84,4 +87,4 @@ def add_plan_command(app: typer.Typer, open_target: OpenTarget) -> None:
                 save_to=invocation.path(out) if out else None,
                 valid_for_s=parse_limit("--valid-for", valid_for),
             )
-            invocation.show_plan(result, form)
+            invocation.show_plan(result, form, full=full)

@@ -4,7 +4,7 @@ from agent_factory.migrate.model.durations import show_duration
 from agent_factory.migrate.report import plan_words as words
 from agent_factory.migrate.report.folding import one_line
 from agent_factory.migrate.review.build import PlanResult
-from agent_factory.migrate.review.waits import Wait, find_waits
+from agent_factory.migrate.review.waits import TableWait
 
 LISTED = 10
 """Revisions and tables that are listed; of more the number is said."""
@@ -19,7 +19,7 @@ def render_announcement(result: PlanResult) -> str:
     lines = [f"Migration of {result.database}: {words.route(review.plan)}", f"  {words.amounts(review)}"]
     steps = [f"  - {one_line(step.id)} {one_line(step.message)}".rstrip() for step in review.plan.steps]
     lines += _first(steps, "revisions")
-    waits = find_waits(review)
+    waits = review.waits
     if review.rehearsed_on is None:
         lines.append("Who waits is not known: it was not rehearsed.")
     elif waits:
@@ -32,8 +32,10 @@ def render_announcement(result: PlanResult) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _wait(wait: Wait) -> str:
-    took = f"about {show_duration(wait.seconds)}" if wait.seconds is not None else "for a time not known"
+def _wait(wait: TableWait) -> str:
+    took = f"{'at least' if wait.is_least else 'about'} {show_duration(wait.seconds)}"
+    if wait.is_least and not wait.seconds:
+        took = "for a time not known"
     return f"{wait.blocks} of {one_line(wait.table)} wait {took} ({wait.revision})"
 
 

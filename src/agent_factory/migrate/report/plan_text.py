@@ -40,8 +40,11 @@ _STYLES = {Severity.HIGH: "bold red", Severity.NOTICE: "yellow"}
 _UNWRAPPED = frozenset({"#", "revision", "takes"})
 
 
-def show_plan(screen: Screen, result: PlanResult) -> None:
-    """Print all that is known of the plan."""
+def show_plan(screen: Screen, result: PlanResult, *, full: bool = False) -> None:
+    """Print the plan: what the application will feel, how it is undone, hazards, and each statement.
+
+    A statement without a hazard is one line, unless all that is known is wanted by ``full``.
+    """
     result = words.cleaned(result)
     review, width = result.review, _measure(screen)
     screen.facts(words.facts(result))
@@ -50,8 +53,9 @@ def show_plan(screen: Screen, result: PlanResult) -> None:
         return
     screen.lines(
         [
-            *_revisions(review, width),
+            *_overview(review, width),
             *_hazards(review.hazards, width),
+            *(_revisions(review, width) if full else _folded(review, width)),
             *_notes(review.notes, width),
             *_warnings((warning.message for warning in result.warnings), width),
             *_summary(review, result.allow, width),
@@ -67,6 +71,7 @@ def show_question(screen: Screen, result: PlanResult, warnings: Iterable[str] = 
     result = words.cleaned(result)
     review, width = result.review, _measure(screen)
     screen.facts(words.facts(result))
+    screen.lines(_overview(review, width))
     whole = [*_revisions(review, width), *_hazards(review.hazards, width)]
     if len(whole) <= GLANCE:
         screen.lines(whole)
@@ -75,7 +80,7 @@ def show_question(screen: Screen, result: PlanResult, warnings: Iterable[str] = 
             screen.line()
             _show_table(screen, review)
         if screen.is_terminal:
-            said = "this is shortened: the command plan shows all statements, and remedies to copy"
+            said = "this is shortened: plan --full shows all statements, and remedies to copy"
             screen.lines(
                 [
                     *_dangerous(review, review.high[:SHOWN_HAZARDS], width, SHORT_SQL),
@@ -114,7 +119,45 @@ def _revisions(review: Review, width: int | None) -> list[Line]:
     return lines
 
 
-def _head(review: Review, number: int, revision: ReviewedRevision, width: int | None) -> list[Line]:
+def _overview(review: Review, width: int | None) -> list[Line]:
+    """Say first what decides: who waits, for how long, and whether it can be undone."""
+    lines: list[Line] = [(), (("what the application will feel", "bold"),)] if words.waits(review) else []
+    for wait in words.waits(review):
+        lines += _hanging(("  ", ""), wait, width, indent=4)
+    return [*lines, (), *_hanging(("undo  ", "bold"), words.undo_of_plan(review), width)]
+
+
+def _folded(review: Review, width: int | None) -> list[Line]:
+    """Show the statements that have a hazard whole, and each of the others as a line."""
+    hazards = words.by_statement(review.hazards)
+    lines: list[Line] = []
+    is_folded = False
+    for number, revision in enumerate(review.revisions, start=1):
+        lines += [*_head(review, number, revision, width, with_undo=False), ()]
+        for statement in revision.statements:
+            if found := hazards.get((revision.revision.id, statement.number), ()):
+                lines += [*([()] if lines[-1] else []), *_statement(revision, statement, found, width), ()]
+            else:
+                is_folded = True
+                lines.append(_one_line_of(statement, width))
+        if not lines[-1]:
+            lines.pop()
+    said = "statements without a hazard are shortened; with their locks, and how they are undone: --full"
+    return [*lines, *([(), *_hanging(("", ""), said, width, style="dim")] if is_folded else [])]
+
+
+def _one_line_of(statement: ReviewedStatement, width: int | None) -> Line:
+    notes = [f"{statement.times:,} times"] if statement.times > 1 else []
+    notes += [f"about {words.short_duration(statement.estimate)}"] if statement.estimate else []
+    end = f"  ({', '.join(notes)})" if notes else ""
+    sql, room = one_line(statement.sql), (width or MEASURE) - _INDENT - cells(end)
+    sql = sql if cells(sql) <= room else f"{sql[: max(room - 3, _NARROWEST)]}..."
+    return ((f"{statement.number:>{_INDENT - 2}}  ", "dim"), (sql, ""), (end, "dim"))
+
+
+def _head(
+    review: Review, number: int, revision: ReviewedRevision, width: int | None, *, with_undo: bool = True
+) -> list[Line]:
     count = f"[{number}/{len(review.revisions)}] "
     title = f"{one_line(revision.revision.id)} {one_line(revision.revision.message)}".rstrip()
     lines: list[Line] = [(), *_hanging((count, ""), title, width, style="bold")]
@@ -125,7 +168,7 @@ def _head(review: Review, number: int, revision: ReviewedRevision, width: int | 
         lines += _hanging(indent, f"its statements cannot be shown: {why}", width, style="yellow")
     elif not revision.statements:
         lines += _hanging(indent, "no statements", width, style="dim")
-    if revision.statements or not revision.shown:
+    if with_undo and (revision.statements or not revision.shown):
         lines += _labelled("undo", words.undo(revision), width)
     return lines
 

@@ -6,11 +6,12 @@ from itertools import groupby
 
 from agent_factory.migrate.db.sizes import show_bytes
 from agent_factory.migrate.model.durations import show_duration
-from agent_factory.migrate.model.plan import Plan
+from agent_factory.migrate.model.plan import Direction, Plan
 from agent_factory.migrate.report import cleaning
 from agent_factory.migrate.report.folding import fold_call, fold_sql, one_line
 from agent_factory.migrate.report.heads import show_heads, show_revisions
 from agent_factory.migrate.review.build import (
+    CANNOT_BE_UNDONE,
     PlanResult,
     Review,
     ReviewedRevision,
@@ -19,9 +20,12 @@ from agent_factory.migrate.review.build import (
 )
 from agent_factory.migrate.review.forecast import Estimate
 from agent_factory.migrate.review.hazards import WORST_FIRST, Hazard, Severity
+from agent_factory.migrate.review.waits import TableWait
 
 ROWS_IN_SIGHT = 20
 """Rows of a table of revisions; a longer one is behind a click, where there is such a thing."""
+FELT_S = 0.1
+"""Waits below are named together: requests take as long anyway."""
 REMEDY_IN_SIGHT = 8
 """Lines of remedies; more of them are behind a click, where there is such a thing."""
 
@@ -118,6 +122,43 @@ def findings(review: Review) -> str:
 def amount(severity: Severity, number: int) -> str:
     """Return ``1 high hazard`` or ``2 notices``."""
     return counted(number, "high hazard" if severity is Severity.HIGH else str(severity))
+
+
+def waits(review: Review) -> list[str]:
+    """Return what the application will feel, a line for each table; short waits share one."""
+    found = review.waits
+    lines = [_wait(wait, review) for wait in found if wait.seconds >= FELT_S or wait.is_least]
+    short = list(dict.fromkeys(one_line(wait.table) for wait in found if _wait(wait, review) not in lines))
+    if short:
+        lines.append(f"for less than {show_duration(FELT_S)} each: {listed(short)}")
+    if not lines and review.rehearsed_on is not None:
+        lines.append("nothing: no table that is in use keeps anybody waiting")
+    return lines
+
+
+def _wait(wait: TableWait, review: Review) -> str:
+    size = _amount(wait.rows, wait.bytes)
+    table = f"{one_line(wait.table)} ({size})" if size else one_line(wait.table)
+    long = f"{'at least' if wait.is_least else 'about'} {_seconds(wait.seconds)}"
+    if wait.is_least and not wait.seconds:
+        long = "for a time that is not known"
+    through = (
+        f"statement {wait.since}" if wait.since == wait.until else f"statements {wait.since} to {wait.until}"
+    )
+    of = f" of {one_line(wait.revision)}" if len(review.revisions) > 1 else ""
+    return f"{table}: {wait.blocks} wait {long}, through {through}{of} ({wait.lock})"
+
+
+def undo_of_plan(review: Review) -> str:
+    """Return how the plan as a whole is undone once it is committed, and what of it cannot be."""
+    plan = review.plan
+    if plan.direction is Direction.DOWNGRADE:
+        return f"upgrade {', '.join(plan.before) or 'base'}, which does not bring back data"
+    stuck = [
+        one_line(item.revision.id) for item in review.revisions if item.undo.startswith(CANNOT_BE_UNDONE)
+    ]
+    back = f"downgrade {', '.join(plan.before) or 'base'}"
+    return f"{back}; but {', '.join(stuck)} cannot be undone by downgrade()" if stuck else back
 
 
 def severities(hazards: Sequence[Hazard]) -> str:
@@ -234,8 +275,12 @@ def effects(table: TouchedTable) -> str:
 
 def size(table: TouchedTable) -> str:
     """Return ``2,000,000 rows, 310 MB``; empty where it is not known."""
-    words = [counted(table.rows, "row")] if table.rows is not None else []
-    words += [show_bytes(table.bytes)] if table.bytes is not None else []
+    return _amount(table.rows, table.bytes)
+
+
+def _amount(rows: int | None, size: int | None) -> str:
+    words = [counted(rows, "row")] if rows is not None else []
+    words += [show_bytes(size)] if size is not None else []
     return ", ".join(words)
 
 
@@ -259,6 +304,11 @@ def duration(estimate: Estimate) -> str:
     """Return how long a statement takes, and how that was reached."""
     seconds, how = f"about {_seconds(estimate.seconds)}", one_line(estimate.how)
     return f"{seconds}: {how}" if how else seconds
+
+
+def short_duration(estimate: Estimate) -> str:
+    """Return how long a statement takes, without how that was reached."""
+    return _seconds(estimate.seconds)
 
 
 def listed(names: Sequence[str]) -> str:

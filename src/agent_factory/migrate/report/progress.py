@@ -26,12 +26,21 @@ _LOOKS = re.compile(r"\bpg_catalog\.|\bsqlite_master\b|^\s*PRAGMA\b", re.IGNOREC
 """What SQLAlchemy asks before it acts; it would bury what changes something."""
 
 
-class ProgressLines:
-    """The events of one run on a screen; ``live``: it is a terminal, which can show a line that moves."""
+LONG_S = 1.0
+"""How long a statement takes that a short log names, once it has ended or something is said of it."""
 
-    def __init__(self, screen: Screen, *, live: bool) -> None:
+
+class ProgressLines:
+    """The events of one run on a screen; ``live``: it is a terminal, which can show a line that moves.
+
+    ``short``: of the statements, only those have a line that take long or that something happens to.
+    """
+
+    def __init__(self, screen: Screen, *, live: bool, short: bool = False) -> None:
         self._screen = screen
         self._live = live
+        self._short = short
+        self._sent: tuple[str, float] | None = None
         self._revision = ""
         self._said: set[str] = set()
 
@@ -44,6 +53,8 @@ class ProgressLines:
             if said in self._said:  # those whose values are hidden look the same
                 return
             self._said.add(said)
+        if not self._live and self._short and self._holds_back(event):
+            return
         if not self._live:
             self._screen.line((f"{time.strftime('%H:%M:%S')} {_text(event)}", ""))
         elif isinstance(event, Warned):
@@ -64,6 +75,19 @@ class ProgressLines:
         elif not isinstance(event, RunStarted):
             text = _text(event)
             self._screen.move(f"{self._revision}  {text}" if self._revision else text)
+
+    def _holds_back(self, event: Event) -> bool:
+        """Keep a statement until it is known to be worth a line; print the one that was kept, if it is."""
+        sent, self._sent = self._sent, None
+        now = time.monotonic()
+        if sent is not None and (
+            now - sent[1] >= LONG_S or isinstance(event, LockWait | Progress | Retrying)
+        ):
+            self._screen.line((sent[0], ""))
+        if not isinstance(event, StatementStarted):
+            return False
+        self._sent = (f"{time.strftime('%H:%M:%S')} {_text(event)}", now)
+        return True
 
 
 def _text(event: Event) -> str:

@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent_factory.migrate.model.durations import show_duration
 from agent_factory.migrate.model.errors import MigrationError
 from agent_factory.migrate.model.plan import Plan
-from agent_factory.migrate.model.results import CurrentResult, HistoryEntry, HistoryResult, Result, RunResult
+from agent_factory.migrate.model.results import CurrentResult, HistoryResult, Result, RunResult
 from agent_factory.migrate.model.target import Target
 from agent_factory.migrate.report.heads import describe, show_heads, show_revisions
 from agent_factory.migrate.report.screen import Screen, clean, open_screen, warning_line
@@ -23,10 +22,7 @@ if TYPE_CHECKING:
     from agent_factory.migrate.report.progress import ProgressLines
     from agent_factory.migrate.review.build import PlanResult
 
-WIDE = 120
-"""Columns from which a terminal has room for all that the journal knows."""
-
-_UNWRAPPED = frozenset({"", "#", "revision", "follows", "state"})
+_UNWRAPPED = frozenset({"#", "revision"})
 
 
 class Report:
@@ -42,6 +38,7 @@ class Report:
             screen.shows_values = values and screen.is_terminal
         self._paths_from = paths_from
         self._live = live and self._err.is_terminal
+        self._short = live
         self._progress: ProgressLines | None = None
         self._watched: Screen | None = None
 
@@ -141,10 +138,11 @@ class Report:
         return WatchLines(self._watched, database, live=live).show
 
     def plan_result(self, result: "PlanResult") -> None:
+    def plan_result(self, result: "PlanResult", *, full: bool = False) -> None:
         """Print a plan that is not run."""
         from agent_factory.migrate.report.plan_text import show_plan
 
-        show_plan(self._out, result)
+        show_plan(self._out, result, full=full)
 
     def preflight_result(self, result: "PreflightResult") -> None:
         """Print what is known before a run."""
@@ -238,7 +236,7 @@ class Report:
         if self._progress is None:
             from agent_factory.migrate.report.progress import ProgressLines  # most commands have no events
 
-            self._progress = ProgressLines(self._err, live=self._live)
+            self._progress = ProgressLines(self._err, live=self._live, short=self._short)
         self._progress.show(event)
 
     def stop(self) -> None:
@@ -264,37 +262,9 @@ class Report:
         self._several_heads(result.heads, result.branches)
 
     def _history(self, result: HistoryResult) -> None:
-        columns = [
-            ("", "bold green"),
-            ("revision", "bold"),
-            ("follows", "dim"),
-            ("message", ""),
-            ("state", ""),
-        ]
-        narrow = self._out.is_terminal and self._out.width < WIDE
-        has_journal = any(
-            entry.by or entry.is_outside or entry.is_of_unknown_table for entry in result.entries
-        )
-        if has_journal:
-            columns.append(("when, by whom" if narrow else "when, how long, by whom", "dim"))
-        rows = []
-        for entry in result.entries:
-            revision = entry.revision
-            labels = f" ({', '.join(revision.branch_labels)})" if revision.branch_labels else ""
-            marks = ["applied" if entry.is_applied else "pending"]
-            marks += ["edited since"] if entry.is_edited else []
-            marks += ["current"] if entry.is_current else []
-            marks += ["head"] if revision.is_head else []
-            cells = [
-                *("->" if entry.is_current else "", revision.id, ", ".join(revision.parents) or "base"),
-                *(revision.message + labels, ", ".join(marks)),
-                *([_applied_by(entry, narrow=narrow)] if has_journal else []),
-            ]
-            rows.append((cells, "" if entry.is_applied else "yellow"))
-        if rows:
-            self._out.table(columns, rows, unwrapped=_UNWRAPPED)
-        else:
-            self._out.line(("no revisions", ""))
+        from agent_factory.migrate.report.history_text import show_history
+
+        show_history(self._out, result)
         for entry in result.entries:
             if entry.difference is not None:
                 for line in entry.difference.splitlines():
@@ -386,16 +356,3 @@ class Report:
 
 def _heads(heads: tuple[str, ...]) -> str:
     return f"head is {heads[0]}" if len(heads) == 1 else f"heads are {', '.join(heads)}"
-
-
-def _applied_by(entry: HistoryEntry, *, narrow: bool) -> str:
-    if entry.by is None:
-        unknown = "of an unknown version table" if entry.is_of_unknown_table else ""
-        return "not by af-db" if entry.is_outside else unknown
-    by = entry.by
-    adopted = "adopted " if by.is_adopted else ""
-    if narrow:
-        return f"{adopted}{by.at:%Y-%m-%d %H:%M}, {by.os_user}"
-    when = f"{adopted}{by.at:%Y-%m-%d %H:%M:%S %Z}"
-    took = f", {show_duration(by.duration_s)}" if by.duration_s is not None and not adopted else ""
-    return f"{when}{took}, {by.os_user}@{by.host} as {by.db_role}"

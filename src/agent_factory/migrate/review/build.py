@@ -25,6 +25,10 @@ from agent_factory.migrate.review.hazards import (
     estimates,
     find_hazards,
 )
+from agent_factory.migrate.review.waits import TableWait, find_waits
+
+CANNOT_BE_UNDONE = "it cannot be undone"
+"""How it begins what is said of such a revision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +111,11 @@ class Review:
     def high(self) -> tuple[Hazard, ...]:
         """The hazards that need a consent of their own."""
         return tuple(hazard for hazard in self.hazards if hazard.severity is Severity.HIGH)
+
+    @property
+    def waits(self) -> tuple[TableWait, ...]:
+        """What the application will feel: the tables that keep it waiting."""
+        return find_waits(self.revisions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,7 +249,7 @@ def _undo(plan: Plan, revision: Revision, *, is_reversible: bool) -> str:
     if plan.direction is Direction.DOWNGRADE:
         return f"upgrade {revision.id}, which does not bring back data"
     if not is_reversible:
-        return "it cannot be undone: its downgrade() does not undo it"
+        return f"{CANNOT_BE_UNDONE}: its downgrade() does not undo it"
     return f"downgrade {revision.parents[0] if revision.parents else 'base'}"
 
 

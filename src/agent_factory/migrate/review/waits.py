@@ -1,51 +1,74 @@
-"""What the application will feel of a plan: which tables it has to wait for, for what, and how long."""
+"""What the application will feel of a plan: which tables keep it waiting, from when to when, and how long."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from agent_factory.migrate.model.locks import Blocks
-from agent_factory.migrate.review.build import Review, ReviewedRevision
 
-_FELT = (Blocks.WRITES, Blocks.READS_AND_WRITES)
+if TYPE_CHECKING:
+    from agent_factory.migrate.review.build import ReviewedRevision, ReviewedStatement, TouchedTable
+
+_STRENGTH = {Blocks.WRITES: 1, Blocks.READS_AND_WRITES: 2}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wait:
-    """A table whose users wait while one revision runs.
+class TableWait:
+    """Whom a lock of one revision keeps from a table that production has.
 
-    ``blocks`` is the most that they are kept from. It is held from statement ``since`` to the end of the
-    transaction, ``seconds`` altogether by the forecast; None where that is not known.
+    It is held from statement ``since`` to statement ``until``, which is the revision's last where that is one
+    transaction. ``seconds`` is how long these run; ``is_least`` says that not all of them are known.
     """
 
     revision: str
     table: str
+    lock: str
     blocks: Blocks
     since: int
-    seconds: float | None
+    until: int
+    seconds: float
+    is_least: bool
+    rows: int | None
+    bytes: int | None
 
 
-def find_waits(review: Review) -> tuple[Wait, ...]:
-    """Return the waits in the order in which they begin."""
-    return tuple(wait for revision in review.revisions for wait in _of_revision(revision))
+def find_waits(revisions: "Sequence[ReviewedRevision]") -> tuple[TableWait, ...]:
+    """Return them all: reads and writes first, and the longest first.
+
+    A table has two where writes wait at first, and reads later on.
+    """
+    found = (wait for revision in revisions for wait in _of_revision(revision))
+    return tuple(sorted(found, key=lambda wait: (-_STRENGTH[wait.blocks], -wait.seconds)))
 
 
-def _of_revision(revision: ReviewedRevision) -> Iterator[Wait]:
-    since: dict[str, int] = {}
-    blocks: dict[str, Blocks] = {}
+def _of_revision(revision: "ReviewedRevision") -> Iterator[TableWait]:
+    strongest: dict[str, int] = {}
     for statement in revision.statements:
         for table in statement.tables:
-            if table.is_new or table.blocks not in _FELT:
+            strength = _STRENGTH.get(table.blocks, 0)
+            if table.is_new or strength <= strongest.get(table.name, 0):
                 continue
-            since.setdefault(table.name, statement.number)
-            before = blocks.get(table.name, table.blocks)
-            blocks[table.name] = max(before, table.blocks, key=_FELT.index)
-    for name, first in since.items():
-        lasting = [
-            one.estimate
-            for one in revision.statements
-            if one.number >= first and (one.transactional or one.number == first)
-        ]
-        seconds = None if None in lasting else sum(one.seconds for one in lasting if one is not None)
-        yield Wait(
-            revision=revision.revision.id, table=name, blocks=blocks[name], since=first, seconds=seconds
-        )
+            if revision.transactional:
+                strongest[table.name] = strength
+                held = revision.statements[statement.number - 1 :]
+            else:
+                held = (statement,)
+            yield _wait(revision, table, held)
+
+
+def _wait(
+    revision: "ReviewedRevision", table: "TouchedTable", held: "Sequence[ReviewedStatement]"
+) -> TableWait:
+    known = [statement.estimate.seconds for statement in held if statement.estimate is not None]
+    return TableWait(
+        revision=revision.revision.id,
+        table=table.name,
+        lock=table.lock,
+        blocks=table.blocks,
+        since=held[0].number,
+        until=held[-1].number,
+        seconds=sum(known),
+        is_least=len(known) < len(held),
+        rows=table.rows,
+        bytes=table.bytes,
+    )

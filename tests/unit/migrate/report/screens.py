@@ -20,9 +20,9 @@ class Terminal(io.StringIO):
         return True
 
 
-def shown_plan(result: PlanResult, columns: int) -> str:
-    """Return what a terminal shows of the whole plan, without its styles."""
-    return without_styles(on_terminal(lambda screen: show_plan(screen, result), columns))
+def shown_plan(result: PlanResult, columns: int, *, full: bool = False) -> str:
+    """Return what a terminal shows of the plan, without its styles."""
+    return without_styles(on_terminal(lambda screen: show_plan(screen, result, full=full), columns))
 
 
 def shown_question(result: PlanResult, columns: int, warnings: Sequence[str] = ()) -> str:
@@ -39,10 +39,10 @@ def on_terminal(show: Callable[[Screen], None], columns: int) -> str:
     return stream.getvalue()
 
 
-def shown_plain(result: PlanResult) -> str:
-    """Return what a pipe gets of the whole plan."""
+def shown_plain(result: PlanResult, *, full: bool = False) -> str:
+    """Return what a pipe gets of the plan."""
     stream = io.StringIO()
-    show_plan(open_screen(stream), result)
+    show_plan(open_screen(stream), result, full=full)
     return stream.getvalue()
 
 

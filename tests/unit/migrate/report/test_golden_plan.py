@@ -21,6 +21,10 @@ def test_text_on_a_terminal(columns: int, golden: GoldenFiles) -> None:
     golden(f"plan/text_{columns}.txt", shown_plan(samples.rich(), columns))
 
 
+def test_all_of_the_text_on_a_terminal(golden: GoldenFiles) -> None:
+    golden("plan/text_full_80.txt", shown_plan(samples.rich(), 80, full=True))
+
+
 def test_text_off_a_terminal(golden: GoldenFiles) -> None:
     golden("plan/text_plain.txt", shown_plain(samples.rich()))
 

@@ -23,6 +23,7 @@ def test_the_names_are_those_that_programs_read() -> None:
             "revisions",
             "hazards",
             "high",
+            "waits",
             "rehearsed_on",
             "schema_from",
             "notes",

@@ -43,12 +43,56 @@ def test_colours_say_nothing_that_words_do_not(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_off_a_terminal_statements_are_not_broken() -> None:
-    shown = shown_plain(samples.rich())
+    shown = shown_plain(samples.rich(), full=True)
 
     for revision in samples.rich().review.revisions:
         for statement in revision.statements:
             assert all(line.strip() in shown for line in statement.sql.strip().splitlines())
     assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120, 200])
+def test_a_statement_without_a_hazard_is_one_line(columns: int) -> None:
+    shown = shown_plan(samples.rich(), columns).splitlines()
+
+    (index,) = [number for number, line in enumerate(shown) if "UPDATE settings" in line]
+    assert len(shown[index]) <= columns
+    assert shown[index].endswith("(about 10 ms)")
+    assert "locks" not in shown[index + 1]
+    assert "--full" in " ".join(shown)
+
+
+def test_what_the_application_will_feel_comes_first() -> None:
+    shown = shown_plain(samples.rich())
+
+    first = shown.partition("what the application will feel\n")[2].splitlines()
+    assert first[0] == (
+        "  public.users (2,000,000 rows, 310 MB): reads and writes wait about 5.5 s, "
+        "through statements 1 to 3 of 0002 (ACCESS EXCLUSIVE)"
+    )
+    assert "undo  downgrade 0001; but 0003 cannot be undone by downgrade()" in first
+    assert shown.index("undo  downgrade") < shown.index("5 high hazards") < shown.index("[1/4] 0002")
+
+
+def test_a_plan_that_keeps_nobody_waiting_says_so() -> None:
+    step = samples.revision("0002", "one", ["0001"])
+    result = samples.result([samples.reviewed(step, [samples.statement(1, "CREATE TABLE t (id int)")])])
+
+    assert "  nothing: no table that is in use keeps anybody waiting\n" in shown_plain(result)
+
+
+def test_writes_that_wait_first_and_reads_that_wait_later_are_two_waits() -> None:
+    step = samples.revision("0002", "two", ["0001"])
+    share = samples.table("public.users", LockMode.SHARE)
+    exclusive = samples.table("public.users", LockMode.ACCESS_EXCLUSIVE)
+    statements = [samples.statement(1, "CREATE INDEX", share), samples.statement(2, "ALTER TABLE", exclusive)]
+
+    waits = samples.result([samples.reviewed(step, statements)]).review.waits
+
+    assert [(wait.blocks, wait.since, wait.until) for wait in waits] == [
+        ("reads and writes", 2, 2),
+        ("writes", 1, 2),
+    ]
 
 
 def test_the_flag_is_the_last_thing_that_is_said() -> None:
@@ -66,7 +110,9 @@ def test_what_many_statements_inherit_is_said_of_each_of_them() -> None:
         [samples.reviewed(step, [samples.statement(1, "ALTER TABLE users", users), held])]
     )
 
-    assert "held    public.users, by earlier statements: blocks reads and writes" in shown_plain(result)
+    assert "held    public.users, by earlier statements: blocks reads and writes" in shown_plain(
+        result, full=True
+    )
 
 
 def test_the_question_of_300_revisions_fits_two_screens_and_has_all_that_is_dangerous() -> None:
@@ -99,7 +145,7 @@ def test_the_question_of_a_short_plan_is_the_whole_plan() -> None:
     users = samples.table("public.users", LockMode.ACCESS_EXCLUSIVE)
     result = samples.result([samples.reviewed(step, [samples.statement(1, "ALTER TABLE users", users)])])
 
-    assert shown_question(result, 80).rstrip() == shown_plan(result, 80).rstrip()
+    assert shown_question(result, 80).rstrip() == shown_plan(result, 80, full=True).rstrip()
 
 
 def test_a_long_statement_is_whole_in_the_plan_and_short_before_the_question() -> None:
