@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from agent_factory.migrate.cli.main import run as run_command_line
+from tests.json_schemas import validate_document, validate_events
 from tests.warm import WarmProcess, WarmServer, can_be_warm, warm_server
 
 INSTALLED = Path(sys.executable).with_name("af-db")
@@ -42,6 +43,7 @@ class Outcome:
     def document(self) -> dict[str, Any]:
         """The one JSON document on stdout."""
         document: dict[str, Any] = json.loads(self.out)
+        validate_document(document)
         return document
 
     @property
@@ -67,6 +69,7 @@ class CommandLine:
         self.capture.readouterr()
         code = run_command_line(list(arguments))
         said = self.capture.readouterr()
+        validate_events(said.err)
         return Outcome(code=code, out=said.out, err=said.err)
 
 

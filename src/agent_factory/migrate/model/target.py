@@ -10,7 +10,7 @@ from agent_factory.url import DatabaseURL, MalformedURLError, parse_url
 _NOT_REPEATED = frozenset({"--plan", "--json"})
 """Options that are right for one plan alone, or say for whom the output was."""
 _ENVIRONMENT = "--environment"
-_TAKE_ENVIRONMENT = frozenset({"check", "downgrade", "plan", "upgrade"})
+_TAKE_ENVIRONMENT = frozenset({"check", "downgrade", "plan", "preflight", "upgrade"})
 
 
 class Environment(StrEnum):

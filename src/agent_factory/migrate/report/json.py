@@ -29,9 +29,11 @@ def render_result(command: str, result: Result) -> str:
 
 
 def render_plan(command: str, result: "PlanResult") -> str:
-    """Return the document of a reviewed plan; ``high`` counts what needs a consent of its own."""
+    """Return the document of a reviewed plan; ``high`` counts what needs a consent of its own, ``waits`` is
+    what the application will feel."""
     facts = asdict(result)
     facts["review"]["high"] = len(result.review.high)
+    facts["review"]["waits"] = [asdict(wait) for wait in result.review.waits]
     return _dump({"command": command, "exit_code": int(result.exit_code), **facts})
 
 
@@ -64,10 +66,14 @@ def render_event(event: "Event") -> str:
     facts = asdict(event)
     if isinstance(event, RevisionStarted | RevisionApplied):
         facts["revision"] = event.revision.id
-    name = re.sub(r"(?<!^)(?=[A-Z])", "-", type(event).__name__).lower()
-    name = {"warned": "warning"}.get(name, name)
     at = datetime.now().astimezone().isoformat(timespec="milliseconds")
-    return _write({"event": name, "at": at, **facts})
+    return _write({"event": event_name(type(event)), "at": at, **facts})
+
+
+def event_name(kind: type) -> str:
+    """Return what events of this class are called: ``RunStarted`` is ``run-started``."""
+    name = re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower()
+    return {"warned": "warning"}.get(name, name)
 
 
 def render_health(health: "Health") -> str:
