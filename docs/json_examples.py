@@ -5,8 +5,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from agent_factory.migrate.db.health import Counters, Health, SessionCount
+from agent_factory.migrate.db.readiness import Room, Standby
 from agent_factory.migrate.model import events
 from agent_factory.migrate.model.checklist import Checklist, Line, LineName, PreflightResult, Verdict
+from agent_factory.migrate.model.diagnosis import DoctorResult, Examined, Group, Setting, WaitResult
+from agent_factory.migrate.model.diagnosis import Verdict as Examination
 from agent_factory.migrate.model.errors import Outcome, RevisionOutcome, RolledBackError
 from agent_factory.migrate.model.events import Warned
 from agent_factory.migrate.model.findings import CheckResult, Ignored, finding
@@ -30,6 +34,7 @@ from agent_factory.migrate.model.results import (
     RunResult,
 )
 from agent_factory.migrate.model.session import Session
+from agent_factory.migrate.model.watched import RunWatched, WatchResult
 from agent_factory.migrate.model.written import (
     AdoptResult,
     CreateResult,
@@ -111,7 +116,21 @@ CHECKLIST = Checklist(
     is_full=False,
 )
 RUN = RunResult(
-    database=DATABASE, plan=UP, before=BEFORE, after=AFTER, applied=(APPLIED,), checklist=CHECKLIST
+    database=DATABASE,
+    plan=UP,
+    before=BEFORE,
+    after=AFTER,
+    applied=(APPLIED,),
+    checklist=CHECKLIST,
+    watched=RunWatched(
+        seconds=60.0,
+        rollbacks_before=0.2,
+        rollbacks_after=14.0,
+        rose_at=AT,
+        waiting=(),
+        slower=None,
+        undo="af-db prod downgrade 001",
+    ),
 )
 SESSION = Session(
     pid=4711,
@@ -246,6 +265,25 @@ RESULTS: dict[type, Any] = {
         compared=2,
         written=False,
     ),
+    DoctorResult: DoctorResult(
+        database=DATABASE,
+        settings=(Setting(name="DATABASE_URL", value=DATABASE, source="the environment"),),
+        versions=(Setting(name="Alembic", value="1.20.1"),),
+        examined=(
+            Examined(
+                group=Group.CONNECTION,
+                name="TCP",
+                verdict=Examination.FAILED,
+                what="nothing listens at db.example.com:5432",
+                code="connection-refused",
+                next_steps=("pg_isready -h db.example.com -p 5432",),
+            ),
+        ),
+    ),
+    WaitResult: WaitResult(
+        database=DATABASE, seconds=3.2, tries=4, at_head=True, current=AFTER, heads=("002",)
+    ),
+    WatchResult: WatchResult(database=DATABASE, seconds=60.0, looks=60),
     CheckResult: CheckResult(
         what="the database",
         findings=(FOUND,),
@@ -281,5 +319,21 @@ EVENTS: dict[type, Any] = {
     events.Warned: Warned(code="superuser", message="postgres is a superuser"),
     events.ServerNotice: events.ServerNotice(
         revision="002", severity="NOTICE", message='table "old_users" does not exist, skipping'
+    ),
+    Health: Health(
+        at_s=1_792_919_520.0,
+        sees_all=True,
+        sessions=(SessionCount(state="idle", count=12),),
+        runs=(),
+        longest=(SESSION,),
+        waits=(),
+        progress=(),
+        counters=Counters(at_s=1_792_919_520.0, commits=80_000, rollbacks=120, deadlocks=0),
+        room=Room(
+            connections_left=84,
+            xid_age=190_000_000,
+            standbys=(Standby(name="replica", lag_s=0.1, lag_bytes=16_384),),
+            slots=(),
+        ),
     ),
 }

@@ -14,8 +14,10 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from agent_factory.migrate.db import health, readiness
 from agent_factory.migrate.model import (
     checklist,
+    diagnosis,
     errors,
     events,
     findings,
@@ -25,6 +27,7 @@ from agent_factory.migrate.model import (
     plan,
     results,
     session,
+    watched,
     written,
 )
 from agent_factory.migrate.report.json import (
@@ -55,9 +58,12 @@ NAMES = {
         plan,
         results,
         session,
+        watched,
         written,
         build,
         waits,
+        health,
+        readiness,
     )
     for name, value in vars(module).items()
 }
@@ -78,11 +84,14 @@ KINDS: Mapping[str, tuple[type, tuple[str, ...]]] = {
     "environment": (written.EnvironmentResult, ("local environment", "prod environment")),
     "schema": (written.SchemaResult, ("local schema", "prod schema")),
     "adopt": (written.AdoptResult, ("local adopt", "prod adopt")),
+    "doctor": (diagnosis.DoctorResult, ("doctor", "local doctor", "prod doctor")),
+    "wait": (diagnosis.WaitResult, ("wait", "local wait", "prod wait")),
+    "watch": (watched.WatchResult, ("local watch", "prod watch")),
     "check": (findings.CheckResult, ("check", "local check", "prod check")),
 }
 """Each kind of document: the result that it shows, and the commands that print it."""
 
-EVENTS = tuple(get_args(events.Event))
+EVENTS = (*get_args(events.Event), health.Health)
 
 PROMISE = f"""# JSON
 

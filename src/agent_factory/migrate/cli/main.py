@@ -10,8 +10,6 @@ from agent_factory.migrate.cli import local, options, prod
 from agent_factory.migrate.cli.checks import add_project_check
 from agent_factory.migrate.cli.doctor import add_doctor_command
 from agent_factory.migrate.cli.invocation import Invocation, show_bug
-from agent_factory.migrate.cli.typer_internals import context_of, has_no_reader, is_help, takes, unknown_word
-from agent_factory.migrate.cli.waits import add_wait_command
 from agent_factory.migrate.cli.typer_internals import (
     context_of,
     has_no_reader,
@@ -20,6 +18,7 @@ from agent_factory.migrate.cli.typer_internals import (
     unknown_word,
     without_guess,
 )
+from agent_factory.migrate.cli.waits import add_wait_command
 from agent_factory.migrate.model.errors import INTERRUPTED, MEANINGS, NOT_TOUCHED, ExitCode, UsageError
 from agent_factory.migrate.model.version import describe_version
 from agent_factory.migrate.report.screen import flush_output, has_no_room, not_whole

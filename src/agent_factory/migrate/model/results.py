@@ -136,8 +136,8 @@ class RunResult:
     """An upgrade or downgrade that was done; ``applied`` is empty when there was nothing to do.
 
     ``checklist`` is what was known before; None where nothing was to be known, as on a developer's database.
-    ``watched`` is how the database was afterwards; None where that was not asked for.
-    ``warnings`` and ``next_steps`` are then what a person should know of that all the same.
+    ``watched`` is how the database was afterwards; None where that was not asked for. ``warnings`` and
+    ``next_steps`` are what a person should know of a run that had nothing to do.
     """
 
     database: str

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent_factory.migrate.model.durations import show_duration
 from agent_factory.migrate.model.errors import MigrationError
 from agent_factory.migrate.model.plan import Plan
 from agent_factory.migrate.model.results import CurrentResult, HistoryResult, Result, RunResult
@@ -98,14 +99,20 @@ class Report:
                 from agent_factory.migrate.report.doctor_text import show_examination
 
                 show_examination(self._out, result)
+            case _:
                 self._inspected(result)
+
     def _inspected(self, result: Result) -> None:
         from agent_factory.migrate.model.inspected import RedoResult, ShowResult, StatusResult
+
+        match result:
             case StatusResult():
                 from agent_factory.migrate.report.inspected_text import show_status
+
                 show_status(self._out, result)
             case ShowResult():
                 from agent_factory.migrate.report.inspected_text import show_revision
+
                 show_revision(self._out, result, self._shown(result.entry.revision.path))
             case RedoResult():
                 self.stop()
@@ -137,7 +144,6 @@ class Report:
         live = self._live and self._watched.is_terminal
         return WatchLines(self._watched, database, live=live).show
 
-    def plan_result(self, result: "PlanResult") -> None:
     def plan_result(self, result: "PlanResult", *, full: bool = False) -> None:
         """Print a plan that is not run."""
         from agent_factory.migrate.report.plan_text import show_plan

@@ -64,10 +64,9 @@ class _Prepared:
     """A run before its question. ``rehearsed`` is None where nothing was rehearsed and no plan was saved.
 
     ``begins_with_baseline`` says that the baseline comes first, ``is_nothing`` that there is nothing to do;
-    ``read`` is what the files held. ``checklist`` is production's. ``rolled_back`` counts the
-    transactions that the process which has planned has rolled back there.
     ``next_steps`` are then what was meant, perhaps; ``read`` is what the files held. ``checklist`` is
-    production's.
+    production's. ``rolled_back`` counts the transactions that the process which has planned has rolled back
+    there.
     """
 
     plan: Plan
