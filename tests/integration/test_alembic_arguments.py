@@ -161,6 +161,7 @@ def test_what_was_typed_stands_in_the_plan_and_in_each_command_that_is_advised(
     assert refused.error["next_steps"] == [
         "one revision back: af-db -x 'tenant=a b' local downgrade -1",
         "af-db -x 'tenant=a b' local history",
+        "af-db -x 'tenant=a b' local downgrade --help",
     ]
 
 

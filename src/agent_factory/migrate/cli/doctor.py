@@ -14,9 +14,10 @@ def add_doctor_command(app: typer.Typer, open_target: OpenTarget, *, is_producti
     @app.command()
     @takes(*OUTPUT)
     def doctor(context: typer.Context) -> None:
-        """Examine what is configured, the connection stage by stage, the rights, env.py and programs.
+        """Examine configuration, connection, rights and programs.
 
-        Reads only. Exits 5 where the connection fails, 2 for the configuration, 3 for a finding.
+        The connection stage by stage, and what env.py does. Reads only.
+        Exits 5 where the connection fails, 2 for the configuration, 3 for a finding.
         """
         with Invocation(context) as invocation:
             from agent_factory.migrate.cli.configured import find_configured

@@ -151,8 +151,11 @@ def _revision(direction: Direction, typed: str | None, saved: "SavedPlan | None"
         f"the plan leads to {saved.target}, but {typed} was typed" if saved else "no REVISION to go back to",
         state=NOT_TOUCHED,
         next_steps=(
-            (target.command(f"{direction} --help"),)
-            if saved
-            else (f"one revision back: {target.command('downgrade -1')}", target.command("history"))
+            *(
+                ()
+                if saved
+                else (f"one revision back: {target.command('downgrade -1')}", target.command("history"))
+            ),
+            target.command(f"{direction} --help"),
         ),
     )

@@ -24,7 +24,10 @@ def add_wait_command(app: typer.Typer, open_target: OpenTarget) -> None:
             bool, typer.Option("--at-head", help="Until it is at the head of the project's files, too.")
         ] = False,
     ) -> None:
-        """Wait until the database takes connections; exits 5 when it does not, 3 when not at the head."""
+        """Wait until the database takes connections.
+
+        Exits 5 when it does not, 3 when it is not at the head.
+        """
         with Invocation(context) as invocation:
             from agent_factory.migrate.cli.limits import parse_limit
             from agent_factory.migrate.workflows import wait as workflow

@@ -21,8 +21,9 @@ def add_watch_command(app: typer.Typer, open_target: OpenTarget) -> None:
     @app.command()
     @takes(FOR, PROGRESS, *OUTPUT)
     def watch(context: typer.Context) -> None:
-        """Watch the database: af-db's run, who waits for whom, open transactions, lag, rollbacks.
+        """Watch the database: af-db's run, and who waits for whom.
 
+        Open transactions, lag and rollbacks too.
         Once a second, over one connection that cannot write. --progress json prints one JSON line each time.
         """
         with Invocation(context) as invocation:
