@@ -9,8 +9,15 @@ from agent_factory.migrate.model.checklist import Checklist
 from agent_factory.migrate.model.errors import NOT_TOUCHED, UNCHANGED, RefusedError
 from agent_factory.migrate.model.events import ConfirmName, Warned
 from agent_factory.migrate.model.plan import Direction, Plan
+from agent_factory.migrate.model.session import Session
 from agent_factory.migrate.model.target import Environment, Target, shared_with_others
-from agent_factory.migrate.model.written import AdoptResult, ConfirmAdoption, ConfirmRebase, RebaseResult
+from agent_factory.migrate.model.written import (
+    AdoptResult,
+    ConfirmAdoption,
+    ConfirmRebase,
+    ConfirmStop,
+    RebaseResult,
+)
 from agent_factory.migrate.report.text import Report
 
 if TYPE_CHECKING:
@@ -145,6 +152,31 @@ def adoption_confirmation(report: Report, target: Target, *, yes: bool) -> Confi
                 f"declined: {target} was not adopted at {at}",
                 state=UNCHANGED,
                 next_steps=(f"to do it after all: {target.again()}",),
+            )
+
+    return confirm
+
+
+def stop_confirmation(report: Report, target: Target, *, yes: bool) -> ConfirmStop:
+    """Return the function that shows which run would be stopped, and asks."""
+
+    def confirm(holder: Session) -> None:
+        report.note(f"running: {holder}")
+        if yes:
+            return
+        if not _on_a_terminal():
+            raise RefusedError(
+                "no-terminal",
+                f"there is no terminal to ask on, and no --yes: the run on {target} goes on",
+                state=UNCHANGED,
+                next_steps=(f"if it is to stop: {target.again('--yes')}",),
+            )
+        if not report.ask(f"Stop the run on {target}?"):
+            raise RefusedError(
+                "declined",
+                f"declined: the run on {target} goes on",
+                state=UNCHANGED,
+                next_steps=(f"to stop it after all: {target.again()}",),
             )
 
     return confirm

@@ -11,6 +11,7 @@ from agent_factory.migrate.cli.preflights import add_preflight_command
 from agent_factory.migrate.cli.runs import add_run_commands
 from agent_factory.migrate.cli.schemas import add_schema_command
 from agent_factory.migrate.cli.statuses import add_status_commands
+from agent_factory.migrate.cli.stops import add_stop_command
 from agent_factory.migrate.cli.waits import add_wait_command
 from agent_factory.migrate.cli.watches import add_watch_command
 
@@ -20,6 +21,7 @@ add_preflight_command(app, Invocation.production_target)
 add_run_commands(app, Invocation.production_target)
 add_status_commands(app, Invocation.production_target)
 add_watch_command(app, Invocation.production_target)
+add_stop_command(app, Invocation.production_target)
 add_check_command(app, Invocation.production_target)
 add_schema_command(app, Invocation.production_target)
 add_adopt_command(app, Invocation.production_target)

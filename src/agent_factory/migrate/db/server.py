@@ -165,6 +165,12 @@ def lock_holder(connection: sa.Connection, key: int) -> Session | None:
     return sessions[0] if sessions else None
 
 
+def find_session(connection: sa.Connection, pid: int) -> Session | None:
+    """Return the session of this process; None where it has ended."""
+    sessions = _sessions(connection, "WHERE pid = %(pid)s", {"pid": pid})
+    return sessions[0] if sessions else None
+
+
 def blockers(connection: sa.Connection, pid: int) -> tuple[Session, ...]:
     """Return the sessions whose locks this process waits for."""
     return _sessions(connection, "WHERE pid = ANY (pg_blocking_pids(%(pid)s)) ORDER BY pid", {"pid": pid})

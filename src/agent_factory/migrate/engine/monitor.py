@@ -1,10 +1,12 @@
 """A second connection that watches the running statement: who blocks it, how far it is. It can cancel it.
 
-While a revision sends nothing, it looks whether a connection that may be the revision's own waits for a lock
-of the run's session: then neither would go on.
+It hears also of who asks the run to stop, from another terminal. While a revision sends nothing, it looks
+whether a connection that may be the revision's own waits for a lock of the run's session: then neither would
+go on.
 """
 
 import contextlib
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +17,7 @@ import sqlalchemy as sa
 from agent_factory.migrate.db import server
 from agent_factory.migrate.db.connection import ReconnectedError, connect
 from agent_factory.migrate.db.cursors import own_cursor
+from agent_factory.migrate.db.stop_request import find_request
 from agent_factory.migrate.engine.retries import DO_ALL_ON_ONE
 from agent_factory.migrate.engine.run_state import RunState
 from agent_factory.migrate.model.errors import MigrationError
@@ -25,6 +28,8 @@ LOOK_AFTER_S = 0.04
 LOOK_EVERY_S = 0.1
 QUIET_AFTER_S = 0.5
 LOOK_IN_QUIET_EVERY_S = 1.0
+LISTEN_AFTER_S = 2.0
+"""A run that takes longer can be asked to stop, also where no statement of it takes long."""
 CANCEL_EVERY_S = 0.25
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
 """Before the connection is opened again: a server that has none left is not to be asked for more."""
@@ -32,7 +37,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
 
 @contextlib.contextmanager
 def monitored(target: Target, run_state: RunState) -> Iterator[None]:
-    """Watch the run_state for this block; the connection is opened when a statement first takes long."""
+    """Watch the run_state for this block; it connects when a statement, or the run, takes long."""
     if target.url.backend != "postgresql":
         yield
         return
@@ -50,8 +55,10 @@ def monitored(target: Target, run_state: RunState) -> Iterator[None]:
 
 def _watch(target: Target, run_state: RunState, done: threading.Event) -> None:
     pause_s = 0.0
+    began = time.monotonic()
     while not done.wait(LOOK_AFTER_S):
         is_long = run_state.busy_s() >= LOOK_AFTER_S or run_state.quiet_s() >= QUIET_AFTER_S
+        is_long = is_long or time.monotonic() - began >= LISTEN_AFTER_S
         if run_state.backend_pid is None or not is_long:
             continue
         try:
@@ -84,10 +91,13 @@ def _pause(seconds: float, run_state: RunState, done: threading.Event) -> None:
 def _look_until(connection: sa.Connection, run_state: RunState, done: threading.Event) -> None:
     blocked_by: tuple[int, ...] = ()
     shown = -1
-    cancelled_at = looked_at = 0.0
+    cancelled_at = looked_at = asked_at = 0.0
     reported: set[int] = set()
     while True:
         pid = run_state.backend_pid
+        if pid is not None and time.monotonic() - asked_at > LOOK_IN_QUIET_EVERY_S:
+            asked_at = time.monotonic()
+            _hear_of_stop(connection, run_state, pid)
         if pid is None or run_state.busy_s() < LOOK_AFTER_S:
             blocked_by, shown = (), -1
             is_quiet = pid is not None and run_state.quiet_s() >= QUIET_AFTER_S
@@ -111,6 +121,13 @@ def _look_until(connection: sa.Connection, run_state: RunState, done: threading.
                 run_state.emit(Progress(phase=phase, percent=percent))
         if done.wait(LOOK_EVERY_S):
             return
+
+
+def _hear_of_stop(connection: sa.Connection, run_state: RunState, pid: int) -> None:
+    """Have the run end as Ctrl-C would, where somebody asks for it who may."""
+    if run_state.signal is None and (asker := find_request(connection, pid)) is not None:
+        run_state.emit(Warned(code="stop-asked", message=f"this run is asked to stop: {asker}"))
+        run_state.signal = signal.SIGINT
 
 
 def _report_waiting(

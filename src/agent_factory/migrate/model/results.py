@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         MergeResult,
         RebaseResult,
         SchemaResult,
+        StopResult,
     )
 
 
@@ -173,4 +174,5 @@ Result = Union[
     "StatusResult",
     "ShowResult",
     "RedoResult",
+    "StopResult",
 ]

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from agent_factory.migrate.model.errors import ExitCode
 from agent_factory.migrate.model.plan import Revision
+from agent_factory.migrate.model.results import CurrentHead
+from agent_factory.migrate.model.session import Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,3 +165,25 @@ class RebaseResult:
 
 ConfirmRebase = Callable[[RebaseResult], None]
 """Shows what would change and asks; raises RefusedError when the answer is no."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopResult:
+    """A run that was stopped; ``stopped`` is the session in which it ran, None where none did.
+
+    ``current`` is what the database is at now; a part of a revision may be committed besides, which the run
+    itself, and the next one, say.
+    """
+
+    database: str
+    stopped: Session | None
+    current: tuple[CurrentHead, ...]
+    seconds: float = 0.0
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.DONE
+
+
+ConfirmStop = Callable[[Session], None]
+"""Asks whether the run in this session is to be stopped; raises RefusedError when the answer is no."""

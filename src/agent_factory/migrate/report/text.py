@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     from agent_factory.migrate.model.checklist import Checklist, PreflightResult
     from agent_factory.migrate.model.events import Event
     from agent_factory.migrate.model.findings import CheckResult
-    from agent_factory.migrate.model.written import AdoptResult, EnvironmentResult, RebaseResult, SchemaResult
+    from agent_factory.migrate.model.written import (
+        AdoptResult,
+        EnvironmentResult,
+        RebaseResult,
+        SchemaResult,
+        StopResult,
+    )
     from agent_factory.migrate.report.progress import ProgressLines
     from agent_factory.migrate.review.build import PlanResult
 
@@ -64,6 +70,7 @@ class Report:
             MergeResult,
             RebaseResult,
             SchemaResult,
+            StopResult,
         )
 
         match result:
@@ -84,6 +91,8 @@ class Report:
                 self._schema(result)
             case AdoptResult():
                 self._adopted(result)
+            case StopResult():
+                self._stopped(result)
             case _:
                 self._diagnosed(result)
 
@@ -288,6 +297,17 @@ class Report:
         self._out.line((result.name or "(no environment name)", "bold"))
         if result.before != result.name:
             self.note(f"was: {result.before or '(no environment name)'}")
+
+    def _stopped(self, result: "StopResult") -> None:
+        at = show_heads(result.current)
+        if result.stopped is None:
+            self._out.line((f"no run to stop: {result.database} is at {at}", ""))
+            return
+        self._out.line(
+            (f"stopped in {show_duration(result.seconds)}: ", ""),
+            (result.database, "bold"),
+            (f" is at {at}", ""),
+        )
 
     def _run(self, result: RunResult) -> None:
         self.stop()
