@@ -149,7 +149,7 @@ def test_rollbacks_commits_and_deadlocks_are_counted(url: str, watcher: sa.Conne
     assert after is not None
     rates = health.rates_between(before, after)
     assert rates is not None
-    assert rates.rollbacks * (after.at_s - before.at_s) >= 30
+    assert rates.rollbacks * (after.at_s - before.at_s) > 29.5
     assert health.rates_between(after, before) is None, "counters that fall were reset"
 
 
