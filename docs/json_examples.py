@@ -44,6 +44,7 @@ from agent_factory.migrate.model.written import (
     RebasedFile,
     RebaseResult,
     SchemaResult,
+    StopResult,
 )
 from agent_factory.migrate.review.build import (
     PlanResult,
@@ -284,6 +285,21 @@ RESULTS: dict[type, Any] = {
         database=DATABASE, seconds=3.2, tries=4, at_head=True, current=AFTER, heads=("002",)
     ),
     WatchResult: WatchResult(database=DATABASE, seconds=60.0, looks=60),
+    StopResult: StopResult(
+        database=DATABASE,
+        stopped=Session(
+            pid=4711,
+            user="deploy",
+            host="10.0.0.7",
+            application="af-db/0.4.0/1f3c9a2b",
+            state="active",
+            since=AT,
+            transaction_age_s=12.5,
+            query="CREATE INDEX ix_users_email ON users (email)",
+        ),
+        current=(CurrentHead(revision="001", is_head=False, known=True),),
+        seconds=0.4,
+    ),
     CheckResult: CheckResult(
         what="the database",
         findings=(FOUND,),

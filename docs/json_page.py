@@ -87,6 +87,7 @@ KINDS: Mapping[str, tuple[type, tuple[str, ...]]] = {
     "doctor": (diagnosis.DoctorResult, ("doctor", "local doctor", "prod doctor")),
     "wait": (diagnosis.WaitResult, ("wait", "local wait", "prod wait")),
     "watch": (watched.WatchResult, ("local watch", "prod watch")),
+    "stop": (written.StopResult, ("prod stop",)),
     "check": (findings.CheckResult, ("check", "local check", "prod check")),
 }
 """Each kind of document: the result that it shows, and the commands that print it."""
