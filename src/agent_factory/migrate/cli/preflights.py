@@ -34,9 +34,6 @@ def add_preflight_command(app: typer.Typer, open_target: OpenTarget) -> None:
 
         Tested, staging, way back, quiet, room: nothing is written. Exits 3 where a line fails, or one that
         has to pass does not.
-        Tested, staging, way back, quiet, room: nothing is written. Exits 3 where a line fails, or one
-        that has to
-        pass does not.
         """
         with Invocation(context) as invocation:
             from agent_factory.migrate.workflows.preflight import preflight as run
