@@ -375,7 +375,7 @@ def test_a_dry_run_puts_nothing_back(forked: Clone) -> None:
 
     assert (outcome.code, outcome.error["code"]) == (4, "cannot-rebase")
     assert "004_mine.py" in outcome.error["message"]
-    assert outcome.error["next_steps"] == ["put them back, and rebase: af-db local rebase"]
+    assert outcome.error["next_steps"] == ["put them back, and rebase: af-db local rebase --yes"]
     assert path.read_bytes() == b"after"
     assert forked.rebase().document["notes"][0].endswith("put back first: 004_mine.py")
 
@@ -402,7 +402,7 @@ def test_what_another_branch_of_the_remote_has_is_not_moved(forked: Clone) -> No
 
     assert (outcome.code, outcome.error["code"]) == (4, "revision-pushed")
     assert "004_mine.py (origin/ours-too)" in outcome.error["message"]
-    assert outcome.error["next_steps"][-1].endswith("af-db local rebase --allow pushed")
+    assert outcome.error["next_steps"][-1].endswith("af-db local rebase --allow pushed --yes")
     assert forked.files() == before
     assert forked.rebase("--allow", "pushed").document["written"]
 
@@ -437,7 +437,7 @@ def test_what_the_database_has_is_not_moved(at_hand: Clone) -> None:
     assert "004 (alembic/versions/004_mine.py)" in outcome.error["message"]
     assert outcome.error["next_steps"] == [
         "downgrade it first: af-db local downgrade 003",
-        "or, if no database has to be kept: af-db local rebase --allow applied",
+        "or, if no database has to be kept: af-db local rebase --allow applied --yes",
     ]
     assert at_hand.files() == before
 

@@ -41,7 +41,7 @@ def upgrade(
     """Run a revision that makes the table, and one with the lines ``then``."""
     files.add("001", None, "\n".join(f"op.execute({statement!r})" for statement in made))
     files.add("002", "001", then)
-    return af_db("local", "upgrade", "--json", cwd=files.root, url=f"sqlite:///{file}")
+    return af_db("local", "upgrade", "--json", "--progress", "plain", cwd=files.root, url=f"sqlite:///{file}")
 
 
 def rows(file: Path, query: str) -> list[Any]:

@@ -14,7 +14,10 @@ def add_stop_command(app: typer.Typer, open_target: OpenTarget) -> None:
     @app.command()
     @takes(options.YES, *options.OUTPUT)
     def stop(context: typer.Context, *, yes: bool) -> None:
-        """Stop the run of another terminal or machine, as Ctrl-C there would, and say what is left."""
+        """End the run of another terminal as Ctrl-C there does.
+
+        Says what is left. It may be on another machine.
+        """
         with Invocation(context) as invocation:
             from agent_factory.migrate.cli.confirmation import stop_confirmation
             from agent_factory.migrate.workflows.stop import stop as run

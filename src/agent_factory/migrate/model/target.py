@@ -7,7 +7,7 @@ from enum import StrEnum
 from agent_factory.migrate.model.errors import NOT_TOUCHED, RefusedError, UsageError
 from agent_factory.url import DatabaseURL, MalformedURLError, parse_url
 
-_NOT_REPEATED = frozenset({"--plan", "--json"})
+_NOT_REPEATED = frozenset({"--plan", "--json", "--dry-run"})
 """Options that are right for one plan alone, or say for whom the output was."""
 _ENVIRONMENT = "--environment"
 _TAKE_ENVIRONMENT = frozenset({"check", "downgrade", "plan", "preflight", "upgrade"})
