@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from agent_factory.migrate.db import health
 from agent_factory.migrate.db.connection import connect
-from agent_factory.migrate.db.readiness import read_activity, read_room
+from agent_factory.migrate.db.readiness import read_activity, read_room, sees_all
 from agent_factory.migrate.model.target import local_target
 from agent_factory.url import parse_url
 from tests.postgres import SETTINGS, server_folders, throwaway_server
@@ -184,8 +184,8 @@ def test_who_may_see_nobody_is_told_so(url: str, stranger: sa.Connection, watche
         holder.rollback()
         waiting.join(10)
 
-    assert health.sees_all(watcher)
-    assert not health.sees_all(stranger)
+    assert sees_all(watcher)
+    assert not sees_all(stranger)
     assert counts[health.HIDDEN] >= 2
     assert longest == ()
     assert found.table == "orders"

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from agent_factory.migrate.db.driver import (
     Cursor,
+    Values,
     own_cursor_of,
     psycopg2_connection,
     roll_back_unseen,
@@ -32,6 +33,13 @@ def own_cursor(connection: sa.Connection) -> Iterator[Cursor]:
     finally:
         if not (is_of_env_py or connection.in_transaction() or driver.closed):
             roll_back_unseen(driver)
+
+
+def fetch_named(connection: sa.Connection, query: str, values: Values | None = None) -> list[dict[str, Any]]:
+    """Return the rows of a query of af-db's own, by the names of their columns."""
+    with own_cursor(connection) as cursor:
+        cursor.execute(query, values)
+        return list(named_rows(cursor))
 
 
 @contextlib.contextmanager

@@ -4,15 +4,12 @@ A role without pg_monitor sees less of others' sessions: what it may not see is 
 so. Standbys, slots, transaction ids and connections left are ``readiness.read_room``'s.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
-from agent_factory.migrate.db.cursors import named_rows, own_cursor
-from agent_factory.migrate.db.driver import Values
-from agent_factory.migrate.db.readiness import Room, read_room
+from agent_factory.migrate.db.cursors import fetch_named
+from agent_factory.migrate.db.readiness import Room, read_room, sees_all
 from agent_factory.migrate.model.session import Session
 
 LONGEST = 5
@@ -176,8 +173,6 @@ WHERE p.datid = (SELECT oid FROM pg_database WHERE datname = current_database())
 ORDER BY pid
 """
 
-_SEES_ALL = "SELECT pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_all"
-
 _STATEMENTS_VIEW = """
 SELECT format('%I.pg_stat_statements', n.nspname) AS view
 FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
@@ -187,34 +182,28 @@ WHERE e.extname = 'pg_stat_statements' AND has_schema_privilege(n.oid, 'USAGE')
 """Where the library is not loaded, the view is there and fails."""
 
 
-def sees_all(connection: sa.Connection) -> bool:
-    """Say whether this role may see what the sessions of others do."""
-    (row,) = _rows(connection, _SEES_ALL)
-    return bool(row["sees_all"])
-
-
 def count_sessions(connection: sa.Connection) -> tuple[SessionCount, ...]:
     """Return how many other sessions of the database there are, by state."""
-    return tuple(SessionCount(**row) for row in _rows(connection, _COUNTS, {"hidden": HIDDEN}))
+    return tuple(SessionCount(**row) for row in fetch_named(connection, _COUNTS, {"hidden": HIDDEN}))
 
 
 def longest_transactions(connection: sa.Connection, limit: int = LONGEST) -> tuple[Session, ...]:
     """Return who has the oldest open transactions of the database, the oldest first."""
-    return tuple(Session(**row) for row in _rows(connection, _LONGEST, {"limit": limit}))
+    return tuple(Session(**row) for row in fetch_named(connection, _LONGEST, {"limit": limit}))
 
 
 def find_runs(connection: sa.Connection) -> tuple[Session, ...]:
     """Return the sessions of the database in which af-db runs revisions, by the name that it gives them."""
-    return tuple(Session(**row) for row in _rows(connection, _RUNS, {}))
+    return tuple(Session(**row) for row in fetch_named(connection, _RUNS, {}))
 
 
 def read_waits(connection: sa.Connection) -> tuple[LockWaiter, ...]:
     """Return the sessions of the database that wait for a lock, the longest wait first."""
-    found = _rows(connection, _WAITING, {"limit": WAITING})
+    found = fetch_named(connection, _WAITING, {"limit": WAITING})
     if not found:
         return ()
     pids = {row["pid"] for row in found}.union(*(row["blocked_by"] for row in found))
-    sessions = {row["pid"]: Session(**row) for row in _rows(connection, _BY_PID, {"pids": list(pids)})}
+    sessions = {row["pid"]: Session(**row) for row in fetch_named(connection, _BY_PID, {"pids": list(pids)})}
     return tuple(
         LockWaiter(
             session=sessions[row["pid"]],
@@ -230,7 +219,7 @@ def read_waits(connection: sa.Connection) -> tuple[LockWaiter, ...]:
 
 def read_counters(connection: sa.Connection) -> Counters:
     """Return the commits, rollbacks and deadlocks of the database so far."""
-    (row,) = _rows(connection, _COUNTERS)
+    (row,) = fetch_named(connection, _COUNTERS)
     return Counters(**row)
 
 
@@ -249,7 +238,7 @@ def rates_between(earlier: Counters, later: Counters, *, own_rollbacks: int = 0)
 
 def read_progress(connection: sa.Connection) -> tuple[CommandProgress, ...]:
     """Return the long commands that run in the database, and how far each is."""
-    return tuple(CommandProgress(**row) for row in _rows(connection, _PROGRESS))
+    return tuple(CommandProgress(**row) for row in fetch_named(connection, _PROGRESS))
 
 
 def read_statements(connection: sa.Connection) -> dict[int, StatementTimes] | None:
@@ -257,10 +246,10 @@ def read_statements(connection: sa.Connection) -> dict[int, StatementTimes] | No
 
     This role's own statements alone have a text where it may not see those of others.
     """
-    view = _rows(connection, _STATEMENTS_VIEW)
+    view = fetch_named(connection, _STATEMENTS_VIEW)
     if not view:
         return None
-    rows = _rows(
+    rows = fetch_named(
         connection,
         f"""SELECT queryid, sum(calls)::int8 AS calls, sum(total_exec_time)::float8 AS total_ms,
                    left(min(query), 200) AS text
@@ -303,9 +292,3 @@ def _unseen(pid: int) -> Session:
         transaction_age_s=None,
         query=None,
     )
-
-
-def _rows(connection: sa.Connection, query: str, values: Values | None = None) -> Sequence[dict[str, Any]]:
-    with own_cursor(connection) as cursor:
-        cursor.execute(query, values)
-        return named_rows(cursor)

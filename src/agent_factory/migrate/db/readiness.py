@@ -10,7 +10,7 @@ from typing import Any
 import psycopg2
 import sqlalchemy as sa
 
-from agent_factory.migrate.db.cursors import named_rows, own_cursor
+from agent_factory.migrate.db.cursors import fetch_named, own_cursor
 from agent_factory.migrate.db.driver import Values
 
 
@@ -33,8 +33,7 @@ class OpenTransaction:
 class Activity:
     """What others do. ``longest`` is their oldest transaction, ``on_tables`` the oldest of those that have a
     lock on a table asked about; ``waiting`` counts who waits for a lock there. ``sees_all`` is False where
-    this role sees the transactions of its own sessions only. ``writes`` counts the rows written so far, by
-    table.
+    this role sees the transactions of its own sessions only.
     """
 
     sessions: int
@@ -43,7 +42,6 @@ class Activity:
     on_tables: OpenTransaction | None
     waiting: int
     sees_all: bool
-    writes: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,9 +163,8 @@ WHERE NOT has_schema_privilege(n.oid, 'CREATE') ORDER BY 1
 def read_activity(connection: sa.Connection, tables: Collection[str]) -> Activity:
     """Return what others do in the database, and on these tables, named as SQL names them."""
     asked = {"tables": list(tables)}
-    ((sees_all,),) = _values(connection, _SEES_ALL)
     ((waiting,),) = _values(connection, _WAITING, asked)
-    rows = _rows(connection, _ACTIVITY, asked)
+    rows = fetch_named(connection, _ACTIVITY, asked)
     is_active = [bool(row.pop("is_active")) for row in rows]
     open_ones = [OpenTransaction(**row) for row in rows if row["age_s"] is not None]
     return Activity(
@@ -176,18 +173,28 @@ def read_activity(connection: sa.Connection, tables: Collection[str]) -> Activit
         longest=open_ones[0] if open_ones else None,
         on_tables=next((one for one in open_ones if one.table is not None), None),
         waiting=waiting,
-        sees_all=sees_all,
-        writes=dict(_values(connection, _WRITES, asked)),
+        sees_all=sees_all(connection),
     )
+
+
+def read_writes(connection: sa.Connection, tables: Collection[str]) -> dict[str, int]:
+    """Return how many rows were written to these tables so far, by their names."""
+    return dict(_values(connection, _WRITES, {"tables": list(tables)}))
+
+
+def sees_all(connection: sa.Connection) -> bool:
+    """Say whether this role may see what the sessions of others do."""
+    ((sees,),) = _values(connection, _SEES_ALL)
+    return bool(sees)
 
 
 def read_room(connection: sa.Connection) -> Room:
     """Return what is left of connections and transaction ids, and how far those are who follow."""
-    (row,) = _rows(connection, _ROOM)
-    standbys = _rows(connection, _STANDBYS)
+    (row,) = fetch_named(connection, _ROOM)
+    standbys = fetch_named(connection, _STANDBYS)
     return Room(
         standbys=tuple(Standby(**standby) for standby in standbys),
-        slots=tuple(Slot(**slot) for slot in _rows(connection, _SLOTS)),
+        slots=tuple(Slot(**slot) for slot in fetch_named(connection, _SLOTS)),
         **row,
     )
 
@@ -197,8 +204,11 @@ def read_lacking_rights(
 ) -> tuple[LackingRight, ...]:
     """Return which of these tables this role may not change, and in which schemas it may make nothing."""
     return (
-        *(LackingRight(**row) for row in _rows(connection, _NOT_OWNED, {"tables": list(changed)})),
-        *(LackingRight(**row) for row in _rows(connection, _MAY_NOT_CREATE, {"schemas": list(schemas)})),
+        *(LackingRight(**row) for row in fetch_named(connection, _NOT_OWNED, {"tables": list(changed)})),
+        *(
+            LackingRight(**row)
+            for row in fetch_named(connection, _MAY_NOT_CREATE, {"schemas": list(schemas)})
+        ),
     )
 
 
@@ -232,9 +242,3 @@ def _values(connection: sa.Connection, query: str, values: Values | None = None)
     with own_cursor(connection) as cursor:
         cursor.execute(query, values)
         return cursor.fetchall()
-
-
-def _rows(connection: sa.Connection, query: str, values: Values | None = None) -> list[dict[str, Any]]:
-    with own_cursor(connection) as cursor:
-        cursor.execute(query, values)
-        return list(named_rows(cursor))

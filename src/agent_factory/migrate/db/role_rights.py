@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from agent_factory.migrate.db.cursors import named_rows, own_cursor
+from agent_factory.migrate.db.cursors import fetch_named
 from agent_factory.migrate.db.rights import MAY_READ, MAY_WRITE
 from agent_factory.migrate.model.version_table import VersionTable
 
@@ -47,48 +47,37 @@ class TableRights:
 
 def read_schemas(connection: sa.Connection) -> tuple[str, ...]:
     """Return the schemas of the database that are not the system's."""
-    with own_cursor(connection) as cursor:
-        cursor.execute(_SCHEMAS)
-        return tuple(row["name"] for row in named_rows(cursor))
+    return tuple(row["name"] for row in fetch_named(connection, _SCHEMAS))
 
 
 def read_roles(connection: sa.Connection) -> tuple[str, ...]:
     """Return the names of the server's roles."""
-    with own_cursor(connection) as cursor:
-        cursor.execute("SELECT rolname AS name FROM pg_roles")
-        return tuple(row["name"] for row in named_rows(cursor))
+    return tuple(row["name"] for row in fetch_named(connection, "SELECT rolname AS name FROM pg_roles"))
 
 
 def read_table_rights(connection: sa.Connection, schemas: Collection[str]) -> TableRights:
     """Return what this role may do with the tables of these schemas."""
-    with own_cursor(connection) as cursor:
-        cursor.execute(_TABLES, {"schemas": list(schemas)})
-        (row,) = named_rows(cursor)
+    (row,) = fetch_named(connection, _TABLES, {"schemas": list(schemas)})
     lists = {name: tuple(row[name] or ()) for name in ("examples", "schemas")}
     return TableRights(**{**row, **lists})
 
 
 def may_create_schemas(connection: sa.Connection) -> bool:
     """Say whether this role may make a schema here, such as that of the journal."""
-    with own_cursor(connection) as cursor:
-        cursor.execute("SELECT has_database_privilege(current_database(), 'CREATE') AS may")
-        ((may,),) = (row.values() for row in named_rows(cursor))
-    return bool(may)
+    (row,) = fetch_named(connection, "SELECT has_database_privilege(current_database(), 'CREATE') AS may")
+    return bool(row["may"])
 
 
 def may_write_version_table(connection: sa.Connection, table: VersionTable) -> bool:
     """Say whether this role may write the version table, or make it where it is not there yet."""
-    with own_cursor(connection) as cursor:
-        cursor.execute(_VERSION_TABLE, {"schema": table.schema, "name": table.name})
-        (row,) = named_rows(cursor)
+    (row,) = fetch_named(connection, _VERSION_TABLE, {"schema": table.schema, "name": table.name})
     return bool(row["may_create"] if row["may_write"] is None else row["may_write"])
 
 
 def read_clock(connection: sa.Connection) -> tuple[float, str]:
     """Return the server's time, in seconds since 1970, and the session's time zone."""
-    with own_cursor(connection) as cursor:
-        cursor.execute(
-            "SELECT extract(epoch FROM clock_timestamp())::float8 AS now, current_setting('TimeZone') AS zone"
-        )
-        (row,) = named_rows(cursor)
+    (row,) = fetch_named(
+        connection,
+        "SELECT extract(epoch FROM clock_timestamp())::float8 AS now, current_setting('TimeZone') AS zone",
+    )
     return float(row["now"]), str(row["zone"])

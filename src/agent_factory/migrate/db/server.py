@@ -1,13 +1,11 @@
 """Facts read from a PostgreSQL connection: SELECT and SHOW only."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import psycopg2
 import sqlalchemy as sa
 
-from agent_factory.migrate.db.cursors import named_rows, own_cursor
+from agent_factory.migrate.db.cursors import fetch_named
 from agent_factory.migrate.db.driver import Values, psycopg2_connection
 from agent_factory.migrate.db.sql import quoted
 from agent_factory.migrate.model.session import Session
@@ -132,20 +130,20 @@ ORDER BY 1, 2
 
 def read_facts(connection: sa.Connection) -> ServerFacts:
     """Return what decides whether, and how, a migration may run here."""
-    (row,) = _rows(connection, _FACTS)
+    (row,) = fetch_named(connection, _FACTS)
     return ServerFacts(told_pid=psycopg2_connection(connection).info.backend_pid, **row)
 
 
 def backend_pid(connection: sa.Connection) -> int:
     """Return the process of the server that answers this question, as the server says it."""
-    ((pid,),) = (row.values() for row in _rows(connection, "SELECT pg_backend_pid() AS pid"))
+    ((pid,),) = (row.values() for row in fetch_named(connection, "SELECT pg_backend_pid() AS pid"))
     return int(pid)
 
 
 def system_identifier(connection: sa.Connection) -> str | None:
     """Return what tells this server's data from every other's; None where this role may not read it."""
     try:
-        ((identifier,),) = (row.values() for row in _rows(connection, _SYSTEM_IDENTIFIER))
+        ((identifier,),) = (row.values() for row in fetch_named(connection, _SYSTEM_IDENTIFIER))
     except psycopg2.errors.InsufficientPrivilege:
         return None
     return str(identifier)
@@ -192,7 +190,7 @@ def sessions_called(connection: sa.Connection, application: str) -> tuple[Sessio
 
 def index_progress(connection: sa.Connection, pid: int) -> tuple[str, float] | None:
     """Return phase and percentage of the index that this process builds, or None."""
-    rows = _rows(
+    rows = fetch_named(
         connection,
         """SELECT phase, CASE WHEN blocks_total > 0 THEN 100.0 * blocks_done / blocks_total
                               WHEN tuples_total > 0 THEN 100.0 * tuples_done / tuples_total
@@ -205,7 +203,7 @@ def index_progress(connection: sa.Connection, pid: int) -> tuple[str, float] | N
 
 def invalid_indexes(connection: sa.Connection) -> tuple[Index, ...]:
     """Return the INVALID indexes of the database, those that are being built right now included."""
-    return tuple(Index(**row) for row in _rows(connection, _INVALID_INDEXES))
+    return tuple(Index(**row) for row in fetch_named(connection, _INVALID_INDEXES))
 
 
 def unvalidated_constraints(connection: sa.Connection) -> tuple[Constraint, ...]:
@@ -213,12 +211,12 @@ def unvalidated_constraints(connection: sa.Connection) -> tuple[Constraint, ...]
 
     Those that follow from another one, a partition's for one, are left out, and so are NOT ENFORCED ones.
     """
-    return tuple(Constraint(**row) for row in _rows(connection, _UNVALIDATED))
+    return tuple(Constraint(**row) for row in fetch_named(connection, _UNVALIDATED))
 
 
 def find_index(connection: sa.Connection, name: str) -> bool | None:
     """Say whether the index of this name, as SQL writes it, is valid; None when there is none."""
-    rows = _rows(
+    rows = fetch_named(
         connection,
         "SELECT indisvalid AND indisready AS valid FROM pg_index WHERE indexrelid = to_regclass(%(name)s)",
         {"name": name},
@@ -227,10 +225,4 @@ def find_index(connection: sa.Connection, name: str) -> bool | None:
 
 
 def _sessions(connection: sa.Connection, where: str, values: Values) -> tuple[Session, ...]:
-    return tuple(Session(**row) for row in _rows(connection, _SESSION + where, values))
-
-
-def _rows(connection: sa.Connection, query: str, values: Values | None = None) -> Sequence[dict[str, Any]]:
-    with own_cursor(connection) as cursor:
-        cursor.execute(query, values)
-        return named_rows(cursor)
+    return tuple(Session(**row) for row in fetch_named(connection, _SESSION + where, values))

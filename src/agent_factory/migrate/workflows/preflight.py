@@ -13,6 +13,7 @@ from agent_factory.migrate.db.readiness import (
     read_lacking_rights,
     read_local_time,
     read_room,
+    read_writes,
 )
 from agent_factory.migrate.db.sql import schema_of
 from agent_factory.migrate.engine.preflight import PRODUCTION
@@ -168,11 +169,11 @@ def _with_readiness(evidence: Evidence, read_connection: sa.Connection, review: 
     activity = read_activity(read_connection, there)
     writes_per_s = None
     if evidence.is_full and there:
+        before = read_writes(read_connection, there)
         time.sleep(MEASURED_S)
-        later = read_activity(read_connection, there)
         writes_per_s = {
-            name: max(0, count - activity.writes.get(name, 0)) / MEASURED_S
-            for name, count in later.writes.items()
+            name: max(0, count - before.get(name, 0)) / MEASURED_S
+            for name, count in read_writes(read_connection, there).items()
         }
     return replace(
         evidence,
